@@ -1,0 +1,1 @@
+"""THE DECISION: facts in, decision and trace out; pure, dated, cited."""

@@ -1,0 +1,212 @@
+"""What a rule may look at: the purchase, the credential, the person's money and the place.
+
+Every record is frozen and travels as one compact MessagePack array, so that the facts of a decision
+can be kept beside it and the decision made again at any time. Amounts are integer euro cents
+(`*_minor`), instants are UTC, days are civil days.
+
+Fields are only ever appended, with a default: facts stored years ago must still be readable.
+"""
+
+from datetime import date, datetime
+from enum import Enum
+
+from msgspec import Struct
+
+
+class Channel(Enum):
+    """Where the purchase takes place."""
+
+    IN_STORE = "IN_STORE"
+    ECOMMERCE = "ECOMMERCE"
+
+
+class CardStatus(Enum):
+    """The life of a plastic or virtual card (CRD-02)."""
+
+    ISSUED = "ISSUED"
+    ACTIVE = "ACTIVE"
+    BLOCKED = "BLOCKED"
+    OPPOSED = "OPPOSED"
+    EXPIRED = "EXPIRED"
+    REPLACED = "REPLACED"
+
+
+class OpposedAs(Enum):
+    """Why a card is opposed for good."""
+
+    LOST = "LOST"
+    STOLEN = "STOLEN"
+
+
+class Wallet(Enum):
+    """Whose wallet holds a token (TOK-01)."""
+
+    APPLE_PAY = "APPLE_PAY"
+    PLUXEE_PAY = "PLUXEE_PAY"
+
+
+class TokenStatus(Enum):
+    """The life of a token (TOK-01)."""
+
+    REQUESTED = "REQUESTED"
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    DELETED = "DELETED"
+
+
+class AccountStatus(Enum):
+    """Whether the account may spend at all."""
+
+    ACTIVE = "ACTIVE"
+    CLOSED = "CLOSED"
+
+
+class GeoScope(Enum):
+    """Where the employer lets the vouchers be used (GEO-01)."""
+
+    DEPT_AND_NEIGHBOURS = "DEPT_AND_NEIGHBOURS"
+    FRANCE = "FRANCE"
+
+
+class MerchantClass(Enum):
+    """The two merchant classes that the dated rules distinguish (P-CAP, P-DAY)."""
+
+    RESTAURANT = "restaurant"
+    SHOP = "shop"
+
+
+class Origin(Enum):
+    """Where the money of a lot came from."""
+
+    LOAD = "LOAD"
+    EXCHANGE = "EXCHANGE"
+
+
+class Purchase(Struct, frozen=True, gc=False, array_like=True):
+    """What the merchant asks: `amount_minor` is `A`, `eligible_minor` the subtotal if one was sent."""
+
+    amount_minor: int
+    eligible_minor: int | None = None
+    currency: str = "978"
+    processing: str = "00"
+    partial_ok: bool = False
+    channel: Channel = Channel.IN_STORE
+    expiry: str | None = None
+    """DE14 as presented, YYMM."""
+
+
+class Card(Struct, frozen=True, gc=False, array_like=True):
+    """The card that pays, or that the paying token is bound to. `expiry` is YYMM, last day included."""
+
+    card_id: str
+    account_no: int
+    status: CardStatus
+    expiry: str
+    opposed_as: OpposedAs | None = None
+    psn: str = "00"
+    generation: str = "hybrid"
+    visa_logo: bool = False
+    conecs_logo: bool = True
+
+
+class Token(Struct, frozen=True, gc=False, array_like=True):
+    """The token presented instead of the card (TOK-01). `active_before_block`: TOK-07."""
+
+    token_id: str
+    card_id: str
+    wallet: Wallet
+    status: TokenStatus
+    expiry: str
+    device: str = ""
+    active_before_block: bool = True
+
+
+class Derogation(Struct, frozen=True, gc=False, array_like=True):
+    """The employer's decision for people who work on Sundays or holidays (R.3262-8, DAY-03).
+
+    `first` and `last` are included; `dates`, where given, narrows the derogation to those days.
+    """
+
+    first: date
+    last: date | None
+    sunday: bool
+    holiday: bool
+    dates: tuple[date, ...] | None = None
+
+
+class Workplace(Struct, frozen=True, gc=False, array_like=True):
+    """Where the employee works: its department rules holidays and geography (DAY-08, GEO-01)."""
+
+    department: str
+    commune: str | None = None
+    good_friday: bool | None = None
+    geo_scope: GeoScope = GeoScope.DEPT_AND_NEIGHBOURS
+
+
+class TopUp(Struct, frozen=True, gc=False, array_like=True):
+    """The linked bank card (TOP-01, TOP-08, TOP-12). `expiry` is YYMM."""
+
+    enabled: bool
+    verified: bool
+    expiry: str
+
+
+class Account(Struct, frozen=True, gc=False, array_like=True):
+    """One meal-voucher account of the person: one employer, one programme."""
+
+    account_no: int
+    account_id: str
+    programme: str
+    status: AccountStatus
+    top_up: TopUp | None = None
+
+
+class Merchant(Struct, frozen=True, gc=False, array_like=True):
+    """The establishment (MER-01); the agreement's dates are both included."""
+
+    merchant_class: MerchantClass
+    mcc: str
+    department: str
+    country: str
+    affiliated: bool
+    agreement_from: date | None
+    agreement_to: date | None = None
+
+
+class Lot(Struct, frozen=True, gc=False, array_like=True):
+    """Vouchers of one vintage (VIN-01). `vintage` is the year they count as, after any exchange."""
+
+    lot_no: int
+    vintage: int
+    origin: Origin
+    loaded_on: date
+    available_minor: int
+
+
+class Usage(Struct, frozen=True, gc=False, array_like=True):
+    """Voucher money used or held on one civil day, `U(D)` (CAP-06)."""
+
+    day: date
+    used_minor: int
+
+
+class Facts(Struct, frozen=True, gc=False, array_like=True):
+    """Everything one decision sees. `now` is the instant of receipt in UTC (DAY-01).
+
+    `card`, `account` and `workplace` are None for a credential nobody issued, `merchant` for a
+    merchant nobody registered. `derogations` unites the employer's and the account's. `lots` are
+    the paying account's, in any order; `usage` is already of the scope of P-CAP-SCOPE.
+    `bank_open` tells whether a bank leg could be asked at all.
+    """
+
+    now: datetime
+    purchase: Purchase
+    card: Card | None = None
+    token: Token | None = None
+    account: Account | None = None
+    workplace: Workplace | None = None
+    derogations: tuple[Derogation, ...] = ()
+    merchant: Merchant | None = None
+    lots: tuple[Lot, ...] = ()
+    usage: tuple[Usage, ...] = ()
+    bank_open: bool = False
