@@ -2,8 +2,17 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, MetaData, SmallInteger
-from sqlalchemy import Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 METADATA: Final = MetaData()
