@@ -1,0 +1,92 @@
+"""The card: known, not expired, in a state that may pay (CRD-02 to CRD-04)."""
+
+from rules.case import Case
+from rules.decision import Reason
+from rules.facts import AccountStatus, CardStatus, OpposedAs
+from rules.token import outlives_its_card
+
+
+def card_is_known(case: Case) -> Reason | None:
+    """Somebody issued the credential, and it leads to an account."""
+    facts = case.facts
+    return Reason.UNKNOWN_CARD if facts.card is None or facts.account is None else None
+
+
+def card_is_not_expired(case: Case) -> Reason | None:
+    """Expiry is the last day of the month printed; a presented expiry must be the credential's."""
+    facts = case.facts
+    card, token, presented = facts.card, facts.token, facts.purchase.expiry
+    assert card is not None
+    if card.status is CardStatus.EXPIRED or card.expiry < case.parameters.month:
+        return Reason.CARD_EXPIRED
+    if token is not None and token.expiry < case.parameters.month:
+        return Reason.CARD_EXPIRED
+    own = card.expiry if token is None else token.expiry
+    return Reason.CARD_EXPIRED if presented is not None and presented != own else None
+
+
+def card_is_active(case: Case) -> Reason | None:
+    """The card may pay: activated, not blocked, opposed or replaced. A token may outlive it."""
+    card = case.facts.card
+    assert card is not None
+    if card.status is CardStatus.ACTIVE or outlives_its_card(case):
+        return None
+    if card.status is CardStatus.ISSUED:
+        return Reason.NOT_ACTIVATED
+    if card.status is CardStatus.OPPOSED:
+        return Reason.STOLEN if card.opposed_as is OpposedAs.STOLEN else Reason.LOST
+    return Reason.CARD_BLOCKED
+
+
+def account_is_open(case: Case) -> Reason | None:
+    """The employee has not left: a closed account pays nothing more (CRD-06)."""
+    account = case.facts.account
+    assert account is not None
+    return None if account.status is AccountStatus.ACTIVE else Reason.CARD_BLOCKED
+
+
+def tell_known(case: Case) -> str:
+    """Say which card and account."""
+    card, account = case.facts.card, case.facts.account
+    if card is None or account is None:
+        return "nobody issued this card or token"
+    return f"card {card.card_id} of account {account.account_id}"
+
+
+def tell_expiry(case: Case) -> str:
+    """Say the expiries and the month of the day."""
+    card, token, presented = (
+        case.facts.card,
+        case.facts.token,
+        case.facts.purchase.expiry,
+    )
+    assert card is not None
+    parts = [f"card {card.status.value} to the end of {_month(card.expiry)}"]
+    if token is not None:
+        parts.append(f"token to the end of {_month(token.expiry)}")
+    if presented is not None:
+        parts.append(f"{_month(presented)} was presented")
+    return f"{', '.join(parts)}; the day is {case.day}"
+
+
+def tell_card(case: Case) -> str:
+    """Say the card's state, and whether a token outlives it."""
+    card = case.facts.card
+    assert card is not None
+    words = f"the card is {card.status.value}"
+    if card.opposed_as is not None:
+        words += f" as {card.opposed_as.value}"
+    if outlives_its_card(case):
+        words += "; the Apple Pay token was active before and still pays with vouchers alone"
+    return words
+
+
+def tell_account(case: Case) -> str:
+    """Say the account's state."""
+    account = case.facts.account
+    assert account is not None
+    return f"account {account.account_id} is {account.status.value}"
+
+
+def _month(expiry: str) -> str:
+    return f"20{expiry[:2]}-{expiry[2:]}"

@@ -1,0 +1,41 @@
+"""Departments: their legal time and their neighbours; and the civil day of an instant."""
+
+import tomllib
+from datetime import date, datetime
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+_TABLE = tomllib.loads(
+    (resources.files("rules") / "tables" / "departments.toml").read_text(encoding="utf-8")
+)
+
+PARIS = ZoneInfo(_TABLE["zones"]["metropolitan"])
+
+NEIGHBOURS: dict[str, frozenset[str]] = {
+    department: frozenset(names.split()) for department, names in _TABLE["neighbours"].items()
+}
+"""Bordering departments of each metropolitan department (GEO-01, R.3262-9)."""
+
+ZONES: dict[str, ZoneInfo] = dict.fromkeys(NEIGHBOURS, PARIS) | {
+    department: ZoneInfo(name)
+    for department, name in _TABLE["zones"].items()
+    if department != "metropolitan"
+}
+"""The legal time of each department or overseas territory (DAY-02, décret 2017-292)."""
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+def zone_of(department: str) -> ZoneInfo | None:
+    """Return the legal time of a department, None for one that does not exist."""
+    return ZONES.get(department)
+
+
+def civil_day(instant: datetime, zone: ZoneInfo) -> date:
+    """Return the civil date of an instant in a zone: days of 23 or 25 hours included (DAY-02)."""
+    return instant.astimezone(zone).date()
+
+
+def may_be_used_in(workplace: str, merchant: str) -> bool:
+    """Tell whether `merchant` is the workplace's department or borders it (R.3262-9)."""
+    return workplace == merchant or merchant in NEIGHBOURS.get(workplace, _NOBODY)

@@ -1,0 +1,56 @@
+"""The purchase itself: a payment in euros of a sensible amount (MER-04, ELI-06)."""
+
+from rules.case import Case
+from rules.decision import Reason
+from rules.words import euros
+
+EURO = "978"
+PURCHASE = "00"
+CASH_OR_QUASI_CASH = frozenset({"01", "09", "17"})
+
+
+def amount_is_not_negative(case: Case) -> Reason | None:
+    """The amount is zero (an account check) or more."""
+    return Reason.INVALID_AMOUNT if case.facts.purchase.amount_minor < 0 else None
+
+
+def subtotal_is_not_negative(case: Case) -> Reason | None:
+    """The eligible subtotal, if one was sent, is zero or more."""
+    subtotal_minor = case.facts.purchase.eligible_minor
+    return Reason.FORMAT if subtotal_minor is not None and subtotal_minor < 0 else None
+
+
+def currency_is_euro(case: Case) -> Reason | None:
+    """The payment is in euros."""
+    return None if case.facts.purchase.currency == EURO else Reason.TYPE_NOT_ALLOWED
+
+
+def type_is_purchase(case: Case) -> Reason | None:
+    """No cash, no quasi-cash; what is neither these nor a purchase is not for this pipeline."""
+    processing = case.facts.purchase.processing
+    if processing == PURCHASE:
+        return None
+    if processing in CASH_OR_QUASI_CASH:
+        return Reason.TYPE_NOT_ALLOWED
+    return Reason.INVALID_TRANSACTION
+
+
+def tell_amount(case: Case) -> str:
+    """Say the amount asked."""
+    return f"{euros(case.facts.purchase.amount_minor)} is asked"
+
+
+def tell_subtotal(case: Case) -> str:
+    """Say the subtotal sent."""
+    subtotal_minor = case.facts.purchase.eligible_minor
+    return "no subtotal" if subtotal_minor is None else f"subtotal {euros(subtotal_minor)}"
+
+
+def tell_currency(case: Case) -> str:
+    """Say the currency."""
+    return f"currency {case.facts.purchase.currency}, {EURO} is the euro"
+
+
+def tell_type(case: Case) -> str:
+    """Say the type."""
+    return f"processing code {case.facts.purchase.processing}, {PURCHASE} is a purchase"
