@@ -1,0 +1,126 @@
+"""Everything that differs between acquirer networks, as data: one TOML file per profile.
+
+The files lie in `authz/profiles`; `profile` reads one, checks it and compiles its codec, once.
+"""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from msgspec import Struct
+
+from authz.framing import Framing, framing
+from authz.iso8583.codec import Codec
+from authz.iso8583.mti import ANSWERS
+from authz.iso8583.spec import DESCRIPTIONS, SPECS
+
+_SUFFIX = ".toml"
+MAC_POLICIES = ("off", "accept", "require")
+
+
+class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Budgets and periods, in milliseconds (wire.md, Deadlines)."""
+
+    decision_ms: int = 2_000  # from the socket read to the answer
+    bank_leg_ms: int = 1_500  # of the decision's budget
+    echo_idle_ms: int = 60_000  # quiet for so long: send an 0800 echo
+    read_ms: int = 75_000  # just above the echo period: the peer is gone
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    """One profile as written in its TOML file."""
+
+    content: str
+    framing: str
+    echo: tuple[int, ...]
+    mux_key: tuple[int, ...]
+    mtis: tuple[str, ...]
+    eligible_from: tuple[str, ...]
+    partial_from: tuple[str, ...]
+    mac: str = "off"
+    response_codes: dict[str, str] = {}
+    response_code_fallback: str | None = None
+    timeouts: Timeouts = Timeouts()
+
+
+class Profile(Struct, frozen=True):
+    """How one network speaks.
+
+    `eligible_from` and `partial_from` name, in order of preference, where the eligible subtotal and
+    the partial-approval capability travel: `DE54.90` is the amount type 90 of DE54, `DE48.EA` the
+    private element EA. `mux_key` are the fields that join an answer to our own request.
+    """
+
+    name: str
+    codec: Codec
+    framing: Framing
+    echo: tuple[int, ...]
+    mux_key: tuple[int, ...]
+    mtis: frozenset[str]
+    eligible_from: tuple[str, ...]
+    partial_from: tuple[str, ...]
+    mac: str
+    response_codes: dict[str, str]
+    response_code_fallback: str | None
+    timeouts: Timeouts
+
+    def response_code(self, code: str) -> str:
+        """Our code in this network's words: mapped, else the fallback, else as it is."""
+        return self.response_codes.get(code, self.response_code_fallback or code)
+
+
+def profile_names() -> tuple[str, ...]:
+    """The profiles there are."""
+    names = (entry.name for entry in (files("authz") / "profiles").iterdir())
+    return tuple(sorted(n.removesuffix(_SUFFIX) for n in names if n.endswith(_SUFFIX)))
+
+
+@cache
+def profile(name: str) -> Profile:
+    """Load a profile; ValueError lists the names there are, or says what its file has wrong."""
+    if name not in profile_names():
+        raise ValueError(f"unknown profile {name!r}; choose among {', '.join(profile_names())}")
+    text = (files("authz") / "profiles" / f"{name}{_SUFFIX}").read_text("utf-8")
+    try:
+        return _built(name, text)
+    except (ValueError, msgspec.ValidationError) as fault:
+        raise ValueError(f"profile {name}: {fault}") from fault
+
+
+def _built(name: str, text: str) -> Profile:
+    read = msgspec.convert(tomllib.loads(text), _File)
+    _check(read)
+    return Profile(
+        name=name,
+        codec=_codec(read.content),
+        framing=framing(read.framing),
+        echo=read.echo,
+        mux_key=read.mux_key,
+        mtis=frozenset(read.mtis),
+        eligible_from=read.eligible_from,
+        partial_from=read.partial_from,
+        mac=read.mac,
+        response_codes=read.response_codes,
+        response_code_fallback=read.response_code_fallback,
+        timeouts=read.timeouts,
+    )
+
+
+def _check(read: _File) -> None:
+    """A typing mistake in a file fails at start-up, not in a message."""
+    if read.content not in SPECS:
+        raise ValueError(f"unknown content {read.content!r}; choose among {', '.join(SPECS)}")
+    if read.mac not in MAC_POLICIES:
+        raise ValueError(f"unknown mac policy {read.mac!r}; choose among {', '.join(MAC_POLICIES)}")
+    unknown = {*read.echo, *read.mux_key} - set(DESCRIPTIONS)
+    if unknown:
+        raise ValueError(f"no such fields: {sorted(unknown)}")
+    unanswerable = {mti[:3] + "0" for mti in read.mtis} - set(ANSWERS)
+    if unanswerable:
+        raise ValueError(f"no answer is defined for {sorted(unanswerable)}")
+
+
+@cache
+def _codec(content: str) -> Codec:
+    return Codec(SPECS[content])
