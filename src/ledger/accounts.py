@@ -5,10 +5,12 @@ the person can be read off the number; the house has its accounts from 1 to 4095
 a merchant is `-merchant_no`. Nothing else is an account.
 """
 
-from enum import Enum, IntEnum
-from typing import Final
+from datetime import date, datetime
+from enum import Enum, IntEnum, StrEnum
+from typing import Any, Final, Self
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 LOT_BITS: Final = 12
 LOT_NO_MAX: Final = (1 << LOT_BITS) - 1
@@ -28,7 +30,7 @@ class Side(Enum):
     CREDIT = "CREDIT"
 
 
-class AccountKind(Enum):
+class AccountKind(StrEnum):
     """What an account is for; the words of `ledger_accounts.kind`."""
 
     HOLDER_LOT = "HOLDER_LOT"
@@ -112,7 +114,7 @@ assert [entry.kind for entry in CHART if entry.number is None] == [
     K.HOLDER_LOT,
     K.MERCHANT_PAYABLE,
 ]
-assert set(KIND_OF_HOUSE) == set(House) and set(KIND_OF_HOUSE.values()) <= set(AccountKind)
+assert set(KIND_OF_HOUSE) == set(House)
 assert {entry.kind for entry in CHART} == set(AccountKind)
 assert all(1 <= house <= LOT_NO_MAX for house in House)
 
@@ -166,3 +168,48 @@ def kind_of(account_id: int) -> AccountKind:
     if kind is None:
         raise ValueError("no such account in the chart")
     return kind
+
+
+class AccountRow(Struct, frozen=True, gc=False):
+    """One row of `ledger_accounts`, its fields in the order of the table's columns.
+
+    A lot keeps what never changes of it: the `vintage` it counts as, whether it came from a load
+    or an exchange, the vintage it was before (`from_vintage`) and the day it was loaded.
+    """
+
+    holder_id: int
+    account_id: int
+    kind: AccountKind
+    vintage: int | None
+    origin: str | None
+    from_vintage: int | None
+    loaded_on: date | None
+    opened_at: datetime
+
+    @classmethod
+    def lot(
+        cls,
+        holder_id: int,
+        lot_no: int,
+        vintage: int,
+        loaded_on: date,
+        opened_at: datetime,
+        *,
+        from_vintage: int | None = None,
+    ) -> Self:
+        """A lot of a holder; with `from_vintage` it is what an exchange made of an older one."""
+        origin = "LOAD" if from_vintage is None else "EXCHANGE"
+        account_id = lot_account(holder_id, lot_no)
+        kind = AccountKind.HOLDER_LOT
+        return cls(holder_id, account_id, kind, vintage, origin, from_vintage, loaded_on, opened_at)
+
+    @classmethod
+    def house(cls, account_id: int, opened_at: datetime) -> Self:
+        """An account of the house or of a merchant, which live under no holder."""
+        kind = kind_of(account_id)
+        assert kind is not AccountKind.HOLDER_LOT, "a lot is opened under its holder"
+        return cls(0, account_id, kind, None, None, None, None, opened_at)
+
+    def as_row(self) -> tuple[Any, ...]:
+        """The values of the row, in the table's order."""
+        return astuple(self)

@@ -23,8 +23,10 @@ class Balance(Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Hold the law that no sum is ever negative."""
-        assert self.debits_pending >= 0 and self.debits_posted >= 0, "debits are unsigned"
-        assert self.credits_pending >= 0 and self.credits_posted >= 0, "credits are unsigned"
+        assert self.debits_pending >= 0, "sums are unsigned"
+        assert self.debits_posted >= 0, "sums are unsigned"
+        assert self.credits_pending >= 0, "sums are unsigned"
+        assert self.credits_posted >= 0, "sums are unsigned"
 
     @property
     def available_minor(self) -> int:

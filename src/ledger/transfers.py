@@ -9,10 +9,9 @@ Money that has already moved is never un-written: it comes back by a `direct` mo
 way that names the original in `about_seq` and counts for the original's `day` (REF-03, CAP-07).
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -29,6 +28,13 @@ class Kind(StrEnum):
 
 # Bound once: a movement is made for every purchase, and looking a member up costs as much again.
 _DIRECT, _HOLD, _POST, _VOID = Kind.DIRECT, Kind.HOLD, Kind.POST, Kind.VOID
+
+
+class Row(Protocol):
+    """What a driver reads: values by the name of their column."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The value of one column."""
 
 
 class Transfer(Struct, frozen=True, gc=False):
@@ -54,7 +60,8 @@ class Transfer(Struct, frozen=True, gc=False):
         """Hold the laws of one row against our own mistakes; the table has the same as checks."""
         assert self.amount_minor > 0, "an amount is positive: the sides say the direction"
         assert self.debit_account != self.credit_account, "a movement has two accounts"
-        assert self.holder_id > 0 and self.seq > 0, "holders and movements are numbered from 1"
+        assert self.holder_id > 0, "every movement is some holder's"
+        assert self.seq > 0, "movements are numbered from 1"
         assert self.about_seq is None or 0 < self.about_seq < self.seq, "settling looks back"
 
     @classmethod
@@ -143,7 +150,7 @@ class Transfer(Struct, frozen=True, gc=False):
         )  # fmt: skip
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
+    def from_row(cls, row: Row) -> Self:
         """A movement as it was read from the table."""
         fields = {name: row[name] for name in cls.__struct_fields__}
         fields["kind"] = Kind(fields["kind"])
