@@ -1,0 +1,84 @@
+"""Where to listen and whom to call, as written on a command line: HOST:PORT and its options."""
+
+import ipaddress
+import re
+from typing import Final
+
+from msgspec import Struct
+
+PORT_MAX: Final = 65_535
+FRAMING: Final = re.compile(r"(2b|4a)(-incl)?(-tpdu)?")
+PROFILE: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_OPTIONS: Final = ("profile", "framing")
+
+
+class Address(Struct, frozen=True):
+    """A host and a TCP port; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """The form it was written in; an IPv6 host keeps its brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+
+class Listener(Struct, frozen=True):
+    """One door for acquirers: which dialect is spoken there and how frames are cut."""
+
+    address: Address
+    profile: str
+    framing: str
+
+    def __str__(self) -> str:
+        """The form of `--listen`."""
+        return f"{self.address},profile={self.profile},framing={self.framing}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine's own; a name other than `localhost` never is."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def parse_address(text: str) -> Address:
+    """`HOST:PORT` or `[IPV6]:PORT`; ValueError says what is missing."""
+    host, colon, port = text.strip().rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not (port.isascii() and port.isdigit()):
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    if int(port) > PORT_MAX:
+        raise ValueError(f"port {port} is above {PORT_MAX}")
+    return Address(host, int(port))
+
+
+def parse_listener(text: str, default_profile: str = "ascii") -> Listener:
+    """`HOST:PORT,profile=NAME,framing=NAME`, both options in any order and free to be left out."""
+    place, *rest = text.strip().split(",")
+    options: dict[str, str] = {}
+    for option in rest:
+        name, equals, value = option.partition("=")
+        if name not in _OPTIONS or not equals or name in options:
+            raise ValueError(f"{option!r} in {text!r} is none of profile=NAME, framing=NAME")
+        options[name] = value
+    profile = options.get("profile", default_profile)
+    return listener(parse_address(place), profile, options.get("framing"))
+
+
+def listener(address: Address, profile: str, framing: str | None = None) -> Listener:
+    """A checked listener; without `framing`, the one its profile is used to (wire.md, profiles)."""
+    if not PROFILE.fullmatch(profile):
+        raise ValueError(f"{profile!r} is not the name of a profile")
+    if framing is None:
+        framing = "2b-tpdu" if profile == "bcd" else "2b"
+    if not FRAMING.fullmatch(framing):
+        raise ValueError(f"{framing!r} is no framing: use 2b or 4a, with -incl or -tpdu behind")
+    return Listener(address, profile, framing)

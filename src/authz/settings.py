@@ -1,0 +1,236 @@
+"""Every setting of the service, with its unit and its bound, checked against the others at start.
+
+Precedence: flags, then `MILLESIME_*` environment variables, then a TOML file, then the defaults.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from os import environ
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from platformdirs import user_data_path
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from authz.addresses import Address, Listener, is_loopback, listener, parse_address, parse_listener
+from authz.usage import UsageError
+
+CONFIG_DEFAULT: Final = Path("millesime.toml")
+PREFIX: Final = "MILLESIME_"
+MASK: Final = "****"
+
+
+def _words(value: object) -> object:
+    """A list in one environment variable: its members stand apart by blanks or semicolons."""
+    return value.replace(";", " ").split() if isinstance(value, str) else value
+
+
+def _listeners(value: object) -> object:
+    words = _words(value)
+    if not isinstance(words, Iterable):
+        # pydantic turns a ValueError, not a TypeError, into one of its own.
+        raise ValueError("a list of HOST:PORT,profile=NAME,framing=NAME is wanted")
+    return tuple(parse_listener(x) if isinstance(x, str) else x for x in words)
+
+
+def _address(value: object) -> object:
+    return parse_address(value) if isinstance(value, str) else value
+
+
+def _instant(value: object) -> object:
+    """ISO 8601 only: pydantic alone would take a bare number for seconds since 1970."""
+    if value is None:
+        return None
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(instant, datetime) or instant.tzinfo is None:
+        raise ValueError(
+            "an ISO 8601 instant with its zone is wanted, as 2026-11-24T12:30:00+01:00"
+        )
+    return instant.astimezone(UTC)
+
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What one process runs with. Durations are milliseconds (`_ms`) or seconds (`_s`)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+    )
+
+    config: Path | None = None
+    """The TOML file that was read, if any."""
+
+    host: str = "127.0.0.1"
+    iso_port: Port = 8583
+    http_port: Port = 8080
+    profile: str = "ascii"
+    listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(_listeners)] = ()
+    """Doors beside `host:iso_port`, each with its own profile and framing."""
+    bank: Annotated[Address | None, BeforeValidator(_address)] = None
+    """The bank acquirer for the top-up; None: no bank leg is ever asked."""
+
+    database_url: Annotated[str | None, Field(repr=False)] = None
+    """A PostgreSQL 15 or newer; None: the embedded one under `data_dir`."""
+    data_dir: Path = user_data_path("millesime", appauthor=False)
+    keys: Path | None = None
+    """The key file; None: a development file beside the embedded data."""
+    world: Path | None = None
+    """A world file to load before the ports open."""
+    rulebook: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_words)] = ()
+    """Rulebook files; each replaces the bundled one of the same programme."""
+    test_clock: Annotated[datetime | None, BeforeValidator(_instant)] = None
+    """The virtual clock (UTC) for everything civil or dated; loopback only."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+
+    lanes: Annotated[int, Field(ge=1, le=1024)] = 2
+    batch_size_max: Positive = 512
+    waiting_max: Positive = 20_000
+    repeats_reserved: Positive = 2_000
+    """Messages of `waiting_max` that only repeats, advices and reversals may fill (corner 7)."""
+    connections_max: Positive = 10_000
+    in_flight_per_connection_max: Positive = 1_024
+    poison_per_connection_max: Positive = 3
+    frame_size_max: Annotated[int, Field(ge=256, le=65_535)] = 4_096
+    """Bytes of one ISO 8583 message (wire.md: 4,096)."""
+
+    decision_deadline_ms: Positive = 2_000
+    statement_timeout_ms: Positive = 1_500
+    drain_timeout_ms: Positive = 10_000
+    idle_echo_s: Positive = 60
+    """A silent peer is asked for an echo (0800/301) after this."""
+    read_timeout_s: Positive = 90
+    """A peer that stays silent through the echo is hung up on after this."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Every ISO door: `host:iso_port` first, then each `--listen`."""
+        return (listener(Address(self.host, self.iso_port), self.profile), *self.listen)
+
+    @model_validator(mode="after")
+    def _limits_fit_each_other(self) -> Self:
+        for holds, words in _relations(self):
+            if not holds:
+                raise ValueError(words)
+        listener(Address(self.host, self.iso_port), self.profile)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, TOML file; which file is itself a flag or a variable."""
+        named = init_settings().get("config") or env_settings().get("config")
+        path = _config_file(Path(named) if named else None)
+        toml = (TomlConfigSettingsSource(settings_cls, path),) if path else ()
+        return (init_settings, env_settings, *toml)
+
+
+def load(flags: Mapping[str, Any] | None = None) -> Settings:
+    """The effective settings; flags that are None or empty were not given. Raises UsageError."""
+    given = {name: value for name, value in (flags or {}).items() if value not in (None, (), [])}
+    # The conventional variable of every PostgreSQL tool, below our own of the same meaning.
+    if "database_url" not in given and PREFIX + "DATABASE_URL" not in environ:
+        given |= {"database_url": environ["DATABASE_URL"]} if environ.get("DATABASE_URL") else {}
+    try:
+        return Settings(**given)
+    except ValidationError as refused:
+        raise UsageError(_one_line(refused)) from None
+    except ValueError as unreadable:  # tomllib's, with line and column
+        raise UsageError(f"the settings file is not TOML: {unreadable}") from None
+
+
+def masked(settings: Settings) -> dict[str, object]:
+    """The effective settings as plain values in the order of declaration, passwords masked."""
+    shown: dict[str, object] = {}
+    for name in Settings.model_fields:
+        shown[name] = _plain(getattr(settings, name))
+    if settings.database_url:
+        shown["database_url"] = mask_url(settings.database_url)
+    return shown
+
+
+def mask_url(url: str) -> str:
+    """A database URL with its passwords masked, in the authority and in the query."""
+    parts = urlsplit(url)
+    place = parts.netloc
+    if parts.password is not None:
+        user, host = quote(parts.username or ""), place.rpartition("@")[2]
+        place = f"{user}:{MASK}@{host}"
+    secret = {"password", "sslpassword"}
+    query = [(k, MASK if k in secret else v) for k, v in parse_qsl(parts.query)]
+    return urlunsplit(parts._replace(netloc=place, query=urlencode(query, safe="*/")))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(x) for x in value]
+    if isinstance(value, Path | Address | Listener):
+        return str(value)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _relations(s: Settings) -> Iterable[tuple[bool, str]]:
+    """How the limits relate; a limit that another one makes unreachable is a mistake."""
+    yield s.lanes & (s.lanes - 1) == 0, f"lanes is {s.lanes}: a power of two is wanted"
+    yield s.batch_size_max <= s.waiting_max, "batch_size_max is above waiting_max"
+    yield s.repeats_reserved < s.waiting_max, "repeats_reserved leaves nothing of waiting_max"
+    yield (
+        s.in_flight_per_connection_max <= s.waiting_max,
+        "in_flight_per_connection_max is above waiting_max",
+    )
+    yield (
+        s.statement_timeout_ms < s.decision_deadline_ms,
+        "statement_timeout_ms must be below decision_deadline_ms",
+    )
+    yield (
+        s.decision_deadline_ms <= s.drain_timeout_ms,
+        "drain_timeout_ms must not be below decision_deadline_ms",
+    )
+    yield s.idle_echo_s < s.read_timeout_s, "idle_echo_s must be below read_timeout_s"
+    if s.test_clock:
+        doors = (s.host, *(x.address.host for x in s.listen))
+        yield (
+            all(map(is_loopback, doors)),
+            "test_clock is refused unless host and every listener are loopback",
+        )
+
+
+def _config_file(named: Path | None) -> Path | None:
+    if named is None:
+        return CONFIG_DEFAULT if CONFIG_DEFAULT.is_file() else None
+    if not named.is_file():
+        raise UsageError(f"settings file {named} is not there")
+    return named
+
+
+def _one_line(refused: ValidationError) -> str:
+    """All refusals, each with the name of its setting, never with its value."""
+    words = []
+    for error in refused.errors(include_url=False, include_context=False, include_input=False):
+        place = ".".join(map(str, error["loc"]))
+        said = error["msg"].removeprefix("Value error, ")
+        words.append(f"{place}: {said}" if place else said)
+    return "; ".join(words)

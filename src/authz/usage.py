@@ -1,0 +1,5 @@
+"""The one error that tells a person what they did wrong: a command ends with it and exit code 2."""
+
+
+class UsageError(Exception):
+    """What was wrong and what to do, in one line, without any secret in it."""

@@ -1,0 +1,112 @@
+"""Settings: which source wins, what is refused, what is never shown."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from authz.addresses import Address, Listener
+from authz.settings import Settings, load, mask_url, masked
+from authz.usage import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+
+def test_the_defaults_fit_each_other_and_stay_on_loopback() -> None:
+    settings = load()
+    assert (settings.iso_port, settings.http_port, settings.host) == (8583, 8080, "127.0.0.1")
+    assert settings.listeners == (Listener(Address("127.0.0.1", 8583), "ascii", "2b"),)
+
+
+def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "millesime.toml").write_text("iso_port = 1\nhttp_port = 1\nlanes = 1\n")
+    monkeypatch.setenv("MILLESIME_ISO_PORT", "2")
+    monkeypatch.setenv("MILLESIME_HTTP_PORT", "2")
+    settings = load({"iso_port": 3})
+    assert (settings.iso_port, settings.http_port, settings.lanes) == (3, 2, 1)
+    assert settings.batch_size_max == 512
+
+
+def test_the_file_may_be_named_by_flag_or_by_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.toml").write_text('iso_port = 1\nlisten = ["127.0.0.1:9,profile=bcd"]\n')
+    assert load({"config": tmp_path / "one.toml"}).iso_port == 1
+    monkeypatch.setenv("MILLESIME_CONFIG", str(tmp_path / "one.toml"))
+    assert load().listen == (Listener(Address("127.0.0.1", 9), "bcd", "2b-tpdu"),)
+
+
+def test_a_list_in_the_environment_is_parted_by_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLESIME_LISTEN", "127.0.0.1:1,framing=4a-incl [::1]:2,profile=bcd")
+    monkeypatch.setenv("MILLESIME_RULEBOOK", "a.toml b.toml")
+    settings = load()
+    assert [str(door) for door in settings.listen] == [
+        "127.0.0.1:1,profile=ascii,framing=4a-incl",
+        "[::1]:2,profile=bcd,framing=2b-tpdu",
+    ]
+    assert settings.rulebook == (Path("a.toml"), Path("b.toml"))
+
+
+def test_the_common_database_variable_is_a_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://common/db")
+    assert load().database_url == "postgresql://common/db"
+    monkeypatch.setenv("MILLESIME_DATABASE_URL", "postgresql://ours/db")
+    assert load().database_url == "postgresql://ours/db"
+
+
+def test_the_test_clock_is_kept_in_utc() -> None:
+    settings = load({"test_clock": "2026-11-24T12:30:00+01:00"})
+    assert settings.test_clock == datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"lanes": 3}, "power of two"),
+        ({"iso_port": 65_536}, "iso_port"),
+        ({"batch_size_max": 512, "waiting_max": 511}, "batch_size_max"),
+        ({"statement_timeout_ms": 2_000, "decision_deadline_ms": 2_000}, "statement_timeout_ms"),
+        ({"idle_echo_s": 90, "read_timeout_s": 90}, "idle_echo_s"),
+        ({"repeats_reserved": 20_000}, "repeats_reserved"),
+        ({"test_clock": "2026-11-24T12:30:00"}, "zone"),
+        ({"test_clock": "2026-11-24T12:30:00Z", "host": "192.0.2.1"}, "loopback"),
+        ({"test_clock": "2026-11-24T12:30:00Z", "listen": ["192.0.2.1:1"]}, "loopback"),
+        ({"listen": ["127.0.0.1"]}, "HOST:PORT"),
+        ({"listen": ["127.0.0.1:1,profil=ascii"]}, "profil=ascii"),
+        ({"listen": ["127.0.0.1:1,framing=3b"]}, "framing"),
+        ({"bank": "here"}, "HOST:PORT"),
+        ({"no_such_setting": 1}, "no_such_setting"),
+        ({"config": "nowhere.toml"}, "nowhere.toml"),
+    ],
+)
+def test_a_refusal_is_one_line_that_names_the_setting(flags: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        load(flags)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "millesime.toml").write_text("iso_prot = 1\n")
+    with pytest.raises(UsageError, match="iso_prot"):
+        load()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load().iso_port = 1
+
+
+def test_a_password_is_never_shown() -> None:
+    url = "postgresql://me:s%40cret@db:5433/cards?sslmode=require&password=s3cret"
+    settings = load({"database_url": url})
+    everything = f"{settings!r} {settings} {masked(settings)}"
+    assert "cret" not in everything
+    assert mask_url(url) == "postgresql://me:****@db:5433/cards?sslmode=require&password=****"
+    assert list(masked(settings)) == list(Settings.model_fields)
