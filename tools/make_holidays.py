@@ -1,7 +1,7 @@
-"""Write src/rules/tables/holidays.csv from the `holidays` library (run by hand, reviewed as a diff).
+"""Write src/rules/tables/holidays.csv from the `holidays` library.
 
-The engine never calls the library while deciding: a holiday that moves is a change of data with an
-author and a date. `tests/rules/test_calendar.py` compares the table with the library of the day.
+Run by hand and reviewed as a diff. The engine never calls the library while deciding: a holiday
+that moves is a change of data with an author and a date. `tests/rules/test_calendar.py` compares the table with the library of the day.
 """
 
 import csv
@@ -28,7 +28,10 @@ ABOLITION = "Abolition of Slavery"
 
 
 def rows() -> list[tuple[date, str, str]]:
-    """Every holiday as (day, where, name); where is FR, AM (57, 67, 68), AM-TEMPLE or a department."""
+    """List every holiday as (day, where, name).
+
+    Where is FR, AM (57, 67, 68), AM-TEMPLE or a department.
+    """
     national = holidays.country_holidays("FR", years=YEARS, language="en_US")
     found = [(day, "FR", name) for day, name in national.items()]
     for day, name in holidays.country_holidays("FR", subdiv="57", years=YEARS).items():

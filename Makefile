@@ -1,0 +1,62 @@
+# Millésime: everything from a fresh clone, with nothing but make and Python 3.11 or newer.
+
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+# The stamp names what is installed and where: another lock file or another folder, another stamp.
+INSTALLED_FROM := requirements/dev.lock pyproject.toml tools/find-python
+STAMP := $(VENV)/.installed-$(shell { cat $(INSTALLED_FROM); echo "$(CURDIR)"; } | cksum | tr -c '0-9\n' '-')
+
+# A virtual environment whose Python has gone is as good as none.
+ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
+.PHONY: $(STAMP)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fmt lock hook clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Start everything and show a day of meal vouchers
+	@$(BIN)/millesime demo
+
+test: $(STAMP) ## Run every test, with a PostgreSQL of its own
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## Format, lint, types, import directions, tests without I/O: under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q $(wildcard tests/rules tests/ledger tests/authz) tests/test_tidy.py
+
+bench: $(STAMP) ## Measure each stage, and the whole beside pgbench
+	$(BIN)/python -m benchmarks
+
+fmt: $(STAMP) ## Format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+hook: ## Run `make check` before each commit of this clone
+	git config core.hooksPath tools/hooks
+
+lock: $(STAMP) ## Pin the newest allowed versions again, with hashes, for every Python we support
+	tools/lock $(UV_VERSION)
+
+clean: ## Remove what was built here; data in .data stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP):
+	@echo "Installing into $(VENV): once, about a minute"
+	@python=$$(PYTHON="$(PYTHON)" sh tools/find-python) || exit 1; \
+	$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && "$$python" -m venv $(VENV); }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check \
+		--require-hashes --only-binary :all: -r requirements/dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@

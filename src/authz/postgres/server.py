@@ -1,0 +1,160 @@
+"""Run the embedded PostgreSQL of one data directory: who starts it, who joins, who stops it."""
+
+import atexit
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import IO, Literal
+from urllib.parse import quote
+
+from authz.postgres import postmaster
+from authz.postgres.account import PostgresError
+from authz.postgres.cluster import (
+    DATABASE,
+    SUPERUSER,
+    create_cluster,
+    server_of,
+    write_settings,
+)
+from authz.postgres.place import Place, place_of
+
+STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+"""https://www.postgresql.org/docs/current/server-shutdown.html"""
+
+
+class Embedded:
+    """A running server: its URL, and whether this process is the one to stop it.
+
+    The process that started a server stops it at its exit; one that joined never does. After a
+    SIGKILL of the starter the server stays, and the next process to come adopts it.
+    """
+
+    def __init__(self, place: Place, pid: int, child: postmaster.Child | None) -> None:
+        """Take note of the postmaster `pid`, and become its owner if no living process is."""
+        self.pid = pid
+        self._place = place
+        self._child = child
+        self._process = os.getpid()
+        self._claim = _claim(place, pid)
+        if child:  # a killed server that nobody waits for would look alive to the next one
+            threading.Thread(target=child.wait, name="postmaster", daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The URL for asyncpg and libpq: our database, as its superuser, over the socket."""
+        return self.url_of(DATABASE)
+
+    def url_of(self, database: str, user: str = SUPERUSER) -> str:
+        """Return the URL of another database or role of this server."""
+        host = quote(str(self._place.socket_dir), safe="/")
+        return f"postgresql://{user}@/{database}?host={host}&port=5432"
+
+    @property
+    def owned(self) -> bool:
+        """Tell whether this process stops the server at its exit (a fork of it does not)."""
+        return self._claim is not None and self._process == os.getpid()
+
+    @property
+    def place(self) -> Place:
+        """Where its data, socket and log are."""
+        return self._place
+
+    def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
+        """Stop the server if it is ours and wait for its end; asking twice is harmless."""
+        if self._claim is None or not self.owned:
+            return
+        with _exclusive(self._place):
+            postmaster.stop(self._place, self.pid, self._child, STOP_SIGNALS[mode])
+            self._claim.close()
+            self._claim = None
+        atexit.unregister(self.stop)
+
+
+def ensure_running(data_dir: Path, settings: Mapping[str, str] | None = None) -> Embedded:
+    """Start the server of `data_dir`, making its cluster if new, or join the one that runs.
+
+    `settings` may change any server setting but the durable ones, when it starts. Raises
+    PostgresError.
+    """
+    place = place_of(data_dir)
+    with _exclusive(place):
+        if not place.cluster.exists():
+            create_cluster(place)
+        embedded = _joined(place) or _started(place, settings or {})
+    if embedded.owned:
+        atexit.register(embedded.stop)
+        _exit_on_signals()
+    return embedded
+
+
+def remove(data_dir: Path) -> None:
+    """Delete a data directory whose server is stopped, wherever its data is."""
+    place = place_of(data_dir)
+    with _exclusive(place):
+        if postmaster.running(place):
+            raise PostgresError(f"the server of {data_dir} is running: stop it first")
+        for directory in dict.fromkeys((place.socket_dir, place.home, place.data_dir)):
+            shutil.rmtree(directory)
+
+
+def _joined(place: Place) -> Embedded | None:
+    pid = postmaster.running(place)
+    return Embedded(place, pid, None) if pid else None
+
+
+def _started(place: Place, settings: Mapping[str, str]) -> Embedded:
+    write_settings(place, settings)
+    child = postmaster.start(place, server_of(place))
+    if child:
+        return Embedded(place, child.pid, child)
+    if joined := _joined(place):
+        return joined
+    raise PostgresError(f"the server ended while we joined it: see {place.log}")
+
+
+@contextlib.contextmanager
+def _exclusive(place: Place) -> Iterator[None]:
+    """Hold the data directory's lock: starting, joining and stopping happen one at a time."""
+    if not place.data_dir.exists():  # deleted under a running server, which must stop all the same
+        yield
+        return
+    with (place.data_dir / "lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _claim(place: Place, pid: int) -> IO[str] | None:
+    """Become the owner of the server `pid` unless a living process is.
+
+    The claim is a locked file per server; the kernel gives it back however its holder ends.
+    """
+    mine = place.data_dir / f"owner.{pid}"
+    for old in set(place.data_dir.glob("owner.*")) - {mine}:
+        old.unlink()
+    file = mine.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def _exit_on_signals() -> None:
+    """Let SIGTERM and SIGHUP run the exit handlers, unless the program has its own idea."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
