@@ -1,0 +1,212 @@
+"""The key file: TOML, readable by its owner only; every key in it has a name, none can be printed.
+
+[pan_digest]                 # makes card references; changing it makes every card unknown
+key_id = "digest-2026"
+key = "…64 hex digits…"
+
+[[pan_encryption]]           # key_id, key (32 bytes); the first encrypts, the others still read
+[[emv_master]]               # bin (6 to 8 digits), key_id, key (16 bytes)
+[[zone]]                     # key_id, key (16 or 24 bytes): PIN blocks between two zones
+[[mac]]                      # profile, key_id, key (16 or 24 bytes)
+"""
+
+import os
+import secrets
+import stat
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import msgspec
+import tomli_w
+from msgspec import Meta, Struct
+
+from authz.pan import PanDigester
+from authz.usage import UsageError
+
+DEVELOPMENT_FILE: Final = "keys.development.toml"
+DIGEST_KEY_BYTES: Final = 32
+OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
+KeyId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class Secret:
+    """Key bytes that neither print nor travel."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        """Keep the bytes; `reveal` gives them back."""
+        self._value = value
+
+    def reveal(self) -> bytes:
+        """The bytes in clear, for the cipher only."""
+        return self._value
+
+    def __len__(self) -> int:
+        """Length in bytes."""
+        return len(self._value)
+
+    def __repr__(self) -> str:
+        """The length, never the key."""
+        return f"Secret({len(self._value)} bytes)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse pickle and copy: a key stays where it was loaded."""
+        raise TypeError("a key is not serialized")
+
+
+class PanDigestKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """The one key that turns card numbers into card references."""
+
+    key_id: KeyId
+    key: Secret
+
+
+class NamedKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """A PAN encryption key or a zone key."""
+
+    key_id: KeyId
+    key: Secret
+
+
+class EmvMasterKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """The issuer master key from which each card of a BIN derives its own (EMV Book 2, A1.4)."""
+
+    bin: Annotated[str, Meta(pattern=r"^[0-9]{6,8}$")]
+    key_id: KeyId
+    key: Secret
+
+
+class MacKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """The key that authenticates messages of one profile's network."""
+
+    profile: Annotated[str, Meta(min_length=1)]
+    key_id: KeyId
+    key: Secret
+
+
+class Keys(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything in a key file. `repr` shows names and lengths only."""
+
+    pan_digest: PanDigestKey
+    pan_encryption: tuple[NamedKey, ...] = ()
+    emv_master: tuple[EmvMasterKey, ...] = ()
+    zone: tuple[NamedKey, ...] = ()
+    mac: tuple[MacKey, ...] = ()
+
+    def digester(self) -> PanDigester:
+        """What makes card references from now on."""
+        return PanDigester(self.pan_digest.key.reveal(), self.pan_digest.key_id)
+
+
+AnyKey = PanDigestKey | NamedKey | EmvMasterKey | MacKey
+LENGTHS: Final = {
+    "pan_digest": (DIGEST_KEY_BYTES,),
+    "pan_encryption": (32,),
+    "emv_master": (16,),
+    "zone": (16, 24),
+    "mac": (16, 24),
+}
+
+
+def read_key_file(path: Path) -> Keys:
+    """Read and check a key file. Raises UsageError, which never shows a key."""
+    text = _read_private(path)
+    try:
+        keys = msgspec.convert(tomllib.loads(text), Keys, dec_hook=_secret)
+    except tomllib.TOMLDecodeError:
+        # The parser's own words quote what it read.
+        raise UsageError(f"key file {path} is not TOML") from None
+    except msgspec.ValidationError as refused:
+        raise UsageError(f"key file {path}: {refused}") from None
+    _check(path, keys)
+    return keys
+
+
+def new_key_file(path: Path) -> Keys:
+    """Write a file with a fresh digest key, mode 600. Raises UsageError where one is already."""
+    content = {
+        "pan_digest": {
+            "key_id": f"digest-{secrets.token_hex(4)}",
+            "key": secrets.token_hex(DIGEST_KEY_BYTES),
+        }
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, tomli_w.dumps(content).encode())
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; a key file is never overwritten") from None
+    except OSError as refused:
+        raise UsageError(f"{path} cannot be written: {refused.strerror}") from None
+    return read_key_file(path)
+
+
+def development_keys(data_dir: Path) -> tuple[Keys, Path, bool]:
+    """The key file beside the embedded data, its path, and whether it was made just now."""
+    path = data_dir / DEVELOPMENT_FILE
+    if not path.exists():
+        try:
+            return new_key_file(path), path, True
+        except UsageError:
+            if not path.exists():  # another process was quicker
+                raise
+    return read_key_file(path), path, False
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Give the file its name only once it is complete: another process may be waiting for it."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        path.hardlink_to(draft)
+    finally:
+        Path(draft).unlink()
+
+
+def _read_private(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            # The mode of the open file, so that nobody can swap it in between.
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & OTHERS_MAY:
+                raise UsageError(f"key file {path} is open to others: chmod 600 {path}")
+            return file.read()
+    except OSError as refused:
+        raise UsageError(f"key file {path} cannot be read: {refused.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"key file {path} is not text") from None
+
+
+def _secret(wanted: type, value: object) -> Secret:
+    assert wanted is Secret
+    try:
+        return Secret(bytes.fromhex(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError("hex digits are wanted") from None
+
+
+def _check(path: Path, keys: Keys) -> None:
+    for table, lengths in LENGTHS.items():
+        found = getattr(keys, table)
+        group: tuple[AnyKey, ...] = found if isinstance(found, tuple) else (found,)
+        for key in group:
+            if len(key.key) not in lengths:
+                wanted = " or ".join(map(str, lengths))
+                raise UsageError(f"key file {path}: {table} {key.key_id} is not {wanted} bytes")
+        if len({_name(key) for key in group}) != len(group):
+            raise UsageError(f"key file {path}: {table} holds two keys under one name")
+
+
+def _name(key: AnyKey) -> tuple[str, ...]:
+    match key:
+        case EmvMasterKey():
+            return (key.bin, key.key_id)
+        case MacKey():
+            return (key.profile, key.key_id)
+        case _:
+            return (key.key_id,)

@@ -1,0 +1,119 @@
+"""The key file: kept from others, never overwritten, never shown."""
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+from authz.keys import Keys, development_keys, new_key_file, read_key_file
+from authz.usage import UsageError
+
+DIGEST = "5a" * 32
+
+
+def key_file(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / "keys.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def some_file(folder: Path, more: str = "", mode: int = 0o600) -> Path:
+    return key_file(folder, f'[pan_digest]\nkey_id = "d1"\nkey = "{DIGEST}"\n{more}', mode)
+
+
+def test_a_new_file_is_private_and_can_be_read_again(tmp_path: Path) -> None:
+    made = new_key_file(tmp_path / "deep" / "keys.toml")
+    path = tmp_path / "deep" / "keys.toml"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_key_file(path).digester().check_value() == made.digester().check_value()
+
+
+def test_two_new_files_hold_different_keys(tmp_path: Path) -> None:
+    one, other = new_key_file(tmp_path / "a"), new_key_file(tmp_path / "b")
+    assert one.pan_digest.key.reveal() != other.pan_digest.key.reveal()
+
+
+def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
+    path = some_file(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="never overwritten"):
+        new_key_file(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610])
+def test_a_file_that_others_may_open_is_refused(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(UsageError, match="chmod 600"):
+        read_key_file(some_file(tmp_path, mode=mode))
+
+
+def test_every_table_is_read(tmp_path: Path) -> None:
+    more = f"""
+[[pan_encryption]]
+key_id = "p1"
+key = "{"11" * 32}"
+[[emv_master]]
+bin = "999967"
+key_id = "e1"
+key = "{"22" * 16}"
+[[zone]]
+key_id = "z1"
+key = "{"33" * 16}"
+[[mac]]
+profile = "ascii"
+key_id = "m1"
+key = "{"44" * 24}"
+"""
+    keys = read_key_file(some_file(tmp_path, more))
+    assert [key.key_id for key in keys.pan_encryption + keys.zone] == ["p1", "z1"]
+    assert keys.emv_master[0].bin == "999967"
+    assert keys.mac[0].key.reveal() == b"\x44" * 24
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "pan_digest"),
+        ("[pan_digest\n", "not TOML"),
+        ('[pan_digest]\nkey_id = "d1"\nkey = "5a5a"\n', "32 bytes"),
+        (f'[pan_digest]\nkey_id = "d1"\nkey = "{"5g" * 32}"\n', "hex"),
+        (f'[pan_digest]\nkey_id = "d1"\nkey = "{DIGEST}"\nkey2 = "x"\n', "key2"),
+        (f'[pan_digest]\nkey_id = "d 1"\nkey = "{DIGEST}"\n', "key_id"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_without_its_keys(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_key_file(key_file(tmp_path, text))
+    assert words in str(refused.value)
+    assert "5a5a" not in str(refused.value)
+    assert "5g5g" not in str(refused.value)
+
+
+def test_two_keys_of_one_name_are_refused(tmp_path: Path) -> None:
+    zone = f'[[zone]]\nkey_id = "z1"\nkey = "{"33" * 16}"\n'
+    with pytest.raises(UsageError, match="one name"):
+        read_key_file(some_file(tmp_path, zone * 2))
+
+
+def test_nothing_that_holds_keys_prints_or_serializes_them(tmp_path: Path) -> None:
+    keys = read_key_file(some_file(tmp_path))
+    assert DIGEST not in f"{keys} {keys!r} {keys.pan_digest} {keys.pan_digest.key}"
+    assert repr(b"\x5a" * 32) not in f"{keys!r}"
+    for carry in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError):
+            carry(keys)
+
+
+def test_development_keys_are_made_once(tmp_path: Path) -> None:
+    made, path, new = development_keys(tmp_path)
+    again, same_path, new_again = development_keys(tmp_path)
+    assert (new, new_again, path) == (True, False, same_path)
+    assert value(made) == value(again)
+
+
+def value(keys: Keys) -> str:
+    return keys.digester().check_value()
