@@ -1,0 +1,231 @@
+"""One peer: bytes in, frames, messages, requests; outcomes, messages, frames, bytes out.
+
+The only module with a socket and a message in it. Nothing that a peer sends can harm another: what
+cannot be read is refused or hung up on, and what waits is bounded by count and by bytes.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from authz import network
+from authz.batcher import Batcher
+from authz.framing import Frame, FrameBuffer, Framing, FramingError, answer_tpdu, wrap
+from authz.iso8583.codec import DecodeError
+from authz.iso8583.message import Message
+from authz.iso8583.mti import ANSWERS, is_response, request_class
+from authz.iso8583.profiles import Profile
+from authz.metrics import Metrics
+from authz.outcomes import Outcome
+from authz.pan import PanDigester
+from authz.translate import KINDS, Untranslatable, to_reply, to_request
+from rules.decision import Reason
+
+STAN_MAX: Final = 999_999
+_STAN: Final = 11
+_NETWORK: Final = "080"
+
+_log = structlog.get_logger()
+
+
+class Limits(Struct, frozen=True):
+    """Bounds of one connection; `write_buffer_max` is in bytes."""
+
+    frame_size_max: int
+    in_flight_max: int
+    poison_max: int
+    decision_deadline_s: float
+    write_buffer_max: int = 1 << 20
+
+
+class Desk(Struct, frozen=True):
+    """What every connection of a listener works with."""
+
+    profile: Profile
+    framing: Framing
+    batcher: Batcher
+    digester: PanDigester
+    metrics: Metrics
+    limits: Limits
+    connections: set["Connection"]
+
+
+class Connection(asyncio.Protocol):
+    """A peer that is connected, from its first byte to its last answer."""
+
+    __slots__ = (
+        "_buffer",
+        "_closing",
+        "_desk",
+        "_flushing",
+        "_in_flight",
+        "_out",
+        "_poison",
+        "_stan",
+        "_transport",
+        "echoed",
+        "heard_s",
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk) -> None:
+        """`desk` is shared by all connections of the listener."""
+        self._desk = desk
+        self._buffer = FrameBuffer(desk.framing, desk.limits.frame_size_max)
+        self._out: list[bytes] = []
+        self._flushing = False
+        self._closing = False
+        self._in_flight = 0
+        self._poison = 0
+        self._stan = 0
+        self._transport: asyncio.Transport | None = None
+        self.heard_s = monotonic()
+        self.echoed = False
+
+    # ---- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A peer has come."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=self._desk.limits.write_buffer_max)
+        self._desk.connections.add(self)
+        self._desk.metrics.connections += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer is gone; what it asked is decided all the same, the answers are dropped."""
+        self._transport = None
+        self._desk.connections.discard(self)
+        self._desk.metrics.connections -= 1
+
+    def pause_writing(self) -> None:
+        """The peer does not read its answers: take nothing more from it, and hang up."""
+        _log.warning("peer_does_not_read")
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the socket."""
+        if self._closing:
+            return
+        self.heard_s, self.echoed = monotonic(), False
+        received_at = datetime.now(UTC)
+        try:
+            frames = self._buffer.feed(data)
+        except FramingError as error:
+            frames = error.frames
+            self._desk.metrics.refused_frames += 1
+            _log.warning("stream_lost", why=str(error))
+            self._closing = True
+        for frame in frames:
+            self._take(frame, received_at)
+        if self._closing and not self._in_flight:
+            self.hang_up()
+
+    # ---- in
+
+    def _take(self, frame: Frame, received_at: datetime) -> None:
+        try:
+            message = self._desk.profile.codec.decode(frame.body)
+        except DecodeError as error:
+            self._refuse_unreadable(error, frame)
+            return
+        if is_response(message.mti):
+            return
+        family = request_class(message.mti)
+        if family == _NETWORK:
+            self._reply(message, frame, network.answer(message))
+        elif family in KINDS and message.mti in self._desk.profile.mtis:
+            self._submit(message, frame, received_at)
+        elif _answerable(message):
+            self._reply(message, frame, Outcome(Reason.INVALID_TRANSACTION))
+        else:
+            self._desk.metrics.refused_frames += 1
+
+    def _submit(self, message: Message, frame: Frame, received_at: datetime) -> None:
+        desk = self._desk
+        deadline_s = self.heard_s + desk.limits.decision_deadline_s
+        try:
+            request = to_request(message, desk.profile, desk.digester, received_at, deadline_s)
+        except Untranslatable as error:
+            _log.info("refused", reason=error.reason.value, why=str(error))
+            self._reply(message, frame, Outcome(error.reason))
+            return
+        self._in_flight += 1
+        if self._in_flight >= desk.limits.in_flight_max and self._transport is not None:
+            self._transport.pause_reading()
+        desk.batcher.submit(request, partial(self._answer, message, frame, self.heard_s))
+
+    def _refuse_unreadable(self, error: DecodeError, frame: Frame) -> None:
+        """Format error where type and STAN were readable, else the line is cut (architecture 3)."""
+        self._desk.metrics.refused_frames += 1
+        _log.info("unreadable", why=str(error))
+        message = error.partial
+        if message is None or _STAN not in message.fields:
+            self._closing = True
+        elif _answerable(message):
+            self._reply(message, frame, Outcome(Reason.FORMAT))
+
+    # ---- out
+
+    def _answer(
+        self, message: Message, frame: Frame, heard_s: float, outcome: Outcome | None
+    ) -> None:
+        self._in_flight -= 1
+        made_room = self._in_flight == self._desk.limits.in_flight_max - 1
+        if made_room and self._transport is not None and not self._closing:
+            self._transport.resume_reading()
+        if outcome is None:
+            self._desk.metrics.silences += 1
+        else:
+            self._desk.metrics.latency.observe(monotonic() - heard_s)
+            self._desk.metrics.replays += outcome.replayed
+            self._reply(message, frame, outcome)
+            self._poison += outcome.poison
+        if self._poison >= self._desk.limits.poison_max:
+            _log.error("peer_poisons", times=self._poison)
+            self._closing = True
+        if self._closing and not self._in_flight:
+            self.hang_up()
+
+    def _reply(self, message: Message, frame: Frame, outcome: Outcome) -> None:
+        self._desk.metrics.answers[outcome.reason] += 1
+        self._write(to_reply(message, outcome, self._desk.profile), answer_tpdu(frame.tpdu))
+
+    def _write(self, message: Message, tpdu: bytes) -> None:
+        """Queue a message; all that one turn of the loop produces leaves in one write."""
+        if self._transport is None:
+            return
+        body = self._desk.profile.codec.encode(message)
+        self._out.append(wrap(self._desk.framing, body, tpdu))
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._transport is not None and self._out:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+
+    def echo(self) -> None:
+        """Ask a silent peer whether it is there."""
+        self._stan = self._stan % STAN_MAX + 1
+        self.echoed = True
+        self._write(network.echo(self._stan, datetime.now(UTC)), b"")
+
+    def hang_up(self) -> None:
+        """Send what is ready, then close."""
+        self._closing = True
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _answerable(message: Message) -> bool:
+    return message.mti[:3] + "0" in ANSWERS

@@ -1,0 +1,87 @@
+"""What the service counts, in plain integers on the hot path, as Prometheus families when asked."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from rules.decision import Reason
+
+LATENCY_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+BATCH_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Buckets:
+    """A histogram of a few fixed bounds; counting costs one search and three additions."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        """`bounds` are the upper ends of the buckets, rising; one more holds the rest."""
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def family(self, name: str, words: str) -> HistogramMetricFamily:
+        """The cumulative form that Prometheus reads."""
+        total, buckets = 0, []
+        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
+            total += count
+            buckets.append(("+Inf" if bound == float("inf") else str(bound), total))
+        return HistogramMetricFamily(name, words, buckets=buckets, sum_value=self._sum)
+
+
+class Metrics(Collector):
+    """The counters of one process."""
+
+    def __init__(self) -> None:
+        """All zero."""
+        self.answers: Counter[Reason] = Counter()
+        self.silences = 0
+        self.replays = 0
+        self.conflicts = 0
+        self.in_doubt = 0
+        self.poisoned = 0
+        self.connections = 0
+        self.refused_frames = 0
+        self.waiting = 0
+        self.latency = Buckets(LATENCY_BOUNDS_S)
+        self.batch_size = Buckets(BATCH_BOUNDS)
+        self.batch_time = Buckets(LATENCY_BOUNDS_S)
+
+    def batch(self, size: int, seconds: float) -> None:
+        """One batch went through."""
+        self.batch_size.observe(size)
+        self.batch_time.observe(seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything, for one scrape."""
+        answers = CounterMetricFamily("millesime_answers", "Answers by reason", labels=["reason"])
+        for reason, count in self.answers.items():
+            answers.add_metric([reason.value], count)
+        yield answers
+        for name, words, value in (
+            ("silences", "Requests left unanswered on purpose", self.silences),
+            ("replays", "Stored answers given again", self.replays),
+            ("conflicts", "Batches decided again because something moved", self.conflicts),
+            ("commits_in_doubt", "Saves whose commit had to be looked up", self.in_doubt),
+            ("poisoned", "Requests that could not be decided or written", self.poisoned),
+            ("refused_frames", "Frames that were no readable message", self.refused_frames),
+        ):
+            yield CounterMetricFamily(f"millesime_{name}", words, value=value)
+        yield GaugeMetricFamily("millesime_connections", "Open peers", value=self.connections)
+        yield GaugeMetricFamily("millesime_waiting", "Requests not yet answered", self.waiting)
+        yield self.latency.family("millesime_answer_seconds", "From socket read to answer")
+        yield self.batch_size.family("millesime_batch_requests", "Requests in a batch")
+        yield self.batch_time.family("millesime_batch_seconds", "Load, decide and save")

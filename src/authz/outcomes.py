@@ -1,0 +1,45 @@
+"""What the road answers: the decision as it stands in the books."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from authz.requests import Request
+from rules.decision import Reason
+
+APPROVALS: Final = frozenset({Reason.APPROVED, Reason.APPROVED_PARTIAL})
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """The answer to one request, in cents, with the fields that a replay must give again.
+
+    `requested_minor` is `A`; `approved_minor` is zero for a decline. `balance_minor` and
+    `usable_minor` are what was left after it. `holder_id` and `authorization_id` name the kept
+    decision, or are zero where nothing is kept (unknown card, conflict, fault). `rule` names the
+    broken rule of a decline. `poison` marks a request that our own code or the database choked on.
+    """
+
+    reason: Reason
+    requested_minor: int = 0
+    approved_minor: int = 0
+    balance_minor: int = 0
+    usable_minor: int = 0
+    approval_code: str | None = None
+    holder_id: int = 0
+    authorization_id: int = 0
+    rule: str = ""
+    replayed: bool = False
+    poison: bool = False
+
+    @property
+    def approved(self) -> bool:
+        """Whether money was promised."""
+        return self.reason in APPROVALS
+
+
+def refusal(request: Request) -> Outcome | None:
+    """What a request gets that cannot be served: 91 for a first one, silence for a repeat.
+
+    To a repeat 91 would say "declined" of something that may stand approved (architecture 7).
+    """
+    return None if request.repeat else Outcome(Reason.ISSUER_DOWN)

@@ -1,0 +1,82 @@
+"""A holder's money while a batch is being decided: the row as read, and what was done to it."""
+
+from datetime import date, timedelta
+from typing import Final
+
+from authz.state import Holder, LotInfo
+from rules.facts import Lot, Usage
+
+USAGE_TAIL_DAYS: Final = 8
+"""Days of voucher use kept in the holder's row; older days are summed from the books when asked."""
+
+
+class Purse:
+    """Working copy of one holder; requests of one batch see each other through it."""
+
+    def __init__(self, holder: Holder) -> None:
+        """Start from the row as it was read."""
+        self.holder: Final = holder
+        self.seq = holder.last_seq
+        self.available = list(holder.lot_available)
+        self.held = list(holder.lot_held)
+        self.used = {(used.account_no, used.day): used.used_minor for used in holder.used}
+
+    @property
+    def changed(self) -> bool:
+        """Whether the books of this holder move."""
+        return self.seq != self.holder.last_seq
+
+    def next_seq(self) -> int:
+        """The next number of this holder's books."""
+        self.seq += 1
+        return self.seq
+
+    def lots_of(self, account_no: int) -> tuple[Lot, ...]:
+        """The account's lots that still hold money."""
+        return tuple(
+            _lot(info, free)
+            for info in self.holder.profile.lots
+            if info.account_no == account_no and (free := self.available[info.lot_no - 1]) > 0
+        )
+
+    def usage(self, account_no: int, *, per_person: bool) -> tuple[Usage, ...]:
+        """Voucher use by day, of the person or of the one account (P-CAP-SCOPE)."""
+        days: dict[date, int] = {}
+        for (account, day), used_minor in self.used.items():
+            if per_person or account == account_no:
+                days[day] = days.get(day, 0) + used_minor
+        return tuple(Usage(day, used_minor) for day, used_minor in days.items())
+
+    def take(
+        self, account_no: int, lot_no: int, amount_minor: int, day: date, *, hold: bool
+    ) -> None:
+        """Take money from a lot, or hold it there; both count as used on that day (CAP-06)."""
+        self.available[lot_no - 1] -= amount_minor
+        assert self.available[lot_no - 1] >= 0, "the rules spent more than the lot had"
+        if hold:
+            self.held[lot_no - 1] += amount_minor
+        key = (account_no, day)
+        self.used[key] = self.used.get(key, 0) + amount_minor
+
+    def row(self) -> tuple[object, ...]:
+        """The holder's row after the batch, in the order of the type `holder_after`."""
+        since = self.holder.usage_since
+        if len(self.used) > USAGE_TAIL_DAYS:
+            newest = max(day for _, day in self.used)
+            since = max(since, newest - timedelta(days=USAGE_TAIL_DAYS))
+        tail = [(key, minor) for key, minor in self.used.items() if key[1] >= since]
+        return (
+            self.holder.holder_id,
+            self.holder.version + 1,
+            self.seq,
+            since,
+            [account_no for (account_no, _), _ in tail],
+            [day for (_, day), _ in tail],
+            [used_minor for _, used_minor in tail],
+            self.available,
+            self.held,
+        )
+
+
+def _lot(info: LotInfo, available_minor: int) -> Lot:
+    return Lot(info.lot_no, info.vintage, info.origin, info.loaded_on, available_minor)

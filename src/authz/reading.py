@@ -1,0 +1,153 @@
+"""What a batch reads, in a constant number of statements; a holder is one row with its version."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import msgpack
+from msgspec.structs import replace
+
+from authz.outcomes import Outcome
+from authz.reference import Reference
+from authz.requests import Request
+from authz.state import Holder, KeptAnswer, Profile, State, UsedDay
+from ledger.queries import usage_of
+from rules.decision import Reason
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+_decode_profile: Final = msgpack.Decoder(Profile).decode
+
+# One row at least: the control row, beside whatever was kept under the batch's keys.
+READ_KEPT: Final = """
+    select c.reference_epoch, c.test_clock, k.key_hash, k.fingerprint,
+           a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
+           a.approval_code, a.holder_id, a.authorization_id
+    from control c
+    left join request_keys k on k.key_hash = any ($1)
+    left join authorizations a
+        on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
+"""
+READ_HOLDERS: Final = """
+    select holder_id, version, last_seq, usage_since, usage_accounts, usage_days, usage_minor,
+           lot_available, lot_held, profile
+    from holders where holder_id = any ($1)
+"""
+LOCK_HOLDERS: Final = """
+    select 1 from holders where holder_id = any ($1) order by holder_id for update
+"""
+# A peer that restamps DE7 or changes DE37 still means the same payment (wire.md, request key).
+READ_RESTAMPED: Final = """
+    select r.key_hash, k.fingerprint,
+           a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
+           a.approval_code, a.holder_id, a.authorization_id
+    from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
+                $7::text[], $8::timestamptz[])
+        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
+    join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
+        and a.kind = r.kind and a.acquirer = r.acquirer and a.terminal = r.terminal
+        and a.stan = r.stan and a.at >= r.since
+    join request_keys k on k.holder_id = a.holder_id
+        and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
+    order by a.authorization_id
+"""
+RESTAMPED_WINDOW: Final = timedelta(hours=24)
+NEAR: Final = timedelta(days=2)
+
+
+class Reader:
+    """Reads the state of batches; remembers reference tables between them."""
+
+    def __init__(self, reference: Reference) -> None:
+        """`reference` is this process's memory of merchants and employers."""
+        self._reference = reference
+
+    async def read(
+        self, sql: "Tx", requests: Sequence[Request], holder_of: Mapping[bytes, int]
+    ) -> State:
+        """Everything that deciding `requests` needs. `holder_of` maps known card references."""
+        rows = await sql.fetch(READ_KEPT, [request.key_hash for request in requests])
+        epoch, test_clock = rows[0][0], rows[0][1]
+        self._reference.seen(epoch)
+        kept = {row[2]: _kept(row[3:]) for row in rows if row[2] is not None}
+        await self._read_restamped(sql, requests, holder_of, kept, test_clock)
+        holders = await _read_holders(sql, holder_of.values())
+        await _read_old_usage(sql, holders, test_clock)
+        await self._reference.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
+        await self._reference.learn_employers(
+            sql, (held.employer_no for h in holders.values() for held in h.profile.accounts)
+        )
+        return State(
+            holders,
+            {card_ref: holder for card_ref, holder in holder_of.items() if holder in holders},
+            kept,
+            self._reference.merchants,
+            self._reference.employers,
+            test_clock,
+        )
+
+    async def _read_restamped(
+        self,
+        sql: "Tx",
+        requests: Sequence[Request],
+        holder_of: Mapping[bytes, int],
+        kept: dict[bytes, KeptAnswer],
+        test_clock: datetime | None,
+    ) -> None:
+        """Find the first sending of repeats whose exact key nobody knows."""
+        wanted = [
+            (r.key_hash, holder_of[r.card_ref], r.fingerprint, r.kind.value, r.acquirer,
+             r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW)
+            for r in requests
+            if r.repeat and r.key_hash not in kept and r.card_ref in holder_of
+        ]  # fmt: skip
+        if wanted:
+            for row in await sql.fetch(READ_RESTAMPED, *map(list, zip(*wanted, strict=True))):
+                kept[row[0]] = _kept(row[1:])
+
+
+def _kept(row: Any) -> KeptAnswer:
+    fingerprint, reason, requested, approved, balance, usable, code, holder_id, number = row
+    outcome = Outcome(Reason(reason), requested, approved, balance, usable, code, holder_id, number)
+    return KeptAnswer(fingerprint, outcome)
+
+
+async def _read_holders(sql: "Tx", ids: Any) -> dict[int, Holder]:
+    return {row[0]: _holder(row) for row in await sql.fetch(READ_HOLDERS, list(set(ids)))}
+
+
+def _holder(row: Any) -> Holder:
+    holder_id, version, last_seq, since, accounts, days, minor, available, held, profile = row
+    return Holder(
+        holder_id,
+        version,
+        last_seq,
+        since,
+        tuple(map(UsedDay, accounts, days, minor)),
+        tuple(available),
+        tuple(held),
+        _decode_profile(profile),
+    )
+
+
+async def _read_old_usage(
+    sql: "Tx", holders: dict[int, Holder], test_clock: datetime | None
+) -> None:
+    """A day that has left the holder's row (a clock set back) is summed from the books."""
+    today = (test_clock or datetime.now(UTC)).date()
+    first, last = today - NEAR, today + NEAR
+    pruned = [holder for holder in holders.values() if holder.usage_since > first]
+    if not pruned:
+        return
+    days: dict[int, dict[tuple[int, date], int]] = {holder.holder_id: {} for holder in pruned}
+    for row in await usage_of(sql, list(days), first, last):
+        holder = holders[row.holder_id]
+        if row.day < holder.usage_since:
+            account_no = holder.profile.lots[row.lot_no - 1].account_no
+            totals = days[row.holder_id]
+            key = (account_no, row.day)
+            totals[key] = totals.get(key, 0) + row.used_minor
+    for holder in pruned:
+        older = tuple(UsedDay(a, d, minor) for (a, d), minor in days[holder.holder_id].items())
+        holders[holder.holder_id] = replace(holder, used=holder.used + older)

@@ -1,0 +1,104 @@
+"""The door: listening sockets, a cap on connections, and the sweep that finds silent peers."""
+
+import asyncio
+import errno
+import socket
+from time import monotonic
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from authz.addresses import Address
+from authz.connection import Connection, Desk
+from authz.usage import UsageError
+
+SWEEP_S: Final = 1.0
+BACKLOG: Final = 1024
+
+_log = structlog.get_logger()
+
+
+class Patience(Struct, frozen=True):
+    """How long a peer may be silent, in seconds, before it is asked and before it is given up."""
+
+    idle_echo_s: float
+    read_timeout_s: float
+    connections_max: int
+
+
+class Server:
+    """One listener and its connections."""
+
+    def __init__(self, desk: Desk, patience: Patience) -> None:
+        """`desk.connections` may be shared by several listeners: the cap is for all of them."""
+        self._desk = desk
+        self._patience = patience
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, address: Address, *, shared_port: bool) -> Address:
+        """Listen; the address returned has the real port. Raises `UsageError` for a busy port.
+
+        `shared_port` lets several processes of ours listen on one port (SO_REUSEPORT).
+        """
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            self._welcome, sock=_listening(address, shared_port), backlog=BACKLOG
+        )
+        self._sweeper = loop.create_task(self._sweep())
+        return Address(address.host, self._server.sockets[0].getsockname()[1])
+
+    async def stop_listening(self) -> None:
+        """Take no new connections; those that are open go on."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        if self._server is not None:
+            self._server.close()
+
+    def hang_up(self) -> None:
+        """Close every connection after what it has ready."""
+        for connection in list(self._desk.connections):
+            connection.hang_up()
+
+    def _welcome(self) -> asyncio.Protocol:
+        if len(self._desk.connections) >= self._patience.connections_max:
+            _log.warning("too_many_connections", connections_max=self._patience.connections_max)
+            return _Refused()
+        return Connection(self._desk)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = monotonic()
+            for connection in list(self._desk.connections):
+                silent_s = now - connection.heard_s
+                if silent_s > self._patience.read_timeout_s:
+                    connection.hang_up()
+                elif silent_s > self._patience.idle_echo_s and not connection.echoed:
+                    connection.echo()
+
+
+class _Refused(asyncio.Protocol):
+    """A peer for whom there is no room."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def _listening(address: Address, shared_port: bool) -> socket.socket:
+    try:
+        family, kind, proto, _, place = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, proto)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared_port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind(place)
+        listening.setblocking(False)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(f"{address} is in use; choose another port") from None
+        raise UsageError(f"cannot listen on {address}: {error.strerror or error}") from None
+    return listening

@@ -1,0 +1,102 @@
+"""What a batch knows before it decides: holders, kept answers, merchants, workplaces, the clock.
+
+Everything here was read under the holder's version; the save refuses to write when it moved on.
+"""
+
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from authz.outcomes import Outcome
+from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Workplace
+
+
+class Credential(Struct, frozen=True, gc=False, array_like=True):
+    """One card number that the person may present: the card's own, or a token's."""
+
+    card_ref: bytes
+    card_id: str
+    token_id: str | None = None
+
+
+class HolderAccount(Struct, frozen=True, gc=False, array_like=True):
+    """One account of the person, with its employer and what was derogated for it alone."""
+
+    account: Account
+    employer_no: int
+    derogations: tuple[Derogation, ...] = ()
+
+
+class LotInfo(Struct, frozen=True, gc=False, array_like=True):
+    """What never changes of a lot; its money is in the holder's arrays at `lot_no` - 1."""
+
+    lot_no: int
+    account_no: int
+    vintage: int
+    origin: Origin
+    loaded_on: date
+    from_vintage: int | None = None
+
+
+class Profile(Struct, frozen=True, gc=False, array_like=True):
+    """All that the rules may see of a person, kept as one MessagePack value in the holder's row."""
+
+    person: str
+    accounts: tuple[HolderAccount, ...] = ()
+    cards: tuple[Card, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    lots: tuple[LotInfo, ...] = ()
+
+
+class UsedDay(Struct, frozen=True, gc=False):
+    """Voucher money that one account used or holds on one civil day."""
+
+    account_no: int
+    day: date
+    used_minor: int
+
+
+class Holder(Struct, frozen=True, gc=False):
+    """A holder's row as it was read. Days before `usage_since` count in the books only."""
+
+    holder_id: int
+    version: int
+    last_seq: int
+    usage_since: date
+    used: tuple[UsedDay, ...]
+    lot_available: tuple[int, ...]
+    lot_held: tuple[int, ...]
+    profile: Profile
+
+
+class KeptAnswer(Struct, frozen=True, gc=False):
+    """What was answered under a request key, and to which content."""
+
+    fingerprint: bytes
+    outcome: Outcome
+
+
+class Employer(Struct, frozen=True, gc=False):
+    """The workplace's place and the derogations for all its employees."""
+
+    workplace: Workplace
+    derogations: tuple[Derogation, ...]
+
+
+class KnownMerchant(Struct, frozen=True, gc=False):
+    """A registered establishment; `merchant_no` leads to its payable account."""
+
+    merchant_no: int
+    facts: Merchant
+
+
+class State(Struct, frozen=True, gc=False):
+    """What was read for one batch. `now` is the test clock, or None for the real one."""
+
+    holders: dict[int, Holder]
+    holder_of: dict[bytes, int]
+    kept: dict[bytes, KeptAnswer]
+    merchants: dict[tuple[str, str], KnownMerchant]
+    employers: dict[int, Employer]
+    now: datetime | None = None

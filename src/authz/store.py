@@ -1,0 +1,147 @@
+"""The SQL of the road: what a batch reads, and the one statement that saves it whole."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from authz.authorize import Writes
+from authz.reading import LOCK_HOLDERS, Reader
+from authz.reference import Reference
+from authz.requests import Request
+from authz.state import State
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+SAVE: Final = "select save_batch($1, $2, $3, $4, $5, $6)"
+ANY_KEPT: Final = "select exists (select 1 from request_keys where key_hash = any ($1))"
+FENCE: Final = "update holders set version = version + 1 where holder_id = any ($1)"
+
+HolderOf = Mapping[bytes, int]
+Save = Callable[[Writes], Awaitable[None]]
+
+
+class Conflict(Exception):
+    """Something moved since it was read: load again, decide again."""
+
+
+class InDoubt(Exception):
+    """The save may or may not have been committed; only the database knows."""
+
+
+class StoreDown(Exception):
+    """The database cannot be reached, and nothing was sent that could still be committed."""
+
+
+LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+"""Errors after which nobody knows what the database made of the last statement."""
+_MOVED: Final = frozenset({"MV001", "MV002", "40001", "40P01"})
+
+
+class Store:
+    """Loads and saves batches over a pool; one SQL connection for each batch at work."""
+
+    def __init__(self, pool: asyncpg.Pool, *, answer_timeout_s: float) -> None:
+        """`answer_timeout_s`: how long a statement's answer is waited for before it counts as lost.
+
+        It must be longer than the server's own statement timeout, which ends a statement surely.
+        """
+        self._pool = pool
+        self._reader = Reader(Reference())
+        self._timeout_s = answer_timeout_s
+
+    async def load(self, requests: Sequence[Request], holder_of: HolderOf) -> State:
+        """Read what the batch needs, without a lock. Raises `StoreDown`."""
+        try:
+            async with self._pool.acquire(timeout=self._timeout_s) as sql:
+                return await self._reader.read(sql, requests, holder_of)
+        except LOST as error:
+            raise StoreDown(type(error).__name__) from error
+
+    async def save(self, writes: Writes) -> None:
+        """Commit the batch, or nothing of it. Raises `Conflict`, `InDoubt`, `StoreDown`.
+
+        Any other `asyncpg.PostgresError` says that the batch itself cannot be written.
+        """
+        try:
+            sql = await self._pool.acquire(timeout=self._timeout_s)
+        except LOST as error:
+            raise StoreDown(type(error).__name__) from error
+        try:
+            await _save(sql, writes, self._timeout_s)
+        finally:
+            await self._release(sql)
+
+    @asynccontextmanager
+    async def exclusive(
+        self, requests: Sequence[Request], holder_of: HolderOf
+    ) -> AsyncIterator[tuple[State, Save]]:
+        """Lock first, then read: nothing can move before the save. Same errors as `save`."""
+        saving = False
+        try:
+            async with self._pool.acquire(timeout=self._timeout_s) as sql, sql.transaction():
+                await sql.fetch(LOCK_HOLDERS, sorted(set(holder_of.values())))
+                state = await self._reader.read(sql, requests, holder_of)
+
+                async def save(writes: Writes) -> None:
+                    nonlocal saving
+                    saving = True
+                    await _save(sql, writes, self._timeout_s)
+
+                yield state, save
+        except LOST as error:
+            if saving:
+                raise InDoubt(type(error).__name__) from error
+            raise StoreDown(type(error).__name__) from error
+        except asyncpg.PostgresError as error:
+            if error.sqlstate in _MOVED:
+                raise Conflict(error.sqlstate) from error
+            raise
+
+    async def committed(self, writes: Writes) -> bool:
+        """Whether a save in doubt was committed; if it was not, make sure that it never will be.
+
+        The lock waits for the lost statement's end if it is at work; the new version stops it if
+        it still lies in a buffer on its way (architecture, corner 6). Raises `StoreDown`.
+        """
+        holders = sorted(writes.read)
+        try:
+            async with self._pool.acquire(timeout=self._timeout_s) as sql, sql.transaction():
+                await sql.fetch(LOCK_HOLDERS, holders)
+                kept: bool = await sql.fetchval(ANY_KEPT, [row[0] for row in writes.keys])
+                if not kept:
+                    await sql.execute(FENCE, holders)
+                return kept
+        except (*LOST, asyncpg.PostgresError) as error:
+            raise StoreDown(type(error).__name__) from error
+
+    async def _release(self, sql: asyncpg.pool.PoolConnectionProxy) -> None:
+        """Give the SQL connection back; one that is broken is replaced by the pool."""
+        try:
+            await self._pool.release(sql, timeout=self._timeout_s)
+        except LOST:
+            sql.terminate()
+
+
+async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
+    holders, versions = list(writes.read), list(writes.read.values())
+    rows = (writes.afters, writes.keys, writes.decided, writes.movements)
+    try:
+        await sql.fetchval(SAVE, holders, versions, *rows, timeout=timeout_s)
+    except LOST as error:
+        raise InDoubt(type(error).__name__) from error
+    except asyncpg.PostgresError as error:
+        if error.sqlstate in _MOVED:
+            raise Conflict(error.sqlstate) from error
+        raise
