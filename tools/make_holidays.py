@@ -1,7 +1,8 @@
 """Write src/rules/tables/holidays.csv from the `holidays` library.
 
 Run by hand and reviewed as a diff. The engine never calls the library while deciding: a holiday
-that moves is a change of data with an author and a date. `tests/rules/test_calendar.py` compares the table with the library of the day.
+that moves is a change of data with an author and a date. `tests/rules/test_calendar.py`
+compares the table with the library of the day.
 """
 
 import csv

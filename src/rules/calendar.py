@@ -1,4 +1,4 @@
-"""Public holidays: is a civil day a holiday in a department (DAY-05 to DAY-08)?
+"""Public holidays: whether a civil day is one in a department (DAY-05 to DAY-08).
 
 The days come from a dated table. For a year outside it the eleven national holidays are computed
 from Easter, so that missing data never opens a holiday (fail closed, DAY-08).

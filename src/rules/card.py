@@ -7,13 +7,13 @@ from rules.token import outlives_its_card
 
 
 def card_is_known(case: Case) -> Reason | None:
-    """Somebody issued the credential, and it leads to an account."""
+    """Require a credential that somebody issued and that leads to an account."""
     facts = case.facts
     return Reason.UNKNOWN_CARD if facts.card is None or facts.account is None else None
 
 
 def card_is_not_expired(case: Case) -> Reason | None:
-    """Expiry is the last day of the month printed; a presented expiry must be the credential's."""
+    """Require a day within the month printed, and a presented expiry that is the credential's."""
     facts = case.facts
     card, token, presented = facts.card, facts.token, facts.purchase.expiry
     assert card is not None
@@ -26,7 +26,7 @@ def card_is_not_expired(case: Case) -> Reason | None:
 
 
 def card_is_active(case: Case) -> Reason | None:
-    """The card may pay: activated, not blocked, opposed or replaced. A token may outlive it."""
+    """Require a card activated, not blocked, opposed or replaced, or a token that outlives it."""
     card = case.facts.card
     assert card is not None
     if card.status is CardStatus.ACTIVE or outlives_its_card(case):
@@ -39,7 +39,7 @@ def card_is_active(case: Case) -> Reason | None:
 
 
 def account_is_open(case: Case) -> Reason | None:
-    """The employee has not left: a closed account pays nothing more (CRD-06)."""
+    """Require an employee who has not left: a closed account pays nothing more (CRD-06)."""
     account = case.facts.account
     assert account is not None
     return None if account.status is AccountStatus.ACTIVE else Reason.CARD_BLOCKED

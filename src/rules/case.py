@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rules.decision import Reason
 from rules.facts import Channel, Facts, MerchantClass
-from rules.geography import PARIS, ZONES, civil_day
+from rules.geography import PARIS, ZONES, civil_day, zone_of
 from rules.parameters import Parameters
 from rules.rulebook import Rulebook
 
@@ -41,7 +41,7 @@ class Rule(Struct, frozen=True):
 def open_case(facts: Facts, book: Rulebook) -> Case:
     """Find the days and the parameters that rule these facts."""
     merchant, purchase, now = facts.merchant, facts.purchase, facts.now
-    work_zone = PARIS if facts.workplace is None else ZONES.get(facts.workplace.department, PARIS)
+    work_zone = PARIS if facts.workplace is None else zone_of(facts.workplace.department)
     zone = work_zone
     if merchant is not None and purchase.channel is not Channel.ECOMMERCE:
         zone = ZONES.get(merchant.department, work_zone)

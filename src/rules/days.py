@@ -11,7 +11,7 @@ SUNDAY = 6
 
 
 def day_is_allowed(case: Case) -> Reason | None:
-    """The day is a working day, or the law or the employer opens it; both for both (DAY-04)."""
+    """Require a working day, or one that the law or the employer opens; both for both (DAY-04)."""
     is_sunday, holiday = case.day.weekday() == SUNDAY, holiday_of(case)
     if not is_sunday and holiday is None:
         return None

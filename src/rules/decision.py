@@ -15,7 +15,7 @@ class Reason(Enum):
     CARD_EXPIRED = "CARD_EXPIRED"
     CARD_BLOCKED = "CARD_BLOCKED"
     NOT_ACTIVATED = "NOT_ACTIVATED"
-    TOKEN_SUSPENDED = "TOKEN_SUSPENDED"
+    TOKEN_SUSPENDED = "TOKEN_SUSPENDED"  # noqa: S105 - no password
     LOST = "LOST"
     STOLEN = "STOLEN"
     WRONG_PIN = "WRONG_PIN"
@@ -68,7 +68,10 @@ class Approved(Struct, frozen=True, gc=False):
 
 
 class Declined(Struct, frozen=True, gc=False):
-    """Nothing may be booked. `rule` names the rule that was broken; `day` is None before it is known."""
+    """Nothing may be booked. `rule` names the rule that was broken.
+
+    `day` is `D`, always known where the rules decided; None only for a decline made without them.
+    """
 
     reason: Reason
     rule: str
@@ -80,7 +83,7 @@ Decision = Approved | Declined
 
 
 class Step(Struct, frozen=True):
-    """One step of the trace: the rule, what must hold by which source, whether it held, and in words why."""
+    """One step of the trace: the rule, the source it stands on, whether it held, in words why."""
 
     rule: str
     source: str
@@ -89,7 +92,7 @@ class Step(Struct, frozen=True):
 
 
 class Trace(Struct, frozen=True):
-    """The decision explained: every rule that was looked at, in order, and the parameters it used."""
+    """The decision explained: every rule that was looked at, in order, and what it saw."""
 
     rulebook: str
     steps: tuple[Step, ...]

@@ -6,7 +6,7 @@ from rules.words import euros
 
 
 def subtotal_is_sent_where_required(case: Case) -> Reason | None:
-    """A merchant category that must send an eligible subtotal does so (P-REQUIRE-SUBTOTAL)."""
+    """Require the subtotal of a category that must send one (P-REQUIRE-SUBTOTAL)."""
     if case.facts.purchase.eligible_minor is not None:
         return None
     merchant, required = case.facts.merchant, case.parameters.require_subtotal_mccs
@@ -15,7 +15,7 @@ def subtotal_is_sent_where_required(case: Case) -> Reason | None:
 
 
 def something_is_eligible(case: Case) -> Reason | None:
-    """At least one cent may be paid with vouchers."""
+    """Require at least one cent that vouchers may pay."""
     return None if case.eligible_minor > 0 else Reason.NOTHING_ELIGIBLE
 
 

@@ -83,7 +83,7 @@ class Origin(Enum):
 
 
 class Purchase(Struct, frozen=True, gc=False, array_like=True):
-    """What the merchant asks: `amount_minor` is `A`, `eligible_minor` the subtotal if one was sent."""
+    """What the merchant asks: `amount_minor` is `A`, `eligible_minor` the subtotal, if sent."""
 
     amount_minor: int
     eligible_minor: int | None = None
@@ -96,7 +96,7 @@ class Purchase(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Card(Struct, frozen=True, gc=False, array_like=True):
-    """The card that pays, or that the paying token is bound to. `expiry` is YYMM, last day included."""
+    """The card that pays, or that the paying token is bound to. `expiry` is YYMM, included."""
 
     card_id: str
     account_no: int

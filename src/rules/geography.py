@@ -26,9 +26,9 @@ ZONES: dict[str, ZoneInfo] = dict.fromkeys(NEIGHBOURS, PARIS) | {
 _NOBODY: frozenset[str] = frozenset()
 
 
-def zone_of(department: str) -> ZoneInfo | None:
-    """Return the legal time of a department, None for one that does not exist."""
-    return ZONES.get(department)
+def zone_of(department: str) -> ZoneInfo:
+    """Return the legal time of a department; of Paris for one that does not exist."""
+    return ZONES.get(department, PARIS)
 
 
 def civil_day(instant: datetime, zone: ZoneInfo) -> date:

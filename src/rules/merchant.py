@@ -7,19 +7,19 @@ FRANCE = "FR"
 
 
 def merchant_is_known(case: Case) -> Reason | None:
-    """The establishment is registered; its MCC alone proves nothing (MER-01, MER-02)."""
+    """Require a registered establishment; its MCC alone proves nothing (MER-01, MER-02)."""
     return Reason.MERCHANT_NOT_ELIGIBLE if case.facts.merchant is None else None
 
 
 def merchant_is_in_france(case: Case) -> Reason | None:
-    """The merchant is in France, overseas included (GEO-03)."""
+    """Require a merchant in France, overseas included (GEO-03)."""
     merchant = case.facts.merchant
     assert merchant is not None
     return None if merchant.country == FRANCE else Reason.MERCHANT_NOT_ELIGIBLE
 
 
 def merchant_is_eligible(case: Case) -> Reason | None:
-    """The establishment is affiliated and its agreement is in force on the day."""
+    """Require affiliation and an agreement in force on the day, both ends included (MER-01)."""
     merchant = case.facts.merchant
     assert merchant is not None
     begin, end, day = merchant.agreement_from, merchant.agreement_to, case.day

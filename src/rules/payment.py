@@ -47,7 +47,7 @@ def share(case: Case) -> Payment:
 
 
 def amount_is_covered(case: Case, payment: Payment) -> Reason | None:
-    """Vouchers and bank card pay everything, or the terminal accepts a part (AUT-04)."""
+    """Require that everything is paid, or that the terminal accepts a part (AUT-04)."""
     purchase, paid_minor = (
         case.facts.purchase,
         payment.voucher_minor + payment.bank_minor,
@@ -58,7 +58,7 @@ def amount_is_covered(case: Case, payment: Payment) -> Reason | None:
 
 
 def something_is_paid(case: Case, payment: Payment) -> Reason | None:
-    """At least one cent is paid."""
+    """Require that at least one cent is paid."""
     if payment.voucher_minor + payment.bank_minor > 0:
         return None
     return shortfall(case, payment)

@@ -6,6 +6,7 @@ from rules.decision import Approved, Decision, Declined, Reason, Step, Trace
 from rules.facts import Facts
 from rules.payment import Payment, amount_is_covered, share, something_is_paid
 from rules.rulebook import Rulebook
+from rules.standing import standing_of
 from rules.vouchers import take
 
 CREDENTIAL: tuple[Rule, ...] = (
@@ -43,7 +44,10 @@ _CIRCUMSTANCES = tuple(rule.holds for rule in CIRCUMSTANCES)
 
 
 def decide(facts: Facts, book: Rulebook) -> Decision:
-    """Answer a purchase, or an account check (amount zero), by the rules in force at `facts.now`."""
+    """Answer a purchase, or an account check (amount zero), by the rules in force at its instant.
+
+    Never raises for anything a person could do; `day` of the answer is always known.
+    """
     case = open_case(facts, book)
     for holds in _CREDENTIAL:
         if (reason := holds(case)) is not None:
@@ -90,12 +94,9 @@ def _declined(case: Case, reason: Reason, rule: str) -> Declined:
 
 
 def _checked(case: Case) -> Approved:
-    """Approve an account check: nothing to book; what is usable is told as of this day (ELI-06)."""
-    payment = share(case)
-    usable_minor = min(payment.balance_minor, payment.headroom_minor)
-    if days.day_is_allowed(case) is not None:
-        usable_minor = 0
-    return Approved(Reason.APPROVED, case.day, 0, 0, 0, (), payment.balance_minor, usable_minor)
+    """Approve an account check: nothing to book; the balances are told as of now (ELI-06)."""
+    now = standing_of(case)
+    return Approved(Reason.APPROVED, case.day, 0, 0, 0, (), now.balance_minor, now.usable_minor)
 
 
 def _approved(case: Case, payment: Payment) -> Approved:

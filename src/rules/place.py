@@ -1,4 +1,4 @@
-"""The place: the workplace's department and its neighbours, where the block is on (GEO-01, GEO-02)."""
+"""The place: the workplace's department and its neighbours, if enforced (GEO-01, GEO-02)."""
 
 from rules.case import Case
 from rules.decision import Reason
@@ -7,7 +7,7 @@ from rules.geography import may_be_used_in
 
 
 def place_is_allowed(case: Case) -> Reason | None:
-    """The merchant is where the vouchers may be used; enforced only if P-GEO-BLOCK is on."""
+    """Require a merchant where the vouchers may be used; enforced only if P-GEO-BLOCK is on."""
     if not case.parameters.geo_block:
         return None
     place, merchant = case.facts.workplace, case.facts.merchant

@@ -10,23 +10,23 @@ CASH_OR_QUASI_CASH = frozenset({"01", "09", "17"})
 
 
 def amount_is_not_negative(case: Case) -> Reason | None:
-    """The amount is zero (an account check) or more."""
+    """Require an amount of zero (an account check) or more."""
     return Reason.INVALID_AMOUNT if case.facts.purchase.amount_minor < 0 else None
 
 
 def subtotal_is_not_negative(case: Case) -> Reason | None:
-    """The eligible subtotal, if one was sent, is zero or more."""
+    """Require an eligible subtotal, if one was sent, of zero or more."""
     subtotal_minor = case.facts.purchase.eligible_minor
     return Reason.FORMAT if subtotal_minor is not None and subtotal_minor < 0 else None
 
 
 def currency_is_euro(case: Case) -> Reason | None:
-    """The payment is in euros."""
+    """Require a payment in euros."""
     return None if case.facts.purchase.currency == EURO else Reason.TYPE_NOT_ALLOWED
 
 
 def type_is_purchase(case: Case) -> Reason | None:
-    """No cash, no quasi-cash; what is neither these nor a purchase is not for this pipeline."""
+    """Require a purchase: no cash or quasi-cash; anything else is not for this pipeline."""
     processing = case.facts.purchase.processing
     if processing == PURCHASE:
         return None

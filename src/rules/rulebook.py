@@ -20,6 +20,7 @@ from rules.parameters import (
     SIMPLE,
     UNCAPPED_MINOR,
     WITH_GAPS,
+    CapScope,
     ExchangeMode,
     Parameters,
 )
@@ -55,6 +56,8 @@ class Rulebook:
 
     name: str
     version: str
+    cap_per_person: bool
+    """P-CAP-SCOPE is PERSON: one cap for all accounts of a person. It holds for all time."""
     _content: Mapping[str, Any] = field(repr=False)
     _timelines: Mapping[tuple[str, MerchantClass | None], Timeline[Any]] = field(repr=False)
     _days: dict[date, Parameters] = field(default_factory=dict, repr=False)
@@ -165,7 +168,11 @@ def rulebook_of(content: Mapping[str, Any], where: str) -> Rulebook:
     # TOML cannot hold null, and msgspec sorts the keys: equal content has equal bytes.
     digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:6]
     name, edition = content["name"], content["edition"]
-    return Rulebook(name, f"{name}@{edition}.{digest}", content, timelines)
+    scopes = timelines["cap_scope", None].rows
+    if len(scopes) > 1:
+        raise RulebookError(f"{where}: cap_scope: cannot change with time, days are counted by it")
+    per_person = scopes[0].value is CapScope.PERSON
+    return Rulebook(name, f"{name}@{edition}.{digest}", per_person, content, timelines)
 
 
 def _refuse_unknown_or_missing(content: Mapping[str, Any], where: str) -> None:

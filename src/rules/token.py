@@ -1,4 +1,4 @@
-"""The token of a phone: active, and what becomes of it when its card is blocked (TOK-01, TOK-07)."""
+"""The token of a phone: its state, and whether it outlives its blocked card (TOK-01, TOK-07)."""
 
 from rules.case import Case
 from rules.decision import Reason
@@ -7,7 +7,7 @@ from rules.parameters import TokenOnOpposed
 
 
 def token_is_active(case: Case) -> Reason | None:
-    """A token presented is ACTIVE: one requested, suspended or deleted does not pay."""
+    """Require a token, if one is presented, that is not requested, suspended or deleted."""
     token = case.facts.token
     return None if token is None or token.status is TokenStatus.ACTIVE else Reason.TOKEN_SUSPENDED
 

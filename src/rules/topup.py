@@ -16,7 +16,8 @@ def bank_share(case: Case, rest_minor: int, balance_minor: int, voucher_minor: i
 def obstacle(case: Case, balance_minor: int, voucher_minor: int) -> str | None:
     """Return why the bank card may not help, or None: the first obstacle in words."""
     facts, parameters = case.facts, case.parameters
-    assert facts.account is not None and facts.card is not None
+    assert facts.account is not None
+    assert facts.card is not None
     top_up = facts.account.top_up
     if top_up is None or not top_up.enabled:
         return "the top-up is off"
