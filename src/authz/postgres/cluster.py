@@ -12,6 +12,7 @@ from authz.postgres.place import SHELTER, Place, private_directory
 from authz.postgres.settings import settings_text
 
 DATABASE = "millesime"
+CREATE_DATABASE = "create database millesime;\n"
 SUPERUSER = "postgres"
 
 ADVICE = (
@@ -34,7 +35,7 @@ def create_cluster(place: Place) -> None:
     log.info("creating the database", directory=str(place.cluster))
     _must(place, _initdb(binaries, draft))
     single_user: list[str | Path] = [binaries / "postgres", "--single", "-D", draft, SUPERUSER]
-    _must(place, single_user, said=f"create database {DATABASE};\n")
+    _must(place, single_user, said=CREATE_DATABASE)
     with (draft / "postgresql.conf").open("a") as conf:
         conf.write("\ninclude_if_exists = 'millesime.conf'\n")
     draft.rename(place.cluster)

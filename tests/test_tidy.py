@@ -1,0 +1,144 @@
+"""Style as a test: every check of tests/tidy.py on every file, and each check seen biting.
+
+An exemption is a line of EXEMPTIONS with its reason; one that is not needed any more fails too.
+"""
+
+from typing import NamedTuple
+
+import pytest
+
+from tests.tidy import (
+    CHECKS,
+    COLUMNS_MAX,
+    FUNCTION_LINES_MAX,
+    MODULE_LINES_MAX,
+    Check,
+    Source,
+    card_numbers_are_of_the_test_ranges,
+    exceptions_are_named,
+    functions_are_short,
+    lines_are_narrow,
+    modules_are_short,
+    modules_say_their_one_job,
+    money_is_whole,
+    nothing_is_left_for_later,
+    nothing_names_a_machine_or_a_registry,
+    problems_of,
+    pure_modules_have_no_clock_and_no_chance,
+    sql_is_not_pasted_together,
+    src_does_not_print,
+    the_files,
+)
+
+
+class Exemption(NamedTuple):
+    """One named line: which check, where, and why it is right there."""
+
+    check: str
+    place: str
+    reason: str
+
+
+EXEMPTIONS: tuple[Exemption, ...] = (
+    Exemption(
+        "exceptions_are_named",
+        "src/authz/batcher.py::_finish",
+        "One peer's broken answer must not cost its neighbours theirs.",
+    ),
+    Exemption(
+        "exceptions_are_named",
+        "src/authz/engine.py::_attempt",
+        "A batch that fails for any reason is halved until the request to blame stands alone.",
+    ),
+    Exemption(
+        "exceptions_are_named",
+        "src/authz/engine.py::_again",
+        "The second attempt, under locks, fails as the first does.",
+    ),
+)
+
+
+def test_the_project_was_found() -> None:
+    paths = {source.path for source in the_files()}
+    assert {"Makefile", "pyproject.toml", "src/rules/facts.py", "tests/test_tidy.py"} <= paths
+    assert not any(path.startswith(".venv/") for path in paths)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_tidy(check: Check) -> None:
+    exempt = {each.place for each in EXEMPTIONS if each.check == check.__name__}
+    problems = [problem for problem in problems_of(check) if problem.place not in exempt]
+    assert not problems, "\n" + "\n".join(f"{where}: {what}" for where, what in problems)
+
+
+@pytest.mark.parametrize("exemption", EXEMPTIONS)
+def test_every_exemption_is_still_needed(exemption: Exemption) -> None:
+    check = next(check for check in CHECKS if check.__name__ == exemption.check)
+    assert exemption.place in {problem.place for problem in problems_of(check)}
+    assert exemption.reason.endswith(".")
+
+
+LONG_FUNCTION = "def f():\n" + "    g()\n" * FUNCTION_LINES_MAX
+
+UNTIDY: tuple[tuple[Check, str, str], ...] = (
+    (functions_are_short, "src/a.py", LONG_FUNCTION),
+    (functions_are_short, "src/a.py", "async " + LONG_FUNCTION),
+    (modules_are_short, "src/a.py", "\n" * (MODULE_LINES_MAX + 1)),
+    (lines_are_narrow, "src/a.py", "x" * (COLUMNS_MAX + 1)),
+    (modules_say_their_one_job, "src/a.py", "x = 1\n"),
+    (modules_say_their_one_job, "src/a.py", '"""helpers"""\n'),
+    (pure_modules_have_no_clock_and_no_chance, "src/rules/a.py", "datetime.now(UTC)"),
+    (pure_modules_have_no_clock_and_no_chance, "src/rules/a.py", "date.today()"),
+    (pure_modules_have_no_clock_and_no_chance, "src/authz/iso8583/a.py", "random.choice(x)"),
+    (pure_modules_have_no_clock_and_no_chance, "src/ledger/balances.py", "time.time()"),
+    (money_is_whole, "src/rules/a.py", "x = float(y)"),
+    (money_is_whole, "src/ledger/a.py", "x = 0.5"),
+    (money_is_whole, "src/rules/a.py", "def f(amount: float): ..."),
+    (money_is_whole, "src/authz/outcomes.py", "x = a / 2"),
+    (src_does_not_print, "src/a.py", "print(1)"),
+    (sql_is_not_pasted_together, "src/a.py", "f'select {x} from t'"),
+    (sql_is_not_pasted_together, "src/a.py", "f'insert into {t} values (1)'"),
+    (sql_is_not_pasted_together, "src/a.py", "f'grant select on {t} to {role}'"),
+    (sql_is_not_pasted_together, "src/a.py", "'select * from %s' % t"),
+    (sql_is_not_pasted_together, "src/a.py", "'drop table {}'.format(t)"),
+    (exceptions_are_named, "src/a.py", "try:\n    f()\nexcept Exception:\n    g()"),
+    (exceptions_are_named, "src/a.py", "try:\n    f()\nexcept (E, BaseException):\n    g()"),
+    (exceptions_are_named, "simulators/a.py", "try:\n    f()\nexcept:\n    g()"),
+    (nothing_is_left_for_later, "docs/a.md", "TO" + "DO: explain"),
+    (nothing_names_a_machine_or_a_registry, "docs/a.md", "see /" + "root/notes"),
+    (nothing_names_a_machine_or_a_registry, "requirements/a.lock", "https://py" + "pi.org/simple"),
+    (nothing_names_a_machine_or_a_registry, "requirements/a.lock", "--index" + "-url x"),
+    (card_numbers_are_of_the_test_ranges, "tests/a.py", "pan = '411111" + "1111111111'"),
+)
+
+
+@pytest.mark.parametrize(("check", "path", "text"), UNTIDY)
+def test_every_check_bites(check: Check, path: str, text: str) -> None:
+    assert list(check(Source(path, text)))
+
+
+def test_every_check_is_seen_biting() -> None:
+    assert {check for check, _, _ in UNTIDY} == set(CHECKS)
+
+
+TIDY: tuple[tuple[Check, str, str], ...] = (
+    (functions_are_short, "src/a.py", LONG_FUNCTION.replace("    g()\n", "", 1)),
+    (modules_say_their_one_job, "src/a.py", '"""Say one thing."""\n'),
+    (modules_say_their_one_job, "src/a/__init__.py", ""),
+    (pure_modules_have_no_clock_and_no_chance, "src/authz/engine.py", "datetime.now(UTC)"),
+    (pure_modules_have_no_clock_and_no_chance, "src/rules/a.py", "x = facts.now"),
+    (money_is_whole, "src/rules/a.py", "x = 7 // 2"),
+    (money_is_whole, "src/rules/a.py", "x = files('rules') / 'tables' / name"),
+    (money_is_whole, "src/authz/requests.py", "class A:\n    deadline_s: float | None"),
+    (money_is_whole, "src/authz/translate.py", "def f(deadline_s: float): ..."),
+    (sql_is_not_pasted_together, "src/a.py", "f'{count} rows from {table}'"),
+    (sql_is_not_pasted_together, "src/a.py", "'select 1'"),
+    (exceptions_are_named, "src/a.py", "try:\n    f()\nexcept ValueError:\n    g()"),
+    (nothing_names_a_machine_or_a_registry, "docs/a.md", "GET /v1/work/root/"),
+    (card_numbers_are_of_the_test_ranges, "tests/a.py", "instant_ns = 1700000000000000000"),
+)
+
+
+@pytest.mark.parametrize(("check", "path", "text"), TIDY)
+def test_what_is_tidy_passes(check: Check, path: str, text: str) -> None:
+    assert not list(check(Source(path, text)))
