@@ -219,6 +219,11 @@ class Connection(asyncio.Protocol):
         self.echoed = True
         self._write(network.echo(self._stan, datetime.now(UTC)), b"")
 
+    def stop_reading(self) -> None:
+        """Take nothing more from the peer; what was taken is still answered."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
     def hang_up(self) -> None:
         """Send what is ready, then close."""
         self._closing = True

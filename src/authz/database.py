@@ -16,6 +16,13 @@ ENGINE_ROLE: Final = "millesime_engine"
 OLDEST_SERVER: Final = 150000
 CONNECT_TIMEOUT_S: Final = 10.0
 _BOOKS: Final = ("transfers", "ledger_accounts", "authorizations", "request_keys")
+# A plan made while a table was small must not read it whole when it has grown.
+_HOT: Final = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
 
 
@@ -42,9 +49,12 @@ async def connect(
 
 
 async def open_pool(
-    url: str, *, size: int, statement_timeout_ms: int | None = None, role: str | None = ENGINE_ROLE
+    url: str, *, size: int, statement_timeout_ms: int | None = None, hot: bool = False
 ) -> asyncpg.Pool:
-    """A pool of exactly `size` SQL connections in the engine's role. Raises `DatabaseError`."""
+    """A pool of exactly `size` SQL connections in the engine's role. Raises `DatabaseError`.
+
+    `hot` is for the road: its statements always go by index, whatever the statistics of the hour.
+    """
     try:
         return await asyncpg.create_pool(
             dsn(url),
@@ -52,7 +62,7 @@ async def open_pool(
             max_size=size,
             timeout=CONNECT_TIMEOUT_S,
             max_inactive_connection_lifetime=0,
-            server_settings=_session(role, statement_timeout_ms),
+            server_settings=_session(ENGINE_ROLE, statement_timeout_ms) | (_HOT if hot else {}),
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise DatabaseError(_refusal(url, error)) from error

@@ -44,7 +44,7 @@ class Server:
         """
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self._welcome, sock=_listening(address, shared_port), backlog=BACKLOG
+            self._welcome, sock=listening_socket(address, shared_port=shared_port), backlog=BACKLOG
         )
         self._sweeper = loop.create_task(self._sweep())
         return Address(address.host, self._server.sockets[0].getsockname()[1])
@@ -55,11 +55,6 @@ class Server:
             self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
-
-    def hang_up(self) -> None:
-        """Close every connection after what it has ready."""
-        for connection in list(self._desk.connections):
-            connection.hang_up()
 
     def _welcome(self) -> asyncio.Protocol:
         if len(self._desk.connections) >= self._patience.connections_max:
@@ -86,7 +81,8 @@ class _Refused(asyncio.Protocol):
         transport.close()
 
 
-def _listening(address: Address, shared_port: bool) -> socket.socket:
+def listening_socket(address: Address, *, shared_port: bool) -> socket.socket:
+    """A socket bound to the address. Raises `UsageError` for a busy port or a foreign address."""
     try:
         family, kind, proto, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

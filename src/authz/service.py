@@ -1,0 +1,298 @@
+"""Start and stop: the one module that knows all the parts of a process.
+
+Everything that can be wrong is found before the doors open, each with one line. At SIGTERM the doors
+close, what was taken in is decided, committed and answered, and then the parts stop in turn.
+"""
+
+import asyncio
+import gc
+import json
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import structlog
+import uvloop
+from msgspec import Struct
+
+from authz import connection as peers
+from authz import database, gateway
+from authz.addresses import Address
+from authz.batcher import Batcher
+from authz.batcher import Limits as BatchLimits
+from authz.directory import Directory
+from authz.engine import Engine
+from authz.framing import framing
+from authz.ids import AuthorizationIds
+from authz.iso8583.profiles import profile
+from authz.keys import Keys, development_keys, read_key_file
+from authz.logs import configure_logs
+from authz.metrics import Metrics
+from authz.pan import PanDigester
+from authz.server import Patience, Server, listening_socket
+from authz.settings import Settings
+from authz.store import Store
+from authz.usage import UsageError
+from authz.web import serve_web
+from authz.world.load import load_world
+from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
+
+DIRECTORY_KNOWN_MAX: Final = 1_000_000
+READERS: Final = 4
+"""SQL connections of the HTTP side."""
+ANSWER_TIMEOUT_FACTOR: Final = 1.5
+"""How much longer than the server's own statement timeout we wait before an answer is lost."""
+
+_log = structlog.get_logger()
+
+
+class Doors(Struct, frozen=True):
+    """Sockets that another process of ours bound first, so that all workers share their ports."""
+
+    iso: tuple[Address, ...]
+    http: Address
+
+
+def serve(settings: Settings) -> int:
+    """Run until SIGTERM, then drain; the exit code. Raises `UsageError` and `DatabaseError`."""
+    configure_logs(settings.log_level, settings.log_format)
+    url = database_url(settings)
+    uvloop.run(prepare(settings, url))
+    if settings.workers > 1:
+        from authz.workers import supervise
+
+        return supervise(settings, url)
+    return uvloop.run(run(settings, url))
+
+
+def database_url(settings: Settings) -> str:
+    """Where the store is; the embedded server is started or joined. Raises `PostgresError`."""
+    if settings.database_url is not None:
+        return settings.database_url
+    from authz.postgres import ensure_running
+
+    return ensure_running(settings.data_dir).url
+
+
+def digester_of(settings: Settings) -> PanDigester:
+    """The key that makes card references, from the key file or the development one."""
+    keys: Keys
+    if settings.keys is not None:
+        keys = read_key_file(settings.keys)
+    else:
+        keys, path, made = development_keys(settings.data_dir)
+        _log.warning("development_keys", path=str(path), made_now=made)
+    return keys.digester()
+
+
+def rulebooks(paths: tuple[Path, ...]) -> dict[str, Rulebook]:
+    """The rulebook of each programme; a file replaces the bundled one. Raises `UsageError`."""
+    books = {"fr-meal": bundled("fr-meal")}
+    for path in paths:
+        try:
+            book = load_rulebook(path)
+        except (RulebookError, OSError) as error:
+            raise UsageError(f"rulebook {path}: {error}") from None
+        books[book.name] = book
+    return books
+
+
+async def prepare(settings: Settings, url: str) -> None:
+    """Once for all workers: schema, keys, clock and world."""
+    if settings.database_url is None:
+        await database.upgrade(url)
+    digester = digester_of(settings)
+    rulebooks(settings.rulebook)
+    sql = await database.connect(url)
+    try:
+        await database.check(sql)
+        await _same_digest_key(sql, digester)
+        await _set_clock(sql, settings.test_clock)
+        if settings.world is not None:
+            report = await load_world(sql, settings.world, digester)
+            _log.info("world_loaded", **report.counts())
+    finally:
+        await sql.close()
+
+
+async def run(settings: Settings, url: str, doors: Doors | None = None) -> int:
+    """One engine process, until SIGTERM or SIGINT."""
+    stop = _stop_signals()
+    async with AsyncExitStack() as parts:
+        engine = await _Parts.start(settings, url, parts)
+        ready = await _open_doors(settings, engine, doors, parts)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        sys.stdout.write(json.dumps({"event": "ready", **ready}) + "\n")
+        sys.stdout.flush()
+        number = await stop
+        _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
+        await _drain(engine, settings.drain_timeout_ms / 1000)
+    return 130 if number == signal.SIGINT else 0
+
+
+class _Parts(Struct):
+    """What one process holds while it runs."""
+
+    batcher: Batcher
+    digester: PanDigester
+    metrics: Metrics
+    readers: asyncpg.Pool
+    books: Mapping[str, Rulebook]
+    connections: set[peers.Connection]
+    servers: list[Server]
+    draining: bool = False
+
+    @classmethod
+    async def start(cls, settings: Settings, url: str, parts: AsyncExitStack) -> "_Parts":
+        books = rulebooks(settings.rulebook)
+        patience_s = settings.statement_timeout_ms / 1000 * ANSWER_TIMEOUT_FACTOR
+        pool = await database.open_pool(
+            url,
+            size=settings.lanes + 2,
+            statement_timeout_ms=settings.statement_timeout_ms,
+            hot=True,
+        )
+        parts.push_async_callback(_close_pool, pool)
+        readers = await database.open_pool(url, size=READERS)
+        parts.push_async_callback(_close_pool, readers)
+        node = await readers.fetchval("select nextval('node_nos')")
+        metrics = Metrics()
+        engine = Engine(
+            Store(pool, answer_timeout_s=patience_s),
+            books,
+            AuthorizationIds(node, lambda: time.time_ns() // 1_000_000),
+            metrics,
+        )
+        directory = Directory(pool, known_max=DIRECTORY_KNOWN_MAX, answer_timeout_s=patience_s)
+        limits = BatchLimits(
+            settings.lanes,
+            settings.batch_size_max,
+            settings.waiting_max,
+            settings.repeats_reserved,
+        )
+        batcher = Batcher(engine.run, directory, limits)
+        return cls(batcher, digester_of(settings), metrics, readers, books, set(), [])
+
+
+async def _open_doors(
+    settings: Settings, engine: _Parts, doors: Doors | None, parts: AsyncExitStack
+) -> dict[str, str]:
+    """Listen everywhere; the addresses for the ready line."""
+    patience = Patience(
+        settings.idle_echo_s, settings.read_timeout_s, settings.connections_max
+    )
+    opened = []
+    for index, door in enumerate(settings.listeners):
+        server = Server(_desk(settings, engine, door.profile, door.framing), patience)
+        engine.servers.append(server)
+        address = doors.iso[index] if doors else door.address
+        opened.append(await server.start(address, shared_port=doors is not None))
+        parts.push_async_callback(server.stop_listening)
+    web = doors.http if doors else Address(settings.host, settings.http_port)
+    listening = listening_socket(web, shared_port=doors is not None)
+    app = gateway.create_app(
+        gateway.Deps(
+            pool=engine.readers,
+            metrics=engine.metrics,
+            rulebooks=engine.books,
+            ready=lambda: not engine.draining,
+            test_clock=settings.test_clock is not None,
+        )
+    )
+    await parts.enter_async_context(serve_web(app, listening))
+    return {
+        "iso": str(opened[0]),
+        "http": str(_address_of(web, listening)),
+        **({"listen": [str(a) for a in opened[1:]]} if opened[1:] else {}),
+    }
+
+
+def _desk(settings: Settings, engine: _Parts, profile_name: str, framing_name: str) -> peers.Desk:
+    try:
+        spoken, cut = profile(profile_name), framing(framing_name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return peers.Desk(
+        spoken,
+        cut,
+        engine.batcher,
+        engine.digester,
+        engine.metrics,
+        peers.Limits(
+            settings.frame_size_max,
+            settings.in_flight_per_connection_max,
+            settings.poison_per_connection_max,
+            settings.decision_deadline_ms / 1000,
+        ),
+        engine.connections,
+    )
+
+
+async def _drain(engine: _Parts, timeout_s: float) -> None:
+    """Take nothing new, answer what was taken, hang up."""
+    engine.draining = True
+    for server in engine.servers:
+        await server.stop_listening()
+    for peer in list(engine.connections):
+        peer.stop_reading()
+    try:
+        async with asyncio.timeout(timeout_s):
+            await engine.batcher.drained()
+    except TimeoutError:
+        _log.error("drain_timed_out", waiting=engine.batcher.waiting)
+    for peer in list(engine.connections):
+        peer.hang_up()
+    await asyncio.sleep(0)  # one turn of the loop, in which the transports close
+
+
+async def _same_digest_key(sql: asyncpg.Connection, digester: PanDigester) -> None:
+    """Another key than the one the cards were loaded under would make every card unknown."""
+    await sql.execute(
+        "update control set digest_check = $1 where digest_check is null", digester.check_value()
+    )
+    if await sql.fetchval("select digest_check from control") != digester.check_value():
+        raise UsageError(
+            "the PAN-digest key is not the one this database was loaded with; "
+            "give the right key file with --keys"
+        )
+
+
+async def _set_clock(sql: asyncpg.Connection, test_clock: datetime | None) -> None:
+    """The clock is a row that every process reads; a real engine never runs on a stopped one."""
+    before = await sql.fetchval("select test_clock from control")
+    if before is not None and test_clock is None:
+        _log.warning("test_clock_removed", was=before.isoformat())
+    await sql.execute("update control set test_clock = $1", test_clock)
+
+
+async def _close_pool(pool: asyncpg.Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), timeout=5)
+    except TimeoutError:
+        pool.terminate()
+
+
+def _stop_signals() -> asyncio.Future[int]:
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[int] = loop.create_future()
+
+    def asked(number: int) -> None:
+        if not stop.done():
+            stop.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked, number)
+    return stop
+
+
+def _address_of(wanted: Address, listening: socket.socket) -> Address:
+    return Address(wanted.host, listening.getsockname()[1])
