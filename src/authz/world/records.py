@@ -1,0 +1,193 @@
+"""The records of a world file, checked as they are parsed. Amounts are cents, dates civil days.
+
+Unknown fields are refused, so that a misspelt one cannot be overlooked. Card numbers become `Pan`
+at once. A card's `pin` and `pin_block` are taken and not kept: PINs live with the keys.
+"""
+
+from datetime import date
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct, field
+
+from authz.pan import Pan
+from rules.facts import (
+    AccountStatus,
+    CardStatus,
+    Derogation,
+    GeoScope,
+    MerchantClass,
+    OpposedAs,
+    TokenStatus,
+    Wallet,
+)
+from rules.geography import ZONES
+from rules.rulebook import FIRST_VINTAGE
+
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+Text = Annotated[str, Meta(max_length=200)]
+Siret = Annotated[str, Meta(pattern=r"^[0-9]{14}$")]
+Expiry = Annotated[str, Meta(pattern=r"^[0-9]{2}(0[1-9]|1[0-2])$")]
+Minor = Annotated[int, Meta(ge=0, le=999_999_999_999)]
+"""Cents, at most what DE4 can say."""
+Vintage = Annotated[int, Meta(ge=FIRST_VINTAGE, le=2099)]
+
+
+class DerogationRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """The employer's leave to use vouchers on Sundays or holidays; both ends are included."""
+
+    first: date = field(name="from")
+    last: date | None = field(name="to", default=None)
+    sunday: bool = False
+    holiday: bool = False
+    dates: tuple[date, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """An end before its beginning is a slip of the pen."""
+        if self.last is not None and self.last < self.first:
+            raise ValueError("`to` is before `from`")
+
+    def facts(self) -> Derogation:
+        """As the rules see it."""
+        return Derogation(self.first, self.last, self.sunday, self.holiday, self.dates)
+
+
+class EmployerRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """An employer's establishment: the workplace of its employees."""
+
+    id: Name
+    department: str
+    name: Text = ""
+    siret: Siret | None = None
+    commune: Annotated[str, Meta(pattern=r"^[0-9AB]{5}$")] | None = None
+    good_friday: bool | None = None
+    """Whether the commune has a protestant temple (L.3134-13); None: not known."""
+    geo_scope: GeoScope = GeoScope.DEPT_AND_NEIGHBOURS
+    derogations: tuple[DerogationRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        """The department rules holidays and legal time, so it has to exist."""
+        _refuse_unknown_department(self.department)
+
+
+class LotRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """Vouchers of one load; without `loaded_on` they came on the first day of their vintage."""
+
+    vintage: Vintage
+    amount: Minor
+    loaded_on: date | None = None
+    id: Name | None = None
+
+
+class UsedRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """Voucher money spent on a day before these books began."""
+
+    day: date
+    amount: Minor
+
+
+class TopUpRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """The linked bank card (TOP-08). Its number goes to the bank only, and is not kept yet."""
+
+    bank_expiry: Expiry
+    enabled: bool = True
+    verified: bool = False
+    bank_pan: Pan | None = None
+
+
+class AccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """A meal-voucher account: one person, one employer, one programme."""
+
+    id: Name
+    employer: Name
+    person: Name
+    programme: Name = "fr-meal"
+    status: AccountStatus = AccountStatus.ACTIVE
+    lots: tuple[LotRecord, ...] = ()
+    derogations: tuple[DerogationRecord, ...] = ()
+    topup: TopUpRecord | None = None
+    used: tuple[UsedRecord, ...] = ()
+
+
+class CardRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """A card of an account."""
+
+    id: Name
+    account: Name
+    pan: Pan
+    expiry: Expiry
+    psn: Annotated[str, Meta(pattern=r"^[0-9]{2}$")] = "00"
+    status: CardStatus = CardStatus.ACTIVE
+    opposed_as: OpposedAs | None = None
+    generation: Annotated[str, Meta(max_length=20)] = "hybrid"
+    visa_logo: bool = False
+    conecs_logo: bool = True
+    pin: Annotated[str, Meta(pattern=r"^[0-9]{4,12}$")] | None = None
+    pin_block: Annotated[str, Meta(max_length=64)] | None = None
+
+    def __post_init__(self) -> None:
+        """Lost and stolen are answered differently, so an opposed card says which."""
+        if (self.status is CardStatus.OPPOSED) != (self.opposed_as is not None):
+            raise ValueError("`opposed_as` goes with the status OPPOSED, and with no other")
+
+
+class TokenRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """A card in a phone: its own number, bound to one card and one device (TOK-01)."""
+
+    id: Name
+    card: Name
+    dpan: Pan
+    expiry: Expiry
+    wallet: Wallet
+    status: TokenStatus = TokenStatus.ACTIVE
+    device: Annotated[str, Meta(max_length=64)] = ""
+
+
+class MerchantRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """An establishment as its acquirer names it, with its agreement (MER-01)."""
+
+    acquirer: Annotated[str, Meta(pattern=r"^[0-9]{1,11}$")]
+    mid: Annotated[str, Meta(pattern=r"^[\x20-\x7e]{1,15}$")]
+    merchant_class: MerchantClass = field(name="class")
+    mcc: Annotated[str, Meta(pattern=r"^[0-9]{4}$")]
+    name: Text = ""
+    siret: Siret | None = None
+    department: Annotated[str, Meta(max_length=3)] = ""
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] = "FR"
+    agreement_from: date | None = None
+    agreement_to: date | None = None
+    affiliated: bool = True
+
+    def __post_init__(self) -> None:
+        """Only French establishments lie in a department."""
+        if self.country == "FR" and self.department:
+            _refuse_unknown_department(self.department)
+        begin, end = self.agreement_from, self.agreement_to
+        if begin and end and end < begin:
+            raise ValueError("`agreement_to` is before `agreement_from`")
+
+
+Record = EmployerRecord | AccountRecord | CardRecord | TokenRecord | MerchantRecord
+
+KINDS: Final[dict[str, type[Record]]] = {
+    "employer": EmployerRecord,
+    "merchant": MerchantRecord,
+    "account": AccountRecord,
+    "card": CardRecord,
+    "token": TokenRecord,
+}
+"""Every kind, in the order in which it can be loaded: nobody comes before what they refer to."""
+
+
+class WorldFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole world in one JSON object."""
+
+    employers: tuple[EmployerRecord, ...] = ()
+    merchants: tuple[MerchantRecord, ...] = ()
+    accounts: tuple[AccountRecord, ...] = ()
+    cards: tuple[CardRecord, ...] = ()
+    tokens: tuple[TokenRecord, ...] = ()
+
+
+def _refuse_unknown_department(department: str) -> None:
+    if department not in ZONES:
+        raise ValueError(f"{department[:4]!r} is no French department")
