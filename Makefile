@@ -30,7 +30,7 @@ check: $(STAMP) ## Format, lint, types, import directions, tests without I/O: un
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -q $(wildcard tests/rules tests/ledger tests/authz) tests/test_tidy.py
 
 bench: $(STAMP) ## Measure each stage, and the whole beside pgbench
