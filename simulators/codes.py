@@ -1,0 +1,43 @@
+"""What a response code (DE39) tells the person at the till."""
+
+from typing import Final
+
+APPROVED: Final = "00"
+APPROVED_PARTIAL: Final = "10"
+APPROVALS: Final = frozenset({APPROVED, APPROVED_PARTIAL})
+
+MEANINGS: Final = {
+    APPROVED: "approved",
+    APPROVED_PARTIAL: "approved in part",
+    "05": "declined",
+    "12": "not a valid operation",
+    "13": "not a valid amount",
+    "14": "unknown card",
+    "1A": "verification needed",
+    "21": "reversed before it came",
+    "25": "original not found",
+    "30": "format error",
+    "41": "card lost",
+    "43": "card stolen",
+    "51": "balance too low",
+    "54": "card expired",
+    "55": "wrong PIN",
+    "57": "not allowed here, today or for these goods",
+    "58": "merchant does not accept vouchers",
+    "61": "daily cap reached",
+    "62": "card blocked",
+    "63": "security check failed",
+    "75": "PIN tries used up",
+    "81": "authentication needed",
+    "82": "wrong cryptogram",
+    "91": "issuer not available",
+    "94": "duplicate with other content",
+    "96": "system fault",
+}
+
+
+def meaning(code: str | None) -> str:
+    """The code in words; None is a silence."""
+    if code is None:
+        return "no answer"
+    return MEANINGS.get(code, f"response code {code}")
