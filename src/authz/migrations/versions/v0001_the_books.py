@@ -28,7 +28,8 @@ BOOKS = (
         primary key (holder_id, account_id),
         constraint lots_have_a_vintage check ((kind = 'HOLDER_LOT') = (vintage is not null)),
         constraint lots_live_under_their_holder
-            check ((kind = 'HOLDER_LOT') = (account_id >= 4096 and account_id >> 12 = holder_id)),
+            check ((kind = 'HOLDER_LOT') = (account_id >= 4096)
+                and (account_id < 4096 or account_id >> 12 = holder_id)),
         constraint house_lives_under_nobody check (kind = 'HOLDER_LOT' or holder_id = 0)
     )
     """,
