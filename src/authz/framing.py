@@ -2,8 +2,8 @@
 
 A frame is a length header and that many bytes: `2b` two bytes big-endian, `4a` four ASCII digits.
 With `-incl` the length counts its own header; with `-tpdu` the first five of the counted bytes are
-a TPDU (one byte id, two bytes destination, two bytes source). Frames without a body are keep-alives:
-dropped here, never echoed.
+a TPDU (one byte id, two bytes destination, two bytes source). A frame without a body is a
+keep-alive: dropped here, never echoed.
 """
 
 from typing import Any

@@ -17,13 +17,14 @@ from authz.iso8583.spec import BINARY, NUMERIC, Spec
 # A peer that varies its bitmaps costs itself the compilation, and us no memory beyond this.
 _PLANS_MAX = 512
 _BITMAP_SIZE = 8
+_NOT_A_TYPE = "a message type has four digits"
 
 
 class DecodeError(Exception):
     """A peer's bytes are no message of this profile.
 
     `field` is None where the type, the bitmap or bytes after the last field are at fault;
-    `position` is the byte of the body; `partial` holds what was read, so that a refusal can echo it:
+    `position` is the byte of the body; `partial` holds what was read, for the echo of a refusal:
     fields before the fault, and those after it if its length was known; None without even a type.
     """
 
@@ -48,6 +49,7 @@ class Codec:
 
     def __init__(self, spec: Spec) -> None:
         """`spec` is a pyiso8583 specification dict (see `authz.iso8583.spec`)."""
+        self.spec = spec
         self._fields: dict[int, Field] = {
             int(key): field(int(key), entry)
             for key, entry in spec.items()
@@ -84,14 +86,19 @@ class Codec:
         """Write a message. The bitmaps follow from its fields. EncodeError: our bug."""
         fields = message.fields
         bitmap, writers = self._write_plan(tuple(fields))
+        if len(message.mti) != 4:
+            raise EncodeError(_NOT_A_TYPE)
         try:
             mti = self._mti.fold(message.mti)
             parts = [write(fields[number]) for number, write in writers]
         except Broken:
             raise self._blame(message) from None
-        if len(mti) != self._mti_width:
-            raise EncodeError("a message type has four digits")
         return (mti + bitmap + "".join(parts)).encode("latin-1")
+
+    @property
+    def plans_kept(self) -> int:
+        """How many plans are in memory, of both directions."""
+        return self._read_plan.cache_info().currsize + self._write_plan.cache_info().currsize
 
     # Reading
 
@@ -192,4 +199,4 @@ class Codec:
                 self._writers[number](message.fields[number])
             except Broken as broken:
                 return EncodeError(f"DE{number}: {broken}")
-        return EncodeError("a message type has four digits")
+        return EncodeError(_NOT_A_TYPE)

@@ -1,7 +1,7 @@
 """Message types: what the four digits say (ISO 8583:1987, 4.1).
 
 The digits are version (0), class (1 authorization, 2 financial, 4 reversal, 5 reconciliation,
-8 network), function (even asks or advises, odd answers) and origin, whose lowest bit means *repeat*.
+8 network), function (even asks or advises, odd answers) and origin (its low bit means *repeat*).
 """
 
 # wire.md "Message types": what comes in, without the repeat digit, and what goes out.
