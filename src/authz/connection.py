@@ -8,7 +8,7 @@ import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from msgspec import Struct
@@ -90,8 +90,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A peer has come."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods and not the base class.
+        self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=self._desk.limits.write_buffer_max)
         self._desk.connections.add(self)
         self._desk.metrics.connections += 1

@@ -12,7 +12,9 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 def configure_logs(level: str, form: str) -> None:
     """Set level (`debug` to `error`) and form (`json` or `console`) for the process."""
     rendered = (
-        structlog.dev.ConsoleRenderer() if form == "console" else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer()
+        if form == "console"
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

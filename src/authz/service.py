@@ -1,17 +1,16 @@
 """Start and stop: the one module that knows all the parts of a process.
 
-Everything that can be wrong is found before the doors open, each with one line. At SIGTERM the doors
-close, what was taken in is decided, committed and answered, and then the parts stop in turn.
+Everything that can be wrong is found before the doors open, each with one line. At SIGTERM the
+doors close, what was taken in is decided, committed and answered, then the parts stop in turn.
 """
 
 import asyncio
 import gc
 import json
 import signal
-import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from authz import database, gateway
 from authz.addresses import Address
 from authz.batcher import Batcher
 from authz.batcher import Limits as BatchLimits
+from authz.digest_check import agree_on_digest_key
 from authz.directory import Directory
 from authz.engine import Engine
 from authz.framing import framing
@@ -49,6 +49,8 @@ READERS: Final = 4
 """SQL connections of the HTTP side."""
 ANSWER_TIMEOUT_FACTOR: Final = 1.5
 """How much longer than the server's own statement timeout we wait before an answer is lost."""
+
+Announce = Callable[[Mapping[str, object]], None]
 
 _log = structlog.get_logger()
 
@@ -113,26 +115,39 @@ async def prepare(settings: Settings, url: str) -> None:
     sql = await database.connect(url)
     try:
         await database.check(sql)
-        await _same_digest_key(sql, digester)
+        await agree_on_digest_key(sql, digester)
         await _set_clock(sql, settings.test_clock)
         if settings.world is not None:
             report = await load_world(sql, settings.world, digester)
-            _log.info("world_loaded", **report.counts())
+            _log.info("world_loaded", loaded=report.loaded, skipped=report.skipped)
     finally:
         await sql.close()
 
 
-async def run(settings: Settings, url: str, doors: Doors | None = None) -> int:
-    """One engine process, until SIGTERM or SIGINT."""
+def announce_ready(addresses: Mapping[str, object]) -> None:
+    """The one line on standard output that scripts wait for."""
+    sys.stdout.write(json.dumps({"event": "ready", **addresses}, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+async def run(
+    settings: Settings,
+    url: str,
+    doors: Doors | None = None,
+    *,
+    web: bool = True,
+    announce: Announce = announce_ready,
+) -> int:
+    """One engine process, until SIGTERM or SIGINT; `announce` is told when its doors are open."""
     stop = _stop_signals()
     async with AsyncExitStack() as parts:
         engine = await _Parts.start(settings, url, parts)
-        ready = await _open_doors(settings, engine, doors, parts)
+        opened = await _open_iso(settings, engine, doors, parts)
+        http = await _open_web(settings, engine, doors, parts) if web else None
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        sys.stdout.write(json.dumps({"event": "ready", **ready}) + "\n")
-        sys.stdout.flush()
+        announce(addresses(opened, http))
         number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)
@@ -183,13 +198,10 @@ class _Parts(Struct):
         return cls(batcher, digester_of(settings), metrics, readers, books, set(), [])
 
 
-async def _open_doors(
+async def _open_iso(
     settings: Settings, engine: _Parts, doors: Doors | None, parts: AsyncExitStack
-) -> dict[str, str]:
-    """Listen everywhere; the addresses for the ready line."""
-    patience = Patience(
-        settings.idle_echo_s, settings.read_timeout_s, settings.connections_max
-    )
+) -> list[Address]:
+    patience = Patience(settings.idle_echo_s, settings.read_timeout_s, settings.connections_max)
     opened = []
     for index, door in enumerate(settings.listeners):
         server = Server(_desk(settings, engine, door.profile, door.framing), patience)
@@ -197,8 +209,14 @@ async def _open_doors(
         address = doors.iso[index] if doors else door.address
         opened.append(await server.start(address, shared_port=doors is not None))
         parts.push_async_callback(server.stop_listening)
-    web = doors.http if doors else Address(settings.host, settings.http_port)
-    listening = listening_socket(web, shared_port=doors is not None)
+    return opened
+
+
+async def _open_web(
+    settings: Settings, engine: _Parts, doors: Doors | None, parts: AsyncExitStack
+) -> Address:
+    wanted = doors.http if doors else Address(settings.host, settings.http_port)
+    listening = listening_socket(wanted, shared_port=doors is not None)
     app = gateway.create_app(
         gateway.Deps(
             pool=engine.readers,
@@ -209,11 +227,13 @@ async def _open_doors(
         )
     )
     await parts.enter_async_context(serve_web(app, listening))
-    return {
-        "iso": str(opened[0]),
-        "http": str(_address_of(web, listening)),
-        **({"listen": [str(a) for a in opened[1:]]} if opened[1:] else {}),
-    }
+    return Address(wanted.host, listening.getsockname()[1])
+
+
+def addresses(iso: Sequence[Address], http: Address | None) -> dict[str, object]:
+    """What the ready line says."""
+    more = {"listen": [str(address) for address in iso[1:]]} if iso[1:] else {}
+    return {"iso": str(iso[0]), "http": str(http), **more}
 
 
 def _desk(settings: Settings, engine: _Parts, profile_name: str, framing_name: str) -> peers.Desk:
@@ -254,18 +274,6 @@ async def _drain(engine: _Parts, timeout_s: float) -> None:
     await asyncio.sleep(0)  # one turn of the loop, in which the transports close
 
 
-async def _same_digest_key(sql: asyncpg.Connection, digester: PanDigester) -> None:
-    """Another key than the one the cards were loaded under would make every card unknown."""
-    await sql.execute(
-        "update control set digest_check = $1 where digest_check is null", digester.check_value()
-    )
-    if await sql.fetchval("select digest_check from control") != digester.check_value():
-        raise UsageError(
-            "the PAN-digest key is not the one this database was loaded with; "
-            "give the right key file with --keys"
-        )
-
-
 async def _set_clock(sql: asyncpg.Connection, test_clock: datetime | None) -> None:
     """The clock is a row that every process reads; a real engine never runs on a stopped one."""
     before = await sql.fetchval("select test_clock from control")
@@ -292,7 +300,3 @@ def _stop_signals() -> asyncio.Future[int]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked, number)
     return stop
-
-
-def _address_of(wanted: Address, listening: socket.socket) -> Address:
-    return Address(wanted.host, listening.getsockname()[1])

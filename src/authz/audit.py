@@ -1,0 +1,250 @@
+"""The proof that answers and books agree: the ledger's laws, and every decision made again.
+
+Holder by holder the books are replayed. Before each approval the replayed lots and the day's use
+must be what the rules were shown; the rules, shown it again, must answer the same; and the books
+must then move by just what was answered. All in one snapshot, beside a live engine if need be.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, msgpack
+
+from authz.ids import public_id
+from authz.state import Profile
+from ledger.accounts import lot_no_of
+from ledger.audit import AuditReport, LawResult
+from ledger.audit import audit as audit_books
+from ledger.balances import lot_effects, usage_effect
+from ledger.transfers import Transfer
+from rules.decision import Approved, Decision
+from rules.facts import Facts
+from rules.parameters import CapScope
+from rules.pipeline import decide
+from rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+CHUNK_HOLDERS: Final = 2_000
+VIOLATIONS_NAMED_MAX: Final = 5
+
+HOLDERS: Final = """
+    select holder_id, profile from holders where holder_id > $1 order by holder_id limit $2
+"""
+MOVEMENTS: Final = """
+    select * from transfers where holder_id between $1 and $2 order by holder_id, seq
+"""
+DECIDED: Final = """
+    select holder_id, authorization_id, account_no, reason, requested_minor, eligible_minor,
+           approved_minor, bank_minor, day, rulebook, facts
+    from authorizations where holder_id between $1 and $2 order by holder_id, authorization_id
+"""
+LOST_KEYS: Final = """
+    select count(*) over (), encode(k.key_hash, 'hex') from request_keys k
+    left join authorizations a
+        on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
+    where a.holder_id is null limit $1
+"""
+
+LAWS: Final[Mapping[str, str]] = {
+    "facts_were_true": "what the rules were shown is what the books held at that moment",
+    "decisions_repeat": "the same facts and rulebook give the same answer again",
+    "answers_are_booked": "the books moved by what was answered: approvals whole, declines not",
+    "movements_are_answered": "every movement of a payment belongs to a kept answer",
+    "cap_is_kept": "nobody spent more vouchers on a day than that day's cap",
+    "keys_name_an_answer": "every request key names an answer that is kept",
+}
+
+_decode_facts: Final = msgpack.Decoder(Facts).decode
+_decode_profile: Final = msgpack.Decoder(Profile).decode
+Progress = Callable[[int], None]
+
+
+class Report(Struct, frozen=True):
+    """The verdict on books and answers. `unread_rulebooks` could not be loaded for re-deciding."""
+
+    books: AuditReport
+    laws: tuple[LawResult, ...]
+    decisions: int
+    unread_rulebooks: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every law holds."""
+        return self.books.holds and not any(law.violations for law in self.laws)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The names of the laws that do not hold."""
+        return (*self.books.broken, *(law.name for law in self.laws if law.violations))
+
+
+async def audit(
+    tx: "Tx", rulebooks: Mapping[str, Rulebook], progress: Progress = lambda holders: None
+) -> Report:
+    """Prove everything, in the caller's repeatable-read SQL transaction.
+
+    `rulebooks` are the known ones by version; `progress` is told how many holders are done.
+    """
+    books = await audit_books(tx)
+    proof = _Proof(rulebooks)
+    last, done = 0, 0
+    while rows := await tx.fetch(HOLDERS, last, CHUNK_HOLDERS):
+        first, last = rows[0][0], rows[-1][0]
+        movements, decided = defaultdict(list), defaultdict(list)
+        for row in await tx.fetch(MOVEMENTS, first, last):
+            movements[row[0]].append(Transfer(*row))
+        for row in await tx.fetch(DECIDED, first, last):
+            decided[row[0]].append(row)
+        for holder_id, profile in rows:
+            _Replay(proof, holder_id, _decode_profile(profile)).run(
+                movements[holder_id], decided[holder_id]
+            )
+        done += len(rows)
+        progress(done)
+    await proof.check_keys(tx)
+    return Report(books, proof.results(), proof.decisions, tuple(sorted(proof.unread)))
+
+
+class _Proof:
+    """The laws with what was found against them so far."""
+
+    def __init__(self, rulebooks: Mapping[str, Rulebook]) -> None:
+        self.rulebooks = rulebooks
+        self.unread: set[str] = set()
+        self.decisions = 0
+        self._checked = dict.fromkeys(LAWS, 0)
+        self._violations: dict[str, list[str]] = {name: [] for name in LAWS}
+
+    def check(self, law: str, holds: bool, place: str) -> None:
+        """Count one row under a law; `place` names it if the law is broken there."""
+        self._checked[law] += 1
+        if not holds and len(self._violations[law]) < VIOLATIONS_NAMED_MAX:
+            self._violations[law].append(place)
+
+    async def check_keys(self, tx: "Tx") -> None:
+        """Keys are checked in one statement."""
+        self._checked["keys_name_an_answer"] = await tx.fetchval(
+            "select count(*) from request_keys"
+        )
+        for _, key in await tx.fetch(LOST_KEYS, VIOLATIONS_NAMED_MAX):
+            self._violations["keys_name_an_answer"].append(f"key {key}")
+
+    def results(self) -> tuple[LawResult, ...]:
+        """One line for each law."""
+        return tuple(
+            LawResult(name, words, self._checked[name], tuple(self._violations[name]))
+            for name, words in LAWS.items()
+        )
+
+
+class _Replay:
+    """One holder, from the first movement to the last."""
+
+    def __init__(self, proof: _Proof, holder_id: int, profile: Profile) -> None:
+        self._proof = proof
+        self._holder_id = holder_id
+        self._account_of = {lot.lot_no: lot.account_no for lot in profile.lots}
+        self._available: dict[int, int] = defaultdict(int)
+        self._used: dict[tuple[int, date], int] = defaultdict(int)
+        self._holds: dict[int, int] = {}
+
+    def run(self, movements: list[Transfer], decided: list[Any]) -> None:
+        """Replay the books and look at each answer where it was given."""
+        answers = {row["authorization_id"]: row for row in decided}
+        booked: dict[int, int] = defaultdict(int)
+        for transfer in movements:
+            number = transfer.authorization_id
+            if number is not None and number not in booked:
+                self._proof.check("movements_are_answered", number in answers, self._at(number))
+                if number in answers:
+                    self._look(answers[number], true_facts=True)
+            self._move(transfer)
+            if number is not None and transfer.kind in ("direct", "hold"):
+                booked[number] += transfer.amount_minor
+        for number, row in answers.items():
+            if number not in booked:
+                self._look(row, true_facts=False)
+            vouchers = row["approved_minor"] - row["bank_minor"]
+            self._proof.check("answers_are_booked", booked[number] == vouchers, self._at(number))
+        self._check_cap()
+
+    def _at(self, number: int) -> str:
+        return f"authorization {public_id(self._holder_id, number)}"
+
+    def _look(self, row: Any, *, true_facts: bool) -> None:
+        """Decide again; `true_facts` where the replay stands just before this answer."""
+        facts = _decode_facts(row["facts"])
+        place = self._at(row["authorization_id"])
+        if true_facts:
+            self._proof.check("facts_were_true", self._agrees(facts, row), place)
+        book = self._proof.rulebooks.get(row["rulebook"])
+        if book is None:
+            self._proof.unread.add(row["rulebook"])
+            return
+        self._proof.decisions += 1
+        self._proof.check("decisions_repeat", _same(decide(facts, book), row), place)
+
+    def _agrees(self, facts: Facts, row: Any) -> bool:
+        account_no = row["account_no"]
+        lots = {
+            lot_no: minor
+            for lot_no, minor in self._available.items()
+            if minor and self._account_of.get(lot_no) == account_no
+        }
+        shown = {lot.lot_no: lot.available_minor for lot in facts.lots}
+        shown_used = sum(u.used_minor for u in facts.usage if u.day == row["day"])
+        book = self._proof.rulebooks.get(row["rulebook"])
+        per_person = book is None or book.on(row["day"]).cap_scope is CapScope.PERSON
+        used = sum(
+            minor
+            for (account, day), minor in self._used.items()
+            if day == row["day"] and (per_person or account == account_no)
+        )
+        return lots == shown and used == shown_used
+
+    def _move(self, transfer: Transfer) -> None:
+        hold_minor = 0
+        if transfer.kind == "hold":
+            self._holds[transfer.seq] = transfer.amount_minor
+        elif transfer.kind in ("post", "void") and transfer.about_seq is not None:
+            hold_minor = self._holds.get(transfer.about_seq, 0)
+        for lot, available_minor, _ in lot_effects(transfer, hold_minor):
+            self._available[lot_no_of(lot)] += available_minor
+        if (effect := usage_effect(transfer, hold_minor)) is not None:
+            lot, used_minor = effect
+            account_no = self._account_of.get(lot_no_of(lot), 0)
+            self._used[account_no, transfer.day] += used_minor
+
+    def _check_cap(self) -> None:
+        """The highest cap of any class bounds the day of the person (CAP-08)."""
+        days: dict[date, int] = defaultdict(int)
+        for (_, day), minor in self._used.items():
+            days[day] += minor
+        for day, minor in days.items():
+            caps = [_cap(book, day, self._account_of) for book in self._proof.rulebooks.values()]
+            self._proof.check(
+                "cap_is_kept", not caps or minor <= max(caps), f"holder {self._holder_id} on {day}"
+            )
+
+
+def _cap(book: Rulebook, day: date, account_of: Mapping[int, int]) -> int:
+    parameters = book.on(day)
+    accounts = len(set(account_of.values()))
+    times = 1 if parameters.cap_scope is CapScope.PERSON else accounts
+    return max(parameters.cap.values()) * times
+
+
+def _same(decision: Decision, row: Any) -> bool:
+    approved = (0, 0)
+    if isinstance(decision, Approved):
+        approved = (decision.voucher_minor + decision.bank_minor, decision.bank_minor)
+    answered = (row["reason"], row["day"], row["eligible_minor"])
+    return (
+        decision.reason.value,
+        decision.day,
+        decision.eligible_minor,
+    ) == answered and approved == (row["approved_minor"], row["bank_minor"])
