@@ -17,11 +17,11 @@ async def agree_on_digest_key(sql: Any, digester: PanDigester) -> None:
 
     Under another key every card that was ever loaded would be unknown.
     """
-    own = f"{digester.key_id}:{digester.check_value()}"
+    own = digester.check_value()
     await sql.execute(_ADOPT, own)
     kept = await sql.fetchval(_READ)
-    if kept.rpartition(":")[2] != digester.check_value():
+    if kept != own:
         raise UsageError(
-            f"the cards of this database were loaded under PAN-digest key {kept},"
-            f" not {own}: start with --keys and the file that holds that key"
+            f"the cards of this database belong to a PAN-digest key with check value {kept},"
+            f" key {digester.key_id} has {own}: name the right file with --keys"
         )

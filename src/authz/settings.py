@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from platformdirs import user_data_path
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -21,6 +20,7 @@ from pydantic_settings import (
 )
 
 from authz.addresses import Address, Listener, is_loopback, listener, parse_address, parse_listener
+from authz.postgres import default_data_dir
 from authz.usage import UsageError
 
 CONFIG_DEFAULT: Final = Path("millesime.toml")
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str | None, Field(repr=False)] = None
     """A PostgreSQL 15 or newer; None: the embedded one under `data_dir`."""
-    data_dir: Path = user_data_path("millesime", appauthor=False)
+    data_dir: Annotated[Path, Field(default_factory=default_data_dir)]
     keys: Path | None = None
     """The key file; None: a development file beside the embedded data."""
     world: Path | None = None

@@ -1,7 +1,6 @@
 """World files: the people, cards, places and money that an installation begins with.
 
-`records` say what may be written, `reading` finds it in a file, `staging` strips it of card
-numbers, `folding` turns it into holders and movements of the books, `loading` writes all of it or
-nothing.
-`generating` makes worlds of any size from a seed.
+`records` say what may be written, `read` finds it in a file, `stage` strips it of card numbers,
+`fold` turns it into holders and movements of the books, `load` writes all of it or nothing.
+`generate` makes worlds of any size from a seed.
 """

@@ -16,9 +16,9 @@ from authz.digest_check import agree_on_digest_key
 from authz.pan import PanDigester
 from authz.state import Profile
 from authz.world import statements as sql
-from authz.world.folding import Part, decode_profile, figures, fold, new_running
-from authz.world.reading import WorldError, read_world
-from authz.world.staging import Staged, stage
+from authz.world.fold import Part, decode_profile, figures, fold, new_running
+from authz.world.read import WorldError, read_world
+from authz.world.stage import Staged, stage
 from ledger import journal
 from ledger.accounts import AccountRow, House, payable_account
 from ledger.journal import Change, Locked
@@ -40,6 +40,16 @@ class WorldReport(Struct):
     holders_opened: int = 0
     holders_changed: int = 0
     movements: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """The sums, for one line of the log."""
+        return {
+            "loaded": sum(self.loaded.values()),
+            "skipped": sum(self.skipped.values()),
+            "holders_opened": self.holders_opened,
+            "holders_changed": self.holders_changed,
+            "movements": self.movements,
+        }
 
 
 class _Person(Struct):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct, msgpack
 
 from authz.pan import Pan, PanDigester
-from authz.world.reading import Placed, WorldError
+from authz.world.read import Placed, WorldError
 from authz.world.records import (
     AccountRecord,
     CardRecord,

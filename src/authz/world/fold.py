@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from authz.state import Credential, HolderAccount, LotInfo, Profile
 from authz.world.records import LotRecord, UsedRecord
-from authz.world.staging import AccountDraft, decode_account, decode_card, decode_token
+from authz.world.stage import AccountDraft, decode_account, decode_card, decode_token
 from ledger.accounts import AccountRow, House, lot_account
 from ledger.journal import Change
 from ledger.running import Running, after
