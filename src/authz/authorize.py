@@ -207,6 +207,7 @@ class _Clerk:
                 request.rrn,
                 rulebook,
                 _encode_facts(facts),
+                None,
             )
         )
 

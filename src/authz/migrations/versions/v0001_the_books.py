@@ -88,6 +88,7 @@ BOOKS = (
 
 ROAD = (
     # What was asked and answered, for every decision that was reached, approved or declined.
+    # `about_id` names the payment that a reversal, a capture or a refund is about.
     """
     create table authorizations (
         holder_id        bigint not null check (holder_id > 0),
@@ -112,6 +113,7 @@ ROAD = (
         rrn              text,
         rulebook         text not null,
         facts            bytea not null,
+        about_id         bigint,
         primary key (holder_id, authorization_id),
         constraint approved_within_asked check (approved_minor <= requested_minor),
         constraint approved_with_a_code check (
@@ -120,6 +122,8 @@ ROAD = (
     )
     """,
     "create index authorizations_by_reference on authorizations (rrn, terminal)",
+    "create index authorizations_about on authorizations (holder_id, about_id)"
+    " where about_id is not null",
     # The same key twice is one request: the key row names the decision whose answer is replayed.
     """
     create table request_keys (
