@@ -58,9 +58,9 @@ class _Token(Struct, frozen=True):
 class _Merchant(Struct, frozen=True, rename={"merchant_class": "class"}):
     acquirer: str
     mid: str
-    name: str
     merchant_class: str
     mcc: str
+    name: str = ""
     affiliated: bool = True
 
 
@@ -121,10 +121,18 @@ def read_world(path: Path) -> World:
 
 def world_of(text: bytes) -> World:
     """Read a world from its text. msgspec.DecodeError: it is none."""
-    first, _, _ = text.lstrip().partition(b"\n")
-    gathered = _gather(text) if b'"kind"' in first else text
-    file = msgspec.json.decode(gathered, type=_File)
+    file = msgspec.json.decode(_gather(text) if _is_lines(text) else text, type=_File)
     return World(tuple(_people(file)), tuple(_places(file)))
+
+
+def _is_lines(text: bytes) -> bool:
+    """JSON Lines show themselves: the first line alone is an object with a kind."""
+    first, _, _ = text.lstrip().partition(b"\n")
+    try:
+        msgspec.json.decode(first, type=_Kind)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _gather(lines: bytes) -> bytes:
