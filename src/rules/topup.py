@@ -7,8 +7,8 @@ from rules.facts import CardStatus, Facts
 
 
 def bank_share(case: Case, rest_minor: int, balance_minor: int, voucher_minor: int) -> int:
-    """Return `b` in cents: what vouchers leave open, at most P-TOPUP-MAX a bill, or 0."""
-    if rest_minor <= 0 or obstacle(case, balance_minor, voucher_minor) is not None:
+    """Return `b` in cents: of a rest above zero at most P-TOPUP-MAX a bill, or nothing."""
+    if obstacle(case, balance_minor, voucher_minor) is not None:
         return 0
     return min(rest_minor, case.parameters.topup_max_minor)
 

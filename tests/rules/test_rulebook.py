@@ -148,6 +148,20 @@ def test_the_parameters_of_a_day_are_computed_once() -> None:
     assert BOOK.on(date(2026, 5, 4)) is BOOK.on(date(2026, 5, 4))
 
 
+def test_only_so_many_days_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock swept through the years does not fill the memory; answers stay the same."""
+    monkeypatch.setattr("rules.rulebook._DAYS_CACHED_MAX", 2)
+    book = bundled()
+    days = [date(2026, 5, day) for day in range(4, 9)]
+    assert [book.on(day).day for day in days] == days
+    assert len(book._days) <= 2
+
+
+def test_a_vintage_is_not_usable_before_its_year() -> None:
+    assert BOOK.seen_as(2027, date(2026, 12, 31)) is None
+    assert BOOK.seen_as(2027, date(2027, 1, 1)) == 2027
+
+
 def test_the_announced_reform_is_refused_unless_asked_for() -> None:
     with pytest.raises(RulebookError, match=r"^fr-meal-2027-announced\.toml: is not enabled"):
         bundled("fr-meal-2027-announced")
