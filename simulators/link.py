@@ -89,8 +89,11 @@ class Link:
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+            await asyncio.wait([reading])
+        # A reading task that was cancelled before its first step has closed nothing.
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
     async def ask(self, fields: Fields, timeout_s: float = ANSWER_TIMEOUT_S) -> Fields:
         """Send a question and wait for its answer.

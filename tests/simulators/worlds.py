@@ -75,19 +75,16 @@ class Host:
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._peers.add(asyncio.create_task(self._serve(reader, writer)))
+        peer = asyncio.create_task(self._answer_all(reader, writer))
+        # Not in the task: one that is cancelled before its first step would close nothing.
+        peer.add_done_callback(lambda _: writer.close())
+        self._peers.add(peer)
 
     async def close(self) -> None:
         """Hang up on everybody; a fault of an answerer was meant."""
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await self._answer_all(reader, writer)
-        finally:
-            writer.close()
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = FrameReader(self._framing, expected_tpdu=OUR_TPDU)
