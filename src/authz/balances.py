@@ -1,0 +1,188 @@
+"""What a holder could spend now, for people to look at: nothing is locked, nothing written."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, msgpack
+from msgspec.structs import replace
+
+from authz.purse import Purse
+from authz.reference import employer_of
+from authz.state import Employer, Holder, HolderAccount, LotInfo, Profile, UsedDay
+from ledger.queries import usage_of
+from rules.facts import Facts, Merchant, MerchantClass, Origin, Purchase
+from rules.geography import civil_day, zone_of
+from rules.rulebook import Rulebook
+from rules.standing import Standing, standing
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+SHOWN_AFTER_EXPIRY: Final = timedelta(days=15)
+"""How long an expired lot is still shown (VIN-10)."""
+
+HOLDER_OF: Final = """
+    select c.test_clock, h.* from directory d join holders h using (holder_id) cross join control c
+    where d.kind = 'account' and d.name = $1
+"""
+EMPLOYER: Final = "select record from employers where employer_no = $1"
+
+_decode_profile: Final = msgpack.Decoder(Profile).decode
+
+
+class LotView(Struct, frozen=True):
+    """A lot as it counts today. `expired_minor` is past its last day and no longer spendable."""
+
+    vintage: int
+    origin: Origin
+    from_vintage: int | None
+    available_minor: int
+    held_minor: int
+    expired_minor: int
+    expires_on: date
+    loaded_on: date
+    lot_no: int
+
+
+class AccountView(Struct, frozen=True):
+    """An account, its lots oldest first, and what today allows."""
+
+    held: HolderAccount
+    person: str
+    lots: tuple[LotView, ...]
+    standing: Standing
+    resets_at: datetime
+    now: datetime
+
+
+class FoundAccount(Struct, frozen=True):
+    """What was read: the person's row, the account in question and its employer."""
+
+    now: datetime
+    holder: Holder
+    held: HolderAccount
+    employer: Employer
+
+
+async def find_account(tx: "Tx", name: str) -> FoundAccount | None:
+    """Read an account by its outside name, as of the test clock where one is set."""
+    row = await tx.fetchrow(HOLDER_OF, name)
+    if row is None:
+        return None
+    holder = _holder(row)
+    held = next(h for h in holder.profile.accounts if h.account.account_id == name)
+    employer = employer_of(await tx.fetchval(EMPLOYER, held.employer_no))
+    now = row["test_clock"] or datetime.now(UTC)
+    day = civil_day(now, zone_of(employer.workplace.department))
+    return FoundAccount(now, await _with_day(tx, holder, day), held, employer)
+
+
+def account_view(found: FoundAccount, book: Rulebook) -> AccountView:
+    """Compute what the holder may be told. Pure."""
+    place = found.employer.workplace
+    zone = zone_of(place.department)
+    day = civil_day(found.now, zone)
+    account_no = found.held.account.account_no
+    purse = Purse(found.holder)
+    facts = Facts(
+        now=found.now,
+        purchase=Purchase(amount_minor=0),
+        account=found.held.account,
+        workplace=place,
+        derogations=found.employer.derogations + found.held.derogations,
+        # The day and the cap that a restaurant near the workplace would go by.
+        merchant=Merchant(MerchantClass.RESTAURANT, "", place.department, "FR", True, None),
+        lots=purse.lots_of(account_no),
+        usage=purse.usage(account_no, per_person=book.cap_per_person),
+    )
+    lots = [
+        view
+        for info in found.holder.profile.lots
+        if info.account_no == account_no
+        for view in _lot_views(
+            info, purse.available[info.lot_no - 1], purse.held[info.lot_no - 1], day, book
+        )
+    ]
+    return AccountView(
+        found.held,
+        found.holder.profile.person,
+        tuple(sorted(lots, key=_debit_order)),
+        standing(facts, book),
+        datetime.combine(day + timedelta(days=1), time(), zone),
+        found.now,
+    )
+
+
+def _lot_views(
+    info: LotInfo, available_minor: int, held_minor: int, day: date, book: Rulebook
+) -> list[LotView]:
+    """One line, or two when the free part was exchanged and the held part was not (VIN-08).
+
+    A lot that has nothing left is shown until the end of its vintage.
+    """
+    ends, seen_as = book.vintage_end(info.vintage), book.seen_as(info.vintage, day)
+    if day <= ends:
+        return [_line(info, available_minor, held_minor, 0, ends)]
+    lines = []
+    if seen_as is not None and available_minor:
+        exchanged = _line(info, available_minor, 0, 0, book.vintage_end(seen_as), seen_as)
+        lines.append(exchanged)
+        available_minor = 0
+    if day > ends + SHOWN_AFTER_EXPIRY:
+        available_minor = 0
+    if held_minor or available_minor:
+        lines.append(_line(info, 0, held_minor, available_minor, ends))
+    return lines
+
+
+def _line(
+    info: LotInfo,
+    available_minor: int,
+    held_minor: int,
+    expired_minor: int,
+    expires_on: date,
+    exchanged_to: int | None = None,
+) -> LotView:
+    return LotView(
+        vintage=exchanged_to or info.vintage,
+        origin=Origin.EXCHANGE if exchanged_to else info.origin,
+        from_vintage=exchanged_to - 1 if exchanged_to else info.from_vintage,
+        available_minor=available_minor,
+        held_minor=held_minor,
+        expired_minor=expired_minor,
+        expires_on=expires_on,
+        loaded_on=info.loaded_on,
+        lot_no=info.lot_no,
+    )
+
+
+def _debit_order(lot: LotView) -> tuple[int, bool, date, int]:
+    """VIN-03 and VIN-04, the order in which they are spent."""
+    return lot.vintage, lot.origin is Origin.LOAD, lot.loaded_on, lot.lot_no
+
+
+def _holder(row: Any) -> Holder:
+    used = zip(row["usage_accounts"], row["usage_days"], row["usage_minor"], strict=True)
+    return Holder(
+        row["holder_id"],
+        row["version"],
+        row["last_seq"],
+        row["usage_since"],
+        tuple(UsedDay(*entry) for entry in used),
+        tuple(row["lot_available"]),
+        tuple(row["lot_held"]),
+        _decode_profile(row["profile"]),
+    )
+
+
+async def _with_day(tx: "Tx", holder: Holder, day: date) -> Holder:
+    """A day that has left the holder's row is summed from the books."""
+    if day >= holder.usage_since:
+        return holder
+    account_of = {lot.lot_no: lot.account_no for lot in holder.profile.lots}
+    totals: dict[int, int] = {}
+    for row in await usage_of(tx, [holder.holder_id], day, day):
+        account_no = account_of[row.lot_no]
+        totals[account_no] = totals.get(account_no, 0) + row.used_minor
+    summed = tuple(UsedDay(number, day, minor) for number, minor in totals.items())
+    return replace(holder, used=holder.used + summed)

@@ -1,0 +1,6 @@
+"""The HTTP side: operations, accounts, authorizations and their traces, as JSON (FastAPI)."""
+
+from authz.gateway.app import create_app
+from authz.gateway.deps import Deps
+
+__all__ = ["Deps", "create_app"]

@@ -1,0 +1,36 @@
+"""Puts the HTTP application together; the service runs it on its own loop."""
+
+from typing import Final
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from authz.gateway import accounts, authorizations, clock, operations, problems
+from authz.gateway.deps import Deps, admit
+
+DESCRIPTION: Final = """
+Reads what the engine decided and what a holder may still spend. Amounts are euro cents, instants
+are ISO 8601, days are civil days. Errors are RFC 9457 problem documents with a `code`.
+"""
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The application over the given parts. Nothing is opened and nothing read before a request."""
+    app = FastAPI(
+        title="Millésime",
+        version="1",
+        summary="Issuer-side authorization of French meal vouchers",
+        description=DESCRIPTION,
+        # Their pages would be fetched from elsewhere; /openapi.json is what programs need.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.deps = deps
+    problems.install(app)
+    app.include_router(operations.router)
+    v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
+    v1.include_router(accounts.router)
+    v1.include_router(authorizations.router)
+    if deps.test_clock:
+        v1.include_router(clock.router)
+    app.include_router(v1, responses=problems.described(401, 403, 422, 503))
+    return app

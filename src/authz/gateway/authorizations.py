@@ -1,0 +1,281 @@
+"""`/v1/authorizations`: what was decided, found by id or by reference, and why."""
+
+from datetime import date, datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from authz import history
+from authz.gateway.deps import Deps, Parts
+from authz.gateway.problems import ProblemError, described
+from authz.history import Filter, Kept
+from authz.ids import parse_public_id, public_id
+from authz.requests import Kind
+from authz.response_codes import RESPONSE_CODES
+
+LIMIT_MAX = 200
+LIMIT_DEFAULT = 50
+
+router = APIRouter(tags=["authorizations"])
+
+EXAMPLE: Final[JsonDict] = {
+    "id": "1f-3c0a51b2400",
+    "account": "acc-1",
+    "kind": "PURCHASE",
+    "state": "CAPTURED",
+    "response_code": "00",
+    "reason": "APPROVED",
+    "requested": 2500,
+    "eligible": 2500,
+    "approved": 2500,
+    "at": "2026-11-24T11:30:00Z",
+    "day": "2026-11-24",
+    "vouchers": [{"vintage": 2026, "amount": 2500}],
+    "bank": None,
+    "totals": {"authorized": 2500, "reversed": 0, "captured": 2500, "refunded": 0},
+    "balance_after": 7500,
+    "usable_after": 0,
+    "approval_code": "0A1B2C",
+    "acquirer": "12345",
+    "terminal": "TERM0001",
+    "mid": "MERCH0000000001",
+    "stan": "000123",
+    "rrn": "632512000123",
+    "rulebook": "fr-meal@2026-11.3f2a91",
+    "events": [
+        {"type": "AUTHORIZED", "at": "2026-11-24T11:30:00Z", "amount": 2500},
+        {"type": "CAPTURED", "at": "2026-11-24T11:30:00Z", "amount": 2500},
+    ],
+}
+TRACE_EXAMPLE: Final[JsonDict] = {
+    "id": "1f-3c0a51b2400",
+    "rulebook": "fr-meal@2026-11.3f2a91",
+    "reason": "DAILY_CAP",
+    "steps": [
+        {
+            "rule": "amount_is_covered",
+            "source": "AUT-04",
+            "held": False,
+            "words": "the cap is the tighter limit",
+        }
+    ],
+}
+
+
+class Voucher(BaseModel):
+    """What was taken from one vintage."""
+
+    vintage: int
+    amount: int
+
+
+class Bank(BaseModel):
+    """The leg on the holder's bank card."""
+
+    amount: int
+    state: str
+
+
+class Totals(BaseModel):
+    """Where the money of the authorization stands."""
+
+    authorized: int
+    reversed: int
+    captured: int
+    refunded: int
+
+
+class Event(BaseModel):
+    """What happened, in order."""
+
+    type: str
+    at: datetime
+    amount: int
+
+
+class AuthorizationOut(BaseModel):
+    """One decision and what became of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: str
+    account: str
+    kind: str
+    state: str
+    response_code: str
+    reason: str
+    requested: int
+    eligible: int
+    approved: int
+    at: datetime
+    day: date | None
+    vouchers: list[Voucher]
+    bank: Bank | None
+    totals: Totals
+    balance_after: int
+    usable_after: int
+    approval_code: str | None
+    acquirer: str
+    terminal: str
+    mid: str
+    stan: str
+    rrn: str | None
+    rulebook: str
+    events: list[Event]
+
+
+class Page(BaseModel):
+    """A part of a list, newest first; `next_cursor` asks for what comes behind it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"data": [EXAMPLE], "has_more": False, "next_cursor": None}]
+        }
+    )
+
+    data: list[AuthorizationOut]
+    has_more: bool
+    next_cursor: str | None
+
+
+class StepOut(BaseModel):
+    """One rule: its source, whether it held, and why in words."""
+
+    rule: str
+    source: str
+    held: bool
+    words: str
+
+
+class TraceOut(BaseModel):
+    """A decision explained by its own facts and rulebook."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [TRACE_EXAMPLE]})
+
+    id: str
+    rulebook: str
+    reason: str
+    steps: list[StepOut]
+
+
+class Search(BaseModel):
+    """What to look for; every filter narrows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rrn: Annotated[str | None, Field(max_length=12, examples=["632512000123"])] = None
+    terminal: Annotated[str | None, Field(max_length=16, examples=["TERM0001"])] = None
+    account: Annotated[str | None, Field(max_length=64, examples=["acc-1"])] = None
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[50])] = LIMIT_DEFAULT
+    cursor: Annotated[str | None, Field(max_length=40, examples=["1f-3c0a51b2400"])] = None
+
+
+PublicId = Annotated[str, Path(max_length=40, examples=["1f-3c0a51b2400"])]
+
+
+@router.get("/authorizations", summary="Search, newest first")
+async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
+    """By retrieval reference and terminal, by account, or all."""
+    after = parse_public_id(wanted.cursor) if wanted.cursor else None
+    if wanted.cursor and after is None:
+        raise ProblemError(422, "INVALID_REQUEST", "query.cursor: no cursor of ours")
+    narrowed = Filter(wanted.rrn, wanted.terminal, wanted.account)
+    books = deps.rulebooks.values()
+    async with deps.pool.acquire() as sql:
+        found = await history.search(sql, narrowed, books, wanted.limit + 1, after)
+    data = [shown(kept) for kept in found[: wanted.limit]]
+    has_more = len(found) > wanted.limit
+    return Page(data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None)
+
+
+@router.get(
+    "/authorizations/{authorization_id}",
+    summary="One authorization",
+    responses=described(404),
+)
+async def authorization(deps: Parts, authorization_id: PublicId) -> AuthorizationOut:
+    """State, amounts, vouchers by vintage and events."""
+    return shown(await _find(deps, authorization_id))
+
+
+@router.get(
+    "/authorizations/{authorization_id}/trace",
+    summary="Why it was decided so",
+    responses=described(404, 409),
+)
+async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
+    """The rules in order, run again on the facts that were kept."""
+    kept = await _find(deps, authorization_id)
+    try:
+        told = history.trace(kept, deps.rulebooks.values())
+    except history.NoRulebook as missing:
+        raise ProblemError(409, "RULEBOOK_NOT_LOADED", str(missing)) from missing
+    steps = [
+        StepOut(rule=step.rule, source=step.source, held=step.held, words=step.words)
+        for step in told.steps
+    ]
+    return TraceOut(
+        id=authorization_id,
+        rulebook=told.rulebook,
+        reason=told.decision.reason.value,
+        steps=steps,
+    )
+
+
+async def _find(deps: Deps, text: str) -> Kept:
+    named = parse_public_id(text)
+    if named is not None:
+        async with deps.pool.acquire() as sql:
+            kept = await history.find(sql, *named, deps.rulebooks.values())
+        if kept is not None:
+            return kept
+    raise ProblemError(404, "NOT_FOUND", "there is no such authorization")
+
+
+def shown(kept: Kept) -> AuthorizationOut:
+    """A kept decision as the outside sees it."""
+    captured_minor = kept.approved_minor if kept.kind is Kind.PURCHASE else 0
+    return AuthorizationOut(
+        id=public_id(kept.holder_id, kept.authorization_id),
+        account=kept.account_id,
+        kind=kept.kind.value,
+        state=_state(kept),
+        response_code=RESPONSE_CODES[kept.reason],
+        reason=kept.reason.value,
+        requested=kept.requested_minor,
+        eligible=kept.eligible_minor,
+        approved=kept.approved_minor,
+        at=kept.at,
+        day=kept.day,
+        vouchers=[Voucher(vintage=year, amount=minor) for year, minor in kept.vouchers],
+        bank=Bank(amount=kept.bank_minor, state="APPROVED") if kept.bank_minor else None,
+        totals=Totals(
+            authorized=kept.approved_minor, reversed=0, captured=captured_minor, refunded=0
+        ),
+        balance_after=kept.balance_minor,
+        usable_after=kept.usable_minor,
+        approval_code=kept.approval_code,
+        acquirer=kept.acquirer,
+        terminal=kept.terminal,
+        mid=kept.mid,
+        stan=kept.stan,
+        rrn=kept.rrn,
+        rulebook=kept.rulebook,
+        events=_events(kept),
+    )
+
+
+def _state(kept: Kept) -> str:
+    """An approved 0200 is captured at once (AUT-05); an approved 0100 waits for its capture."""
+    if not kept.approved:
+        return "DECLINED"
+    return "CAPTURED" if kept.kind is Kind.PURCHASE else "AUTHORIZED"
+
+
+def _events(kept: Kept) -> list[Event]:
+    if not kept.approved:
+        return [Event(type="DECLINED", at=kept.at, amount=0)]
+    types = ["AUTHORIZED", "CAPTURED"] if kept.kind is Kind.PURCHASE else ["AUTHORIZED"]
+    return [Event(type=each, at=kept.at, amount=kept.approved_minor) for each in types]

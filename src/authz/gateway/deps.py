@@ -1,0 +1,50 @@
+"""What the HTTP side is given, and who may come in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import asyncpg
+from fastapi import Depends, Request
+from prometheus_client.registry import Collector
+
+from authz.addresses import is_loopback
+from authz.gateway.problems import ProblemError
+from rules.rulebook import Rulebook
+
+DEVELOPMENT_KEY = "dev"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deps:
+    """The parts of the running service that HTTP reads from.
+
+    `pool` is HTTP's own; `ready` is false while the service drains; `rulebooks` are by programme.
+    """
+
+    pool: asyncpg.Pool
+    metrics: Collector
+    rulebooks: Mapping[str, Rulebook]
+    ready: Callable[[], bool]
+    test_clock: bool = False
+
+
+def deps_of(request: Request) -> Deps:
+    """The parts, from the application's state."""
+    deps: Deps = request.app.state.deps
+    return deps
+
+
+Parts = Annotated[Deps, Depends(deps_of)]
+
+
+def admit(request: Request, deps: Parts) -> None:
+    """Let in this machine only, since API keys cannot be made yet.
+
+    With the test clock the key `dev` is accepted, and none is asked for. Any other is refused.
+    """
+    key = request.headers.get("authorization")
+    if key is not None and not (deps.test_clock and key == f"Bearer {DEVELOPMENT_KEY}"):
+        raise ProblemError(401, "UNKNOWN_KEY", "this API key is not known here")
+    if request.client is None or not is_loopback(request.client.host):
+        raise ProblemError(403, "LOOPBACK_ONLY", "without API keys only this machine is served")

@@ -1,0 +1,107 @@
+"""Errors as RFC 9457 problem documents; `code` is what programs read."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from authz.database import DatabaseError
+
+MEDIA_TYPE: Final = "application/problem+json"
+CODES: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 406: "NOT_ACCEPTABLE"}
+
+
+class Problem(BaseModel):
+    """RFC 9457, with our `code`, and for a bad request each `place` that is wrong."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem document."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        """`detail` is for people and never holds what was sent."""
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
+    """The answer itself."""
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **more,
+    }
+    headers = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problem answers of an operation, for its OpenAPI description."""
+    codes = {
+        401: ("UNKNOWN_KEY", "this API key is not known here"),
+        403: ("LOOPBACK_ONLY", "without API keys only this machine is served"),
+        404: ("NOT_FOUND", "there is no such account"),
+        409: ("RULEBOOK_NOT_LOADED", "rulebook fr-meal@2025-01.1a2b3c is not loaded"),
+        422: ("INVALID_REQUEST", "query.limit: Input should be less than or equal to 200"),
+        503: ("NOT_READY", "the database cannot be reached"),
+    }
+    return {status: _described(status, *codes[status]) for status in statuses}
+
+
+def _described(status: int, code: str, detail: str) -> dict[str, Any]:
+    phrase = HTTPStatus(status).phrase
+    example = {
+        "type": "about:blank",
+        "title": phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    content = {MEDIA_TYPE: {"example": example, "schema": Problem.model_json_schema()}}
+    return {"description": phrase, "content": content}
+
+
+def install(app: FastAPI) -> None:
+    """Turn every error of the application into a problem document."""
+
+    @app.exception_handler(ProblemError)
+    async def refused(_request: Request, error: ProblemError) -> JSONResponse:
+        return problem(error.status, error.code, error.detail)
+
+    @app.exception_handler(HTTPException)
+    async def refused_by_the_framework(_request: Request, error: HTTPException) -> JSONResponse:
+        code = CODES.get(error.status_code, "INVALID_REQUEST")
+        return problem(error.status_code, code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # What was sent is left out: it may hold a card number.
+        errors = [
+            {"place": ".".join(map(str, each["loc"])), "message": each["msg"]}
+            for each in error.errors()
+        ]
+        detail = "; ".join(f"{each['place']}: {each['message']}" for each in errors)
+        return problem(422, "INVALID_REQUEST", detail, errors=errors)
+
+    for down in (DatabaseError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        app.add_exception_handler(down, _database_down)
+
+
+async def _database_down(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(503, "ISSUER_DOWN", "the database cannot be reached now")
