@@ -24,6 +24,8 @@ class Holidays(Struct, frozen=True):
     temple: str | None = None
     """Good Friday: Alsace-Moselle only, in communes with a protestant temple (L.3134-13)."""
     in_table: bool = True
+    somewhere: bool = False
+    """Whether any place in France may have a holiday: the quick way out of most days."""
 
 
 def _read_table() -> dict[date, list[tuple[str, str]]]:
@@ -42,12 +44,13 @@ FIRST_YEAR, LAST_YEAR = min(_TABLE).year, max(_TABLE).year
 def holidays_on(day: date) -> Holidays:
     """Return the holidays of a civil day, wherever in France."""
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        return Holidays(national=national_holidays(day.year).get(day), in_table=False)
+        national = national_holidays(day.year).get(day)
+        return Holidays(national, in_table=False, somewhere=True)
     rows = dict(_TABLE.get(day, ()))
     national, temple = rows.pop("FR", None), rows.pop("AM-TEMPLE", None)
     if alsace_moselle := rows.pop("AM", None):
         rows |= dict.fromkeys(ALSACE_MOSELLE, alsace_moselle)
-    return Holidays(national, rows, temple)
+    return Holidays(national, rows, temple, somewhere=day in _TABLE)
 
 
 def holiday_in(

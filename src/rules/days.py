@@ -12,9 +12,10 @@ SUNDAY = 6
 
 def day_is_allowed(case: Case) -> Reason | None:
     """Require a working day, or one that the law or the employer opens; both for both (DAY-04)."""
-    is_sunday, holiday = case.day.weekday() == SUNDAY, holiday_of(case)
-    if not is_sunday and holiday is None:
+    is_sunday = case.day.weekday() == SUNDAY
+    if not is_sunday and not holidays_on(case.day).somewhere:
         return None
+    holiday = holiday_of(case)
     free = case.parameters.open_days[case.merchant_class]
     sunday_ok = not is_sunday or free.sunday or any(d.sunday for d in _derogations(case))
     holiday_ok = holiday is None or free.holiday or any(d.holiday for d in _derogations(case))

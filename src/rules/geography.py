@@ -1,7 +1,7 @@
 """Departments: their legal time and their neighbours; and the civil day of an instant."""
 
 import tomllib
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from zoneinfo import ZoneInfo
 
@@ -31,9 +31,22 @@ def zone_of(department: str) -> ZoneInfo:
     return ZONES.get(department, PARIS)
 
 
+_latest: dict[ZoneInfo, tuple[datetime, datetime, date]] = {}
+"""The civil day last asked of each zone, with its first instant and that of the next day."""
+
+
 def civil_day(instant: datetime, zone: ZoneInfo) -> date:
     """Return the civil date of an instant in a zone: days of 23 or 25 hours included (DAY-02)."""
-    return instant.astimezone(zone).date()
+    latest = _latest.get(zone)
+    if latest is not None and latest[0] <= instant < latest[1]:
+        return latest[2]
+    day = instant.astimezone(zone).date()
+    _latest[zone] = (_midnight(day, zone), _midnight(day + timedelta(days=1), zone), day)
+    return day
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def may_be_used_in(workplace: str, merchant: str) -> bool:

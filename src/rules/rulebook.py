@@ -76,6 +76,12 @@ class Rulebook:
         value: date | int = self._at("vintage_end", date(vintage, 1, 1))[0]
         return value if isinstance(value, date) else _end_of_month(vintage + 1, value)
 
+    def presentation_end(self, vintage: int) -> date:
+        """Return the last day on which a merchant may present what was paid with a vintage."""
+        end = self.vintage_end(vintage)
+        years, month = divmod(end.month - 1 + self.on(end).presentation_months, 12)
+        return _end_of_month(end.year + years, month + 1)
+
     def exchange_mode(self, vintage: int) -> ExchangeMode:
         """Return what becomes of unused vouchers of a vintage (P-EXCH-MODE, VIN-13)."""
         mode: ExchangeMode = self._at("exchange_mode", date(vintage, 1, 1))[0]

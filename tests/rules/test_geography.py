@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rules.geography import NEIGHBOURS, PARIS, ZONES, civil_day, may_be_used_in, zone_of
 from tests.rules.builders import at
@@ -108,3 +110,14 @@ def test_an_unknown_department_has_the_time_of_paris() -> None:
 def test_the_civil_day_of_an_instant(instant: str, department: str, day: str) -> None:
     """DAY-02: the days of the clock change last 23 and 25 hours."""
     assert civil_day(at(instant), zone_of(department)) == date.fromisoformat(day)
+
+
+@given(st.integers(0, 3 * 365 * 86_400), st.sampled_from(sorted(ZONES)))
+def test_the_remembered_day_is_the_day(second: int, department: str) -> None:
+    """Whatever was asked before, and a microsecond around midnight, the date is the clock's."""
+    instant, zone = at("2026-01-01T00:00:00+00:00") + timedelta(seconds=second), zone_of(department)
+    day = instant.astimezone(zone).date()
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    assert civil_day(instant, zone) == day
+    assert civil_day(midnight, zone) == day
+    assert civil_day(midnight - timedelta(microseconds=1), zone) == day - timedelta(days=1)

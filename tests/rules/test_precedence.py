@@ -15,7 +15,7 @@ from rules.facts import (
     OpposedAs,
     TokenStatus,
 )
-from rules.pipeline import MONEY, RULES, decide
+from rules.pipeline import MONEY, RULES, decide, explain
 from tests.rules.builders import APPLE, BOOK, PARIS, at, lot, some_facts, used
 
 STRICT = BOOK.derive(geo_block=True, require_subtotal_mccs=["5411"])
@@ -124,6 +124,7 @@ def test_the_gravest_rule_broken_wins(row: int) -> None:
     decision = decide(facts, STRICT)
     assert isinstance(decision, Declined)
     assert (decision.rule, decision.reason) == BREAKS[row][:2]
+    assert explain(facts, STRICT).decision == decision
 
 
 def test_every_rule_is_in_the_table() -> None:

@@ -109,6 +109,14 @@ def test_a_vintage_ends_with_february_but_2020(vintage: int, end: str) -> None:
     assert BOOK.vintage_end(vintage) == date.fromisoformat(end)
 
 
+@pytest.mark.parametrize(
+    ("vintage", "end"), [(2020, "2021-10-31"), (2023, "2024-04-30"), (2026, "2027-04-30")]
+)
+def test_merchants_present_for_two_more_months(vintage: int, end: str) -> None:
+    """VIN-12, L.3262-5."""
+    assert BOOK.presentation_end(vintage) == date.fromisoformat(end)
+
+
 def test_every_row_of_every_bundled_file_has_a_source_that_says_its_kind() -> None:
     for name in ("fr-meal", "fr-meal-2027-announced"):
         file = resources.files("rules") / "rulebooks" / f"{name}.toml"
