@@ -5,7 +5,8 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final
@@ -14,22 +15,24 @@ import httpx
 import typer
 from rich.console import Console
 
-from simulators import screen
-from simulators.auditor import audit_journals
-from simulators.engine_process import Engine, EngineError, command, forget, running, told
-from simulators.journal import Journal
-from simulators.link import LinkDownError
+from simulators import codes, screen
+from simulators.auditor import audit_books, audit_journals, read_books
+from simulators.engine_process import Engine, EngineError, command, forget, output_of, running
+from simulators.journal import Entry, Journal
+from simulators.link import Link, LinkDownError
+from simulators.messages import TerminalData
 from simulators.rush import AcquirerError, Plan, play
+from simulators.story import Told, hero, tell
 from simulators.tally import Tally
-from simulators.terminal import panel
+from simulators.terminal import Terminal
 from simulators.traffic import lunch_rush
 from simulators.world_file import World, read_world
 
 DATA_DIR: Final = Path(".data/demo")
 LUNCH: Final = date(2026, 11, 24)
 LUNCH_CLOCK: Final = "2026-11-24T11:30:00Z"
-EXPLAINED: Final = ("00", "10", "61", "57", "51")
-EXPLAINED_MAX: Final = 3
+TILL: Final = "STORY001"
+HTTP_S: Final = 10.0
 INTERRUPTED: Final = 130
 FAILED: Final = 1
 
@@ -49,7 +52,7 @@ def demo(
     with _stoppable():
         try:
             code = _Demo(console, data_dir, seed).run(accounts, payments, rate)
-        except (EngineError, LinkDownError, AcquirerError) as failed:
+        except (EngineError, LinkDownError, AcquirerError, httpx.HTTPError) as failed:
             Console(stderr=True, highlight=False).print(f"[red]error:[/] {failed}")
             code = FAILED
         except KeyboardInterrupt:
@@ -99,50 +102,78 @@ class _Demo:
                 f"engine up: ISO 8583 on {doors.iso}, HTTP on {doors.http},"
                 f" its clock stands at {LUNCH_CLOCK} (12:30 in Paris)"
             )
-            tally, sound = self._rush(world, doors, payments, rate)
-            self._explain(tally, doors)
+            sound = asyncio.run(self._play(world, doors, payments, rate))
             audit = self._audit()
         return audit or (0 if sound else FAILED)
 
+    async def _play(self, world: World, doors: Engine, payments: int, rate: float) -> bool:
+        """Everything that goes over the wire; whether all was well."""
+        with Journal(self._place / "journal.jsonl") as journal:
+            tally = await self._rush(world, doors, journal, payments, rate)
+            as_told = await self._tell(world, doors, journal)
+            self._rule("4. The books, proved")
+            topped_up = {who.person for who in world.people if who.top_up}
+            agreed = await self._compare(doors, journal.entries(), topped_up)
+        return tally.good() and as_told and agreed
+
     def _make_world(self, accounts: int) -> World:
         arguments = ("--accounts", str(accounts), "--seed", str(self._seed))
-        self._world.write_text(told("world", "generate", *arguments))
+        self._world.write_text(output_of("world", "generate", *arguments))
         return read_world(self._world)
 
     def _serving(self) -> tuple[str, ...]:
         ports = ("--iso-port", "0", "--http-port", "0", "--test-clock", LUNCH_CLOCK)
         return (*ports, *self._store, "--world", str(self._world))
 
-    def _rush(self, world: World, doors: Engine, payments: int, rate: float) -> tuple[Tally, bool]:
+    async def _rush(
+        self, world: World, doors: Engine, journal: Journal, payments: int, rate: float
+    ) -> Tally:
         self._rule("2. The lunch rush, over ISO 8583")
         drawn = lunch_rush(world, payments, self._seed, LUNCH)
         tally, plan = Tally(len(drawn)), Plan(doors.iso, rate=rate)
-        with Journal(self._place / "journal.jsonl") as journal:
-            playing = play(drawn, plan, journal, tally)
-            asyncio.run(screen.watched(self._console, "Lunch rush", tally, playing))
-            entries = journal.entries()
+        playing = play(drawn, plan, journal, tally)
+        await screen.watched(self._console, "Lunch rush", tally, playing)
         self._console.print(screen.decision_table(tally))
         self._console.print(screen.closing(tally))
-        topped_up = {who.person for who in world.people if who.top_up}
-        findings = audit_journals(entries, topped_up)
+        return tally
+
+    async def _tell(self, world: World, doors: Engine, journal: Journal) -> bool:
+        self._rule("3. One person's week")
+        who = hero(world)
+        place = next((place for place in world.places if place.restaurant), None)
+        if who is None or place is None:
+            self._console.print("this world has nobody whom the story fits")
+            return True
+        till = TerminalData(place.acquirer, TILL, place.mid, place.mcc, place.name)
+        async with Link(doors.iso) as link, _client(doors) as client:
+            scenes = await tell(who, till, Terminal(link, journal), partial(set_clock, client))
+            self._console.print(screen.story(scenes))
+            for told in scenes:
+                if told.reply.code not in codes.APPROVALS:
+                    await self._explain(client, told)
+        return all(told.as_expected for told in scenes)
+
+    async def _explain(self, client: httpx.AsyncClient, told: Told) -> None:
+        number = await authorization_id(client, told.question["37"], TILL)
+        if number is not None:
+            said = await asyncio.to_thread(output_of, "explain", number, *self._store)
+            self._console.print(said, highlight=False, markup=False)
+
+    async def _compare(self, doors: Engine, entries: list[Entry], topped_up: set[str]) -> bool:
+        """Hold the terminals' journals against the law and against the engine's books."""
+        async with _client(doors) as client:
+            books = await read_books(client)
+        findings = audit_journals(entries, topped_up) + audit_books(entries, books)
         for finding in findings:
             self._console.print(f"[red]{finding.law}[/]: broken at {finding.where}")
         if not findings:
-            self._console.print("[green]the terminals' own journals find nothing wrong[/]")
-        return tally, tally.good() and not findings
-
-    def _explain(self, tally: Tally, doors: Engine) -> None:
-        self._rule("3. Some payments, explained")
-        shown = [code for code in EXPLAINED if code in tally.examples][:EXPLAINED_MAX]
-        for code in shown:
-            payment, reply = tally.examples[code]
-            self._console.print(panel(payment.message(), reply))
-            number = authorization_id(doors.http, payment.stamp.rrn, payment.terminal.terminal)
-            if number is not None:
-                self._console.print(told("explain", number, *self._store), highlight=False)
+            self._console.print(
+                f"[green]{len(entries)} payments in the terminals' own journals and"
+                f" {len(books)} decisions in the books agree, both ways[/]"
+            )
+        return not findings
 
     def _audit(self) -> int:
-        self._rule("4. The books, proved")
         with self._console.status("adding up every account, making every decision again"):
             ended = command("audit", *self._store)
         self._console.print((ended.stdout + ended.stderr).strip(), highlight=False, markup=False)
@@ -152,12 +183,21 @@ class _Demo:
         self._console.rule(f"[bold]{title}[/]", align="left")
 
 
-def authorization_id(http: str, rrn: str, terminal: str) -> str | None:
-    """Ask the engine for the name of a payment; None where its HTTP side does not tell."""
-    query = {"rrn": rrn, "terminal": terminal}
+def _client(doors: Engine) -> httpx.AsyncClient:
+    """Ask over HTTP with the key that every engine on a test clock knows."""
     headers = {"Authorization": "Bearer dev"}
-    answer = httpx.get(f"http://{http}/v1/authorizations", params=query, headers=headers)
-    if answer.status_code != httpx.codes.OK:
-        return None
+    return httpx.AsyncClient(base_url=f"http://{doors.http}", headers=headers, timeout=HTTP_S)
+
+
+async def set_clock(client: httpx.AsyncClient, now: datetime) -> None:
+    """Set the engine's virtual clock. httpx.HTTPError: it has none."""
+    answer = await client.post("/v1/test/clock", json={"now": now.isoformat()})
+    answer.raise_for_status()
+
+
+async def authorization_id(client: httpx.AsyncClient, rrn: str, terminal: str) -> str | None:
+    """Ask the engine for the name of a payment; None: it knows of none. httpx.HTTPError."""
+    query = {"rrn": rrn, "terminal": terminal}
+    answer = (await client.get("/v1/authorizations", params=query)).raise_for_status()
     found = answer.json()["data"]
     return str(found[0]["id"]) if found else None

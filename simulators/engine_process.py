@@ -49,8 +49,8 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def told(*arguments: str) -> str:
-    """Run a command that must succeed; what it printed. EngineError: it did not."""
+def output_of(*arguments: str) -> str:
+    """Run a command that must succeed, for what it prints. EngineError: it did not."""
     ended = command(*arguments)
     if ended.returncode:
         words = ended.stderr.strip() or ended.stdout.strip()

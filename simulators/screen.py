@@ -1,7 +1,7 @@
 """How a rush looks: a live panel while it lasts, and the decision table at its end."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -11,7 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from simulators import codes
-from simulators.messages import masked
+from simulators.messages import LOCAL, masked
+from simulators.story import Told
 from simulators.tally import Tally
 from simulators.terminal import Reply, euros
 from simulators.traffic import Payment
@@ -100,6 +101,25 @@ def example(payment: Payment, reply: Reply) -> str:
     if reply.code == codes.APPROVED_PARTIAL and reply.answer is not None:
         words.append(f"→ {euros(int(reply.answer['4']))}")
     return " ".join(words)
+
+
+def story(scenes: Iterable[Told]) -> Table:
+    """Show scene by scene what was asked and what was answered."""
+    table = Table()
+    for name in ("when", "what", "asked", "answer", "approved", "code"):
+        table.add_column(name, justify="right" if name in ("asked", "approved") else "left")
+    for told in scenes:
+        code, answer = told.reply.code, told.reply.answer or {}
+        approved = code in codes.APPROVALS
+        table.add_row(
+            f"{told.scene.at.astimezone(LOCAL):%a %d %b %H:%M}",
+            told.scene.words,
+            euros(told.scene.amount_minor),
+            f"[{'green' if approved else 'red'}]{code} {codes.meaning(code)}[/]",
+            euros(int(answer.get("4", "0"))) if approved else "",
+            answer.get("38", ""),
+        )
+    return table
 
 
 def closing(tally: Tally) -> str:

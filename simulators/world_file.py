@@ -31,9 +31,25 @@ class _Used(Struct, frozen=True):
     amount: int
 
 
+class _Derogation(Struct, frozen=True):
+    sunday: bool = False
+
+
+class _Lot(Struct, frozen=True):
+    amount: int
+
+
+class _Employer(Struct, frozen=True):
+    id: str
+    derogations: tuple[_Derogation, ...] = ()
+
+
 class _Account(Struct, frozen=True):
     id: str
     person: str
+    employer: str = ""
+    lots: tuple[_Lot, ...] = ()
+    derogations: tuple[_Derogation, ...] = ()
     status: str = "ACTIVE"
     topup: _TopUp | None = None
     used: tuple[_Used, ...] = ()
@@ -65,6 +81,7 @@ class _Merchant(Struct, frozen=True, rename={"merchant_class": "class"}):
 
 
 class _File(Struct, frozen=True):
+    employers: tuple[_Employer, ...] = ()
     accounts: tuple[_Account, ...] = ()
     cards: tuple[_Card, ...] = ()
     tokens: tuple[_Token, ...] = ()
@@ -80,13 +97,18 @@ class Credential(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """A holder with everything to pay with; `top_up` when a bank card helps out."""
+    """A holder with everything to pay with, amounts in cents.
+
+    `top_up`: a bank card helps out. `sundays`: the employer lets them pay then, on some day.
+    """
 
     person: str
     account: str
     credentials: tuple[Credential, ...]
     top_up: bool = False
     used: dict[str, int] = {}
+    lots_minor: int = 0
+    sundays: bool = False
 
 
 class Place(Struct, frozen=True):
@@ -161,11 +183,18 @@ def _people(file: _File) -> Iterator[Person]:
         good = token.status == "ACTIVE" and good_card[token.card]
         credential = Credential(CardData(token.dpan, token.expiry), phone=True, good=good)
         cards.setdefault(card_account[token.card], []).append(credential)
+    sunday_work = {each.id for each in file.employers if _on_sundays(each.derogations)}
     for account in file.accounts:
         top_up = account.topup is not None and account.topup.enabled and account.topup.verified
         used = {used.day: used.amount for used in account.used}
         paying = tuple(cards.get(account.id, ()))
-        yield Person(account.person, account.id, paying, top_up, used)
+        lots_minor = sum(lot.amount for lot in account.lots)
+        sundays = account.employer in sunday_work or _on_sundays(account.derogations)
+        yield Person(account.person, account.id, paying, top_up, used, lots_minor, sundays)
+
+
+def _on_sundays(derogations: tuple[_Derogation, ...]) -> bool:
+    return any(each.sunday for each in derogations)
 
 
 def _places(file: _File) -> Iterator[Place]:
