@@ -1,0 +1,113 @@
+"""The command tree: what there is, where it lives, and how an error ends it.
+
+A command's module is imported when the command runs, so that `--help` answers at once.
+"""
+
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from authz.usage import UsageError
+
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+COMMANDS: Final = {
+    "serve": ("authz.commands.serve:serve", "Run the engine until SIGTERM, then drain."),
+    "demo": ("authz.commands.simulators:demo", "Play a lunch rush and prove the books."),
+    "simulate": ("authz.commands.simulators:simulate", "Terminals and rushes, from outside."),
+    "world": ("authz.commands.world:app", "Load people, cards and money; generate worlds."),
+    "audit": ("authz.commands.audit:audit", "Prove the books."),
+    "explain": ("authz.commands.explain:explain", "Tell why a payment was decided so."),
+    "db": ("authz.commands.db:app", "The database schema."),
+    "keys": ("authz.commands.keys:app", "The key file."),
+    "settings": ("authz.commands.settings:show", "Print the effective settings."),
+}
+"""Name to where it is and its line of help, in the order of `--help`."""
+
+
+class _Later(TyperCommand):
+    """A command that is imported when it is about to run."""
+
+    def __init__(self, name: str, place: str, words: str) -> None:
+        super().__init__(name, help=words)
+        self._place = place
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        return load_command(self._place).make_context(*args, **options)
+
+
+class _Commands(TyperGroup):
+    """All commands by name, none of them imported yet."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else _Later(cmd_name, *entry)
+
+
+app = typer.Typer(
+    name="millesime",
+    cls=_Commands,
+    help="Millésime: issuer-side authorization of French meal vouchers.",
+    epilog="Example: millesime serve --test-clock 2026-11-24T12:30:00+01:00",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Options that belong to no command: none."""
+
+
+def load_command(place: str) -> Any:
+    """The command or group at `module:name`, a Typer or a plain function."""
+    module, _, name = place.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    alone.command(epilog=getattr(found, "epilog", None))(found)
+    return typer.main.get_command(alone)
+
+
+def main() -> None:
+    """Run the command line. What a person did wrong ends with one line and exit code 2."""
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader of our output has seen enough; Python must not complain again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except (UsageError, OSError) as error:
+        refuse(error)
+    except Exception as error:
+        if not _is_refusal(error):
+            raise
+        refuse(error)
+
+
+def refuse(error: Exception) -> None:
+    """One line on standard error, exit code 2."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    sys.stderr.write(f"millesime: {words}\n")
+    sys.exit(USAGE)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether this is the clear word of a part that was imported by the command alone."""
+    places = (("authz.database", "DatabaseError"), ("authz.postgres", "PostgresError"))
+    return any(
+        isinstance(error, getattr(sys.modules[module], name))
+        for module, name in places
+        if module in sys.modules
+    )

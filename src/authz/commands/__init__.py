@@ -1,0 +1,1 @@
+"""The commands of `millesime`, one small module for each family."""

@@ -1,0 +1,29 @@
+"""`millesime db upgrade`: bring the schema forward."""
+
+import asyncio
+
+import typer
+from rich.console import Console
+
+from authz.commands.options import Config, DatabaseUrl, DataDir
+from authz.commands.store import url_of
+from authz.database import upgrade as bring_forward
+from authz.settings import load
+
+app = typer.Typer(help="The database schema.", no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def _db() -> None:
+    """The schema grows by migrations only, and never back."""
+
+
+@app.command(epilog="Example: millesime db upgrade --database-url postgresql://me@db/millesime")
+def upgrade(
+    database_url: DatabaseUrl = None, data_dir: DataDir = None, config: Config = None
+) -> None:
+    """Bring the schema to the version of this program."""
+    settings = load(locals())
+    before, after = asyncio.run(bring_forward(url_of(settings)))
+    said = f"schema {after}, as it was" if before == after else f"schema {before} -> {after}"
+    Console(stderr=True, highlight=False).print(said)

@@ -1,0 +1,73 @@
+"""`millesime explain`: the trace of one decision, in words."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
+from authz.commands.store import opened, rulebooks_of, url_of
+from authz.history import Kept, NoRulebook, find, trace
+from authz.ids import parse_public_id
+from authz.response_codes import RESPONSE_CODES
+from authz.settings import load
+from authz.usage import UsageError
+from rules.decision import Trace
+from rules.rulebook import Rulebook
+
+
+def explain(
+    authorization_id: Annotated[str, typer.Argument(help="As /v1/authorizations names it.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    rulebook: RulebookFiles = None,
+    config: Config = None,
+) -> None:
+    """Run the rules again on the facts that were kept, and tell each step."""
+    named = parse_public_id(authorization_id)
+    if named is None:
+        raise UsageError(f"{authorization_id!r} is not the id of an authorization")
+    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
+    settings = load({**flags, "config": config})
+    books = tuple(rulebooks_of(settings.rulebook).values())
+    kept, told = asyncio.run(_explain(url_of(settings), named, books))
+    show(authorization_id, kept, told, Console())
+
+
+explain.epilog = "Example: millesime explain 1f-3c0a51b2400"  # type: ignore[attr-defined]
+
+
+async def _explain(
+    url: str, named: tuple[int, int], books: tuple[Rulebook, ...]
+) -> tuple[Kept, Trace]:
+    async with opened(url) as sql:
+        kept = await find(sql, *named, books)
+    if kept is None:
+        raise UsageError("there is no such authorization in this database")
+    try:
+        return kept, trace(kept, books)
+    except NoRulebook as missing:
+        raise UsageError(f"{missing}: name its file with --rulebook") from None
+
+
+def show(name: str, kept: Kept, told: Trace, console: Console) -> None:
+    """Head, steps and verdict."""
+    console.print(
+        f"{name}: {_euros(kept.requested_minor)} asked at {kept.mid} ({kept.terminal})"
+        f" on {kept.at.isoformat()}, rulebook {told.rulebook}",
+        highlight=False,
+    )
+    steps = Table("", "rule", "source", "why", show_edge=False, highlight=False)
+    for step in told.steps:
+        steps.add_row("yes" if step.held else "NO", step.rule, step.source, step.words)
+    console.print(steps)
+    code = RESPONSE_CODES[kept.reason]
+    console.print(
+        f"{kept.reason.value} ({code}): {_euros(kept.approved_minor)} approved", highlight=False
+    )
+
+
+def _euros(minor: int) -> str:
+    return f"{minor // 100}.{minor % 100:02} EUR"

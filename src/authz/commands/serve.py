@@ -1,0 +1,62 @@
+"""`millesime serve`: from flags to settings to the service."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
+from authz.settings import load
+
+
+def serve(
+    iso_port: Annotated[
+        int | None, typer.Option(help="ISO 8583 port (default: 8583); 0 lets the system choose.")
+    ] = None,
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT,profile=NAME,framing=NAME", help="One more ISO door; repeatable."
+        ),
+    ] = None,
+    http_port: Annotated[int | None, typer.Option(help="HTTP port (default: 8080).")] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen (default: 127.0.0.1).")] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    keys: Keys = None,
+    world: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="World file to load first.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Dialect of --iso-port (default: ascii).")
+    ] = None,
+    bank: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Bank acquirer for the top-up.")
+    ] = None,
+    rulebook: RulebookFiles = None,
+    workers: Annotated[int | None, typer.Option(help="Engine processes (default: 1).")] = None,
+    lanes: Annotated[
+        int | None, typer.Option(help="Batches at work at a time, a power of two (default: 2).")
+    ] = None,
+    test_clock: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="Virtual clock that stands still; loopback only."),
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or console.")] = None,
+    config: Config = None,
+) -> None:
+    """Run the engine until SIGTERM, then answer what was taken in and stop.
+
+    Prints one JSON line on standard output when its ports answer; logs go to standard error.
+    """
+    settings = load(locals())
+    from authz.service import serve as run
+
+    raise typer.Exit(run(settings))
+
+
+serve.epilog = (  # type: ignore[attr-defined]
+    "Example: millesime serve --iso-port 8583 --world world.json"
+    " --test-clock 2026-11-24T12:30:00+01:00"
+)

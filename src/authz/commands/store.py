@@ -1,0 +1,53 @@
+"""How a command reaches the store: by URL, or by joining or starting the embedded server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from authz import database
+from authz.keys import development_keys, read_key_file
+from authz.pan import PanDigester
+from authz.settings import Settings
+from authz.usage import UsageError
+from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
+
+
+def url_of(settings: Settings) -> str:
+    """The database URL. A server that this process starts is stopped at its exit."""
+    if settings.database_url is not None:
+        return settings.database_url
+    from authz.postgres import ensure_running
+
+    return ensure_running(settings.data_dir).url
+
+
+def digester_of(settings: Settings) -> PanDigester:
+    """The card-reference key: of the key file, or the development one beside the data."""
+    if settings.keys is not None:
+        return read_key_file(settings.keys).digester()
+    return development_keys(settings.data_dir)[0].digester()
+
+
+def rulebooks_of(files: tuple[Path, ...]) -> dict[str, Rulebook]:
+    """The rulebooks by programme: the bundled one, and the files named. Raises UsageError."""
+    books = {"fr-meal": bundled("fr-meal")}
+    for path in files:
+        try:
+            book = load_rulebook(path)
+        except RulebookError as refused:
+            raise UsageError(str(refused)) from None
+        books[book.name] = book
+    return books
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """One SQL connection in the engine's role, its schema checked. Raises DatabaseError."""
+    sql = await database.connect(url)
+    try:
+        await database.check(sql)
+        yield sql
+    finally:
+        await sql.close()

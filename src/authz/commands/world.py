@@ -1,0 +1,86 @@
+"""`millesime world`: load a world file, or generate one."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from authz import database
+from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
+from authz.commands.store import digester_of, opened, rulebooks_of, url_of
+from authz.settings import Settings
+from authz.settings import load as load_settings
+from authz.world.generate import LINES_FROM, as_json, as_lines, generate
+from authz.world.load import WorldReport, load_world
+
+app = typer.Typer(
+    help="People, cards, merchants and money.", no_args_is_help=True, add_completion=False
+)
+
+
+@app.callback()
+def _world() -> None:
+    """World files say what an installation begins with."""
+
+
+@app.command("load", epilog="Example: millesime world load world.json --data-dir /srv/millesime")
+def load(
+    file: Annotated[Path, typer.Argument(help="JSON, or JSON Lines.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    keys: Keys = None,
+    rulebook: RulebookFiles = None,
+    config: Config = None,
+) -> None:
+    """Load a world file: all of it, or nothing. Loading it twice changes nothing."""
+    flags = {"database_url": database_url, "data_dir": data_dir, "keys": keys}
+    settings = load_settings({**flags, "rulebook": rulebook, "config": config})
+    console = Console(stderr=True, highlight=False)
+    report = asyncio.run(_load(settings, url_of(settings), file, console))
+    console.print(_summary(report))
+
+
+@app.command("generate", epilog="Example: millesime world generate --accounts 1000 --seed 7")
+def make(
+    accounts: Annotated[int, typer.Option(min=1, max=50_000_000, help="How many accounts.")] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
+    year: Annotated[int, typer.Option(min=2015, max=2098, help="The current vintage.")] = 2026,
+) -> None:
+    """Print a world: JSON, or JSON Lines when it is large."""
+    records = generate(accounts, seed, year)
+    chunks = as_lines(records) if accounts >= LINES_FROM else as_json(records)
+    for chunk in chunks:
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.flush()
+
+
+async def _load(settings: Settings, url: str, file: Path, console: Console) -> WorldReport:
+    if settings.database_url is None:
+        await database.upgrade(url)
+    digester = digester_of(settings)
+    programmes = frozenset(rulebooks_of(settings.rulebook))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("reading")
+
+        def tell(what: str, done: int) -> None:
+            progress.update(task, description=f"{done:,} {what}")
+
+        async with opened(url) as sql:
+            return await load_world(sql, file, digester, programmes=programmes, progress=tell)
+
+
+def _summary(report: WorldReport) -> Table:
+    table = Table("records", "loaded", "skipped", show_edge=False)
+    for kind in ("employer", "merchant", "account", "card", "token"):
+        table.add_row(f"{kind}s", *(str(of.get(kind, 0)) for of in (report.loaded, report.skipped)))
+    table.caption = (
+        f"{report.holders_opened} persons opened, {report.holders_changed} changed,"
+        f" {report.movements} movements booked"
+    )
+    return table
