@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from simulators.faults import Proxy
 from simulators.link import Link, LinkDownError, UnansweredError, key_of
 from simulators.messages import repeat
 from simulators.wire import Fields
@@ -50,11 +51,31 @@ async def test_a_repeat_under_way_with_its_original_is_answered_too() -> None:
     assert key_of(first) == key_of(repeat(first)) == key_of(answers[0])
 
 
+async def test_of_two_that_ask_the_same_who_waits_longest_is_answered_first() -> None:
+    arrived: list[Fields] = []
+
+    def counted(question: Fields) -> Fields | None:
+        arrived.append(question)
+        return (approve(question) or {}) | {"38": f"{len(arrived):06d}"}
+
+    async with hosted(counted) as host, Link(host.address) as link:
+        first = some_purchase()
+        answers = await asyncio.gather(link.ask(first), link.ask(repeat(first)))
+    assert [answer["38"] for answer in answers] == ["000001", "000002"]
+
+
 async def test_silence_is_told_and_a_late_answer_is_a_stray() -> None:
-    async with hosted(lambda question: None) as host, Link(host.address) as link:
+    async with (
+        hosted() as host,
+        Proxy(host.address) as proxy,
+        Link(proxy.address) as link,
+    ):
+        proxy.delay_s = 0.1
         with pytest.raises(UnansweredError):
             await link.ask(some_purchase(), timeout_s=0.05)
-        assert link.in_flight == 0
+        assert (link.in_flight, link.strays) == (0, 0)
+        await asyncio.sleep(0.3)
+        assert link.strays == 1
 
 
 async def test_who_waits_when_the_peer_hangs_up_is_told_so() -> None:

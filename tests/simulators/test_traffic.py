@@ -10,10 +10,6 @@ import pytest
 from simulators.messages import LOCAL
 from simulators.traffic import (
     CAP_MINOR,
-    PARTIAL_TERMINALS,
-    REPEATS,
-    SHARES,
-    SUBTOTALS,
     Payment,
     Sort,
     luhn,
@@ -40,20 +36,22 @@ def test_another_seed_gives_another_day() -> None:
     assert lunch_rush(WORLD, 300, 1, TUESDAY) != lunch_rush(WORLD, 300, 2, TUESDAY)
 
 
-@pytest.mark.parametrize("sort", [sort for sort in Sort if sort is not Sort.ORDINARY])
-def test_every_sort_comes_as_often_as_documented(sort: Sort) -> None:
-    found = sum(payment.sort is sort for payment in MANY)
-    assert near(found, SHARES[sort], len(MANY))
+@pytest.mark.parametrize(
+    ("sort", "share"),
+    [(Sort.UNKNOWN_CARD, 0.01), (Sort.BAD_CARD, 0.01), (Sort.ABOVE_CAP, 0.03)],
+)
+def test_every_sort_comes_as_often_as_documented(sort: Sort, share: float) -> None:
+    assert near(sum(payment.sort is sort for payment in MANY), share, len(MANY))
 
 
 def test_repeats_come_as_often_as_documented() -> None:
-    assert near(sum(payment.repeated for payment in MANY), REPEATS, len(MANY))
+    assert near(sum(payment.repeated for payment in MANY), 0.02, len(MANY))
 
 
 def test_three_supermarket_baskets_in_five_tell_what_is_eligible() -> None:
     baskets = [p for p in MANY if p.terminal.mcc == "5411" and p.sort is not Sort.ABOVE_CAP]
     told = [p for p in baskets if p.eligible_minor is not None]
-    assert near(len(told), SUBTOTALS, len(baskets))
+    assert near(len(told), 0.6, len(baskets))
     assert all(p.eligible_minor is not None and p.eligible_minor <= p.amount_minor for p in told)
     assert all(p.eligible_minor is None for p in MANY if p.terminal.mcc != "5411")
 
@@ -64,7 +62,7 @@ def test_a_till_takes_a_part_always_or_never() -> None:
         tills.setdefault(payment.terminal.terminal, set()).add(payment.partial)
     assert all(len(each) == 1 for each in tills.values())
     # Four places with three tills each: the first seven of every twenty.
-    assert sum(True in each for each in tills.values()) == PARTIAL_TERMINALS[0]
+    assert sum(True in each for each in tills.values()) == 7
 
 
 def test_lunch_costs_what_lunch_costs() -> None:
