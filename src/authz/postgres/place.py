@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from authz.postgres.account import Account, PostgresError, reaches, server_account
+from authz.postgres.account import Account, PostgresError, public_directory, reaches, server_account
 
 SHELTER = Path("/var/lib/millesime")
 """Root's place for what the server's account could not reach elsewhere."""
@@ -94,9 +94,8 @@ def _home(data_dir: Path, account: Account | None) -> Path:
         return link.readlink()
     if account is None or reaches(account, data_dir):
         return data_dir
-    SHELTER.mkdir(mode=0o755, parents=True, exist_ok=True)
-    home = Path(tempfile.mkdtemp(prefix=f"{_digest(data_dir)}-", dir=SHELTER))
-    home.chmod(0o755)
+    shelter = public_directory(SHELTER)
+    home = public_directory(Path(tempfile.mkdtemp(prefix=f"{_digest(data_dir)}-", dir=shelter)))
     (home / "data_dir.txt").write_text(f"{data_dir}\n")
     try:
         link.symlink_to(home)
