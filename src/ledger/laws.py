@@ -32,7 +32,7 @@ OPENING_SPEND: Final = int(House.OPENING_SPEND)
 CHART: Final = [int(house) for house in House]
 
 LEGS: Final = """
-    with legs as materialized (
+    with legs as (
         select holder_id, seq, debit_account as lot, -amount_minor as available,
             case kind when 'hold' then amount_minor else 0 end as held
         from transfers where kind in ('direct', 'hold') and debit_account >= 4096
@@ -171,9 +171,9 @@ GIVE_BACKS_NAME_THEIR_ORIGINAL: Final = Law(
     "money comes back from where it was posted to, for the original's day, naming the original",
     """
     with backs as (
-        select holder_id, seq, about_seq, debit_account, credit_account, day
+        select holder_id, seq, kind, about_seq, debit_account, credit_account, day
         from transfers
-        where kind = 'direct' and (about_seq is not null
+        where kind in ('direct', 'hold') and (about_seq is not null
             or (credit_account >= 4096 and (debit_account < 0 or debit_account = $2)))
     )
     select (select count(*) from backs), array(
@@ -182,7 +182,7 @@ GIVE_BACKS_NAME_THEIR_ORIGINAL: Final = Law(
         from backs b left join transfers o
             on o.holder_id = b.holder_id and o.seq = b.about_seq and o.kind in ('direct', 'post')
         where o.seq is null or o.seq >= b.seq or o.day <> b.day
-            or o.credit_account <> b.debit_account
+            or o.credit_account <> b.debit_account or b.kind <> 'direct'
         order by b.holder_id, b.seq limit $1)
     """,
     (OPENING_SPEND,),
@@ -227,7 +227,7 @@ LOTS_NEVER_BELOW_ZERO: Final = Law(
         from legs
         window so_far as (partition by holder_id, lot order by seq)
     )
-    select (select count(*) from legs), array(
+    select (select count(*) from transfers), array(
         select format('holder %s seq %s: lot %s has %s available and %s held',
             holder_id, seq, lot & 4095, available, held)
         from replayed where available < 0 or held < 0 order by holder_id, seq limit $1)

@@ -25,6 +25,7 @@ REFUSED = (
     ("credit_own_lot", "2, 1, 'direct', 200, 4097, 5, null, null"),
     ("settles_a_hold", "1, 16, 'post', 4097, -7, 5, null, null"),
     ("settles_a_hold", "1, 16, 'void', 4097, -7, 5, null, null"),
+    ("a_hold_names_nothing", "1, 16, 'hold', 4097, -7, 5, null, 5"),
     ("looks_back", "1, 16, 'void', 4097, -7, 5, null, 16"),
     ("looks_back", "1, 16, 'direct', -7, 4097, 5, null, 17"),
     ("transfers_settle_once", "1, 16, 'post', 4097, -7, 5, null, 7"),

@@ -42,6 +42,7 @@ def test_a_lot_account_says_whose_and_which_lot_it_is(holder_id: int, lot_no: in
 @given(st.integers(1, MERCHANT_NO_MAX))
 def test_a_payable_account_belongs_to_no_holder(merchant_no: int) -> None:
     account_id = payable_account(merchant_no)
+    assert account_id == -merchant_no
     assert kind_of(account_id) is AccountKind.MERCHANT_PAYABLE
     assert holder_of(account_id) == 0
     assert is_spending(account_id)

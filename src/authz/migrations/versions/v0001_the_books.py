@@ -52,6 +52,7 @@ BOOKS = (
         constraint debit_own_lot check (debit_account < 4096 or debit_account >> 12 = holder_id),
         constraint credit_own_lot check (credit_account < 4096 or credit_account >> 12 = holder_id),
         constraint settles_a_hold check (kind in ('direct', 'hold') or about_seq is not null),
+        constraint a_hold_names_nothing check (kind <> 'hold' or about_seq is null),
         constraint looks_back check (about_seq is null or about_seq < seq)
     )
     """,
