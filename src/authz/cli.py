@@ -4,7 +4,6 @@ A command's module is imported when the command runs, so that `--help` answers a
 """
 
 import importlib
-import os
 import sys
 from typing import Any, Final
 
@@ -83,9 +82,6 @@ def main() -> None:
     """Run the command line. What a person did wrong ends with one line and exit code 2."""
     try:
         app()
-    except BrokenPipeError:
-        # The reader of our output has seen enough; Python must not complain again at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (UsageError, OSError) as error:

@@ -61,7 +61,7 @@ def show(report: Report, console: Console) -> None:
     console.print(laws)
     for law in (*report.books.laws, *report.laws):
         for violation in law.violations:
-            console.print(f"{law.name}: {violation}", highlight=False)
+            console.print(f"{law.name}: {violation}", highlight=False, soft_wrap=True)
     for version in report.unread_rulebooks:
         console.print(f"not decided again, rulebook {version} is not loaded", highlight=False)
     books = report.books
@@ -71,6 +71,7 @@ def show(report: Report, console: Console) -> None:
         f" {books.held_minor} + spent {books.spent_minor} + expired {books.expired_minor} + lost"
         f" {books.lost_minor} + returned {books.returned_minor} (cents)",
         highlight=False,
+        soft_wrap=True,
     )
     broken = ", ".join(report.broken)
     console.print("the books hold" if report.holds else f"BROKEN: {broken}", highlight=False)

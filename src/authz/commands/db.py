@@ -26,4 +26,4 @@ def upgrade(
     settings = load(locals())
     before, after = asyncio.run(bring_forward(url_of(settings)))
     said = f"schema {after}, as it was" if before == after else f"schema {before} -> {after}"
-    Console(stderr=True, highlight=False).print(said)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(said)

@@ -65,7 +65,9 @@ def show(name: str, kept: Kept, told: Trace, console: Console) -> None:
     console.print(steps)
     code = RESPONSE_CODES[kept.reason]
     console.print(
-        f"{kept.reason.value} ({code}): {_euros(kept.approved_minor)} approved", highlight=False
+        f"{kept.reason.value} ({code}): {_euros(kept.approved_minor)} approved",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

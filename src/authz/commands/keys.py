@@ -28,4 +28,5 @@ def new(path: Annotated[Path, typer.Argument(help="A file that is not there yet.
     """Write a key file with a fresh PAN-digest key. A file that is there is never overwritten."""
     keys = new_key_file(path)
     said = f"{path}: key {keys.pan_digest.key_id}, check value {keys.digester().check_value()}"
-    Console(stderr=True, highlight=False).print(f"{said}; keep a copy in a safe place")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"{said}; keep a copy in a safe place")

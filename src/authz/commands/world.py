@@ -65,7 +65,8 @@ async def _load(settings: Settings, url: str, file: Path, console: Console) -> W
     digester = digester_of(settings)
     programmes = frozenset(rulebooks_of(settings.rulebook))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("reading")
 
         def tell(what: str, done: int) -> None:
