@@ -21,7 +21,6 @@ from ledger.balances import lot_effects, usage_effect
 from ledger.transfers import Transfer
 from rules.decision import Approved, Decision
 from rules.facts import Facts
-from rules.parameters import CapScope
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
 
@@ -198,7 +197,7 @@ class _Replay:
         shown = {lot.lot_no: lot.available_minor for lot in facts.lots}
         shown_used = sum(u.used_minor for u in facts.usage if u.day == row["day"])
         book = self._proof.rulebooks.get(row["rulebook"])
-        per_person = book is None or book.on(row["day"]).cap_scope is CapScope.PERSON
+        per_person = book is None or book.cap_per_person
         used = sum(
             minor
             for (account, day), minor in self._used.items()
@@ -234,7 +233,7 @@ class _Replay:
 def _cap(book: Rulebook, day: date, account_of: Mapping[int, int]) -> int:
     parameters = book.on(day)
     accounts = len(set(account_of.values()))
-    times = 1 if parameters.cap_scope is CapScope.PERSON else accounts
+    times = 1 if book.cap_per_person else accounts
     return max(parameters.cap.values()) * times
 
 

@@ -89,7 +89,8 @@ class Batcher:
 
     def submit(self, request: Request, done: Done) -> None:
         """Take a request in; `done` is called with its outcome, perhaps at once."""
-        room = self._limits.waiting_max - (0 if request.repeat else self._limits.repeats_reserved)
+        reserved = self._limits.repeats_reserved if request.refusable else 0
+        room = self._limits.waiting_max - reserved
         if self._waiting >= room:
             done(refusal(request))
             return

@@ -23,7 +23,7 @@ from authz.iso8583.profiles import Profile
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
-from authz.translate import KINDS, Untranslatable, to_reply, to_request
+from authz.translate import FAMILIES, Untranslatable, to_reply, to_request
 from rules.decision import Reason
 
 STAN_MAX: Final = 999_999
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         family = request_class(message.mti)
         if family == _NETWORK:
             self._reply(message, frame, network.answer(message))
-        elif family in KINDS and message.mti in self._desk.profile.mtis:
+        elif family in FAMILIES and message.mti in self._desk.profile.mtis:
             self._submit(message, frame, received_at)
         elif _answerable(message):
             self._reply(message, frame, Outcome(Reason.INVALID_TRANSACTION))

@@ -13,7 +13,8 @@ from typing import Final
 import asyncpg
 import structlog
 
-from authz.authorize import Verdict, Writes, authorize
+from authz.authorize import Verdict, authorize
+from authz.draft import Writes
 from authz.metrics import Metrics
 from authz.outcomes import Outcome, refusal
 from authz.requests import Request

@@ -38,8 +38,9 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 def refusal(request: Request) -> Outcome | None:
-    """What a request gets that cannot be served: 91 for a first one, silence for a repeat.
+    """What a request gets that cannot be served: 91, or silence where 91 would be a lie.
 
-    To a repeat 91 would say "declined" of something that may stand approved (architecture 7).
+    To a repeat 91 would say "declined" of something that may stand approved, and what already
+    happened is not undone by it (architecture 7).
     """
-    return None if request.repeat else Outcome(Reason.ISSUER_DOWN)
+    return Outcome(Reason.ISSUER_DOWN) if request.refusable else None

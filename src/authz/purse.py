@@ -4,6 +4,9 @@ from datetime import date, timedelta
 from typing import Final
 
 from authz.state import Holder, LotInfo
+from ledger.accounts import lot_no_of
+from ledger.balances import lot_effects, usage_effect
+from ledger.transfers import Transfer
 from rules.facts import Lot, Usage
 
 USAGE_TAIL_DAYS: Final = 8
@@ -57,6 +60,21 @@ class Purse:
             self.held[lot_no - 1] += amount_minor
         key = (account_no, day)
         self.used[key] = self.used.get(key, 0) + amount_minor
+
+    def move(self, transfer: Transfer, hold_minor: int = 0) -> None:
+        """Let any movement of the books act on the lots and on the use of its day.
+
+        `hold_minor` is the amount of the hold that a post or a void settles.
+        """
+        for lot, available_minor, held_minor in lot_effects(transfer, hold_minor):
+            place = lot_no_of(lot) - 1
+            self.available[place] += available_minor
+            self.held[place] += held_minor
+        if (effect := usage_effect(transfer, hold_minor)) is not None:
+            lot, used_minor = effect
+            account_no = self.holder.profile.lots[lot_no_of(lot) - 1].account_no
+            key = (account_no, transfer.day)
+            self.used[key] = self.used.get(key, 0) + used_minor
 
     def row(self) -> tuple[object, ...]:
         """The holder's row after the batch, in the order of the type `holder_after`."""

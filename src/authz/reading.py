@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from authz.outcomes import Outcome
+from authz.finding import read_named, read_restamped
+from authz.kept import kept_answer
 from authz.reference import Reference
 from authz.requests import Request
-from authz.state import Holder, KeptAnswer, Profile, State, UsedDay
+from authz.state import Holder, Profile, State, UsedDay
 from ledger.queries import usage_of
-from rules.decision import Reason
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -37,22 +37,6 @@ READ_HOLDERS: Final = """
 LOCK_HOLDERS: Final = """
     select 1 from holders where holder_id = any ($1) order by holder_id for update
 """
-# A peer that restamps DE7 or changes DE37 still means the same payment (wire.md, request key).
-READ_RESTAMPED: Final = """
-    select r.key_hash, k.fingerprint,
-           a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
-           a.approval_code, a.holder_id, a.authorization_id
-    from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::timestamptz[])
-        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
-    join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
-        and a.kind = r.kind and a.acquirer = r.acquirer and a.terminal = r.terminal
-        and a.stan = r.stan and a.at >= r.since
-    join request_keys k on k.holder_id = a.holder_id
-        and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
-    order by a.authorization_id
-"""
-RESTAMPED_WINDOW: Final = timedelta(hours=24)
 NEAR: Final = timedelta(days=2)
 
 
@@ -67,12 +51,13 @@ class Reader:
         self, sql: "Tx", requests: Sequence[Request], holder_of: Mapping[bytes, int]
     ) -> State:
         """Everything that deciding `requests` needs. `holder_of` maps known card references."""
-        rows = await sql.fetch(READ_KEPT, [request.key_hash for request in requests])
+        rows = await sql.fetch(READ_KEPT, _keys(requests))
         epoch, test_clock = rows[0][0], rows[0][1]
         self._reference.seen(epoch)
-        kept = {row[2]: _kept(row[3:]) for row in rows if row[2] is not None}
-        await self._read_restamped(sql, requests, holder_of, kept, test_clock)
-        holders = await _read_holders(sql, holder_of.values())
+        kept = {row[2]: kept_answer(row[3:]) for row in rows if row[2] is not None}
+        await read_restamped(sql, requests, holder_of, kept, test_clock)
+        named = await read_named(sql, requests, holder_of, kept)
+        holders = await _read_holders(sql, {*holder_of.values(), *named.holders})
         await _read_old_usage(sql, holders, test_clock)
         await self._reference.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
         await self._reference.learn_employers(
@@ -85,32 +70,18 @@ class Reader:
             self._reference.merchants,
             self._reference.employers,
             test_clock,
+            named.payments,
+            named.originals,
         )
 
-    async def _read_restamped(
-        self,
-        sql: "Tx",
-        requests: Sequence[Request],
-        holder_of: Mapping[bytes, int],
-        kept: dict[bytes, KeptAnswer],
-        test_clock: datetime | None,
-    ) -> None:
-        """Find the first sending of repeats whose exact key nobody knows."""
-        wanted = [
-            (r.key_hash, holder_of[r.card_ref], r.fingerprint, r.kind.value, r.acquirer,
-             r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW)
-            for r in requests
-            if r.repeat and r.key_hash not in kept and r.card_ref in holder_of
-        ]  # fmt: skip
-        if wanted:
-            for row in await sql.fetch(READ_RESTAMPED, *map(list, zip(*wanted, strict=True))):
-                kept[row[0]] = _kept(row[1:])
 
-
-def _kept(row: Any) -> KeptAnswer:
-    fingerprint, reason, requested, approved, balance, usable, code, holder_id, number = row
-    outcome = Outcome(Reason(reason), requested, approved, balance, usable, code, holder_id, number)
-    return KeptAnswer(fingerprint, outcome)
+def _keys(requests: Sequence[Request]) -> list[bytes]:
+    """The keys of the requests, and those of the payments that they are about."""
+    keys = [request.key_hash for request in requests]
+    for request in requests:
+        if request.about is not None:
+            keys.extend(request.about.keys)
+    return keys
 
 
 async def _read_holders(sql: "Tx", ids: Any) -> dict[int, Holder]:

@@ -1,7 +1,8 @@
-"""What the road is asked: one card payment in our own words, whoever brought it."""
+"""What the road is asked: one payment, or what becomes of one, in our own words."""
 
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from msgspec import Struct
 
@@ -9,20 +10,53 @@ from rules.facts import Purchase
 
 
 class Kind(Enum):
-    """What an approval does to the money."""
+    """What is asked, and so what an approval does to the money."""
 
     PURCHASE = "PURCHASE"
     """0200: debited at once (AUT-05)."""
     HOLD = "HOLD"
     """0100: held, to be captured later (HLD-01)."""
+    INQUIRY = "INQUIRY"
+    """0200 with DE3 31: how much could be spent; holds nothing and is not kept (ENQ-01)."""
+    REVERSAL = "REVERSAL"
+    """0400, 0420, or a cancel: undo a payment, or all of it but a new total (REV-01, REV-02)."""
+    CAPTURE = "CAPTURE"
+    """0220 that names a hold: post it for at most its amount (HLD-01)."""
+    REFUND = "REFUND"
+    """0200 with DE3 20: give back money of a captured payment (REF-01)."""
+    ADVICE = "ADVICE"
+    """0120, or 0220 that names none: it happened, post it (ADV-01)."""
+
+
+ABOUT_A_PAYMENT: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.REFUND})
+_CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE})
+
+
+class Original(Struct, frozen=True, gc=False):
+    """How a message names the payment that it is about (wire.md, originals).
+
+    The first way that names one wins: `name` (holder and number, from HTTP); `keys`, the exact
+    identity; `rrn` with the terminal and, where given, `approval_code`; `stan` with the terminal
+    and `month_day` (MMDD). `amount_minor`, where given, must be what the payment asked for.
+    """
+
+    name: tuple[int, int] | None = None
+    keys: tuple[bytes, ...] = ()
+    rrn: str | None = None
+    approval_code: str | None = None
+    stan: str | None = None
+    month_day: str | None = None
+    amount_minor: int | None = None
 
 
 class Request(Struct, frozen=True, gc=False):
-    """One payment to decide. No card number comes this far: `card_ref` is its keyed digest.
+    """One thing to decide. No card number comes this far: `card_ref` is its keyed digest.
 
-    `key_hash` is the identity under which the answer is kept and `fingerprint` what counts as its
-    content (wire.md, request key). `received_at` is UTC; `deadline_s` is on the monotonic clock:
-    nobody waits for the answer after it. `repeat` marks a message that says it was sent before.
+    `card_ref` is empty where the message carries no card (it then names its original). `key_hash`
+    is the identity under which the answer is kept and `fingerprint` what counts as its content
+    (wire.md, request key). `received_at` is UTC; `deadline_s` is on the monotonic clock: nobody
+    waits for the answer after it. `repeat` marks a message that says it was sent before. `about` is
+    there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02).
     """
 
     kind: Kind
@@ -39,3 +73,10 @@ class Request(Struct, frozen=True, gc=False):
     repeat: bool
     received_at: datetime
     deadline_s: float
+    about: Original | None = None
+    new_total_minor: int = 0
+
+    @property
+    def refusable(self) -> bool:
+        """Whether 91 would be an honest answer: not to a repeat, nor to what already happened."""
+        return not self.repeat and self.kind not in _CANNOT_BE_REFUSED

@@ -4,10 +4,13 @@ Everything here was read under the holder's version; the save refuses to write w
 """
 
 from datetime import date, datetime
+from typing import Final
 
 from msgspec import Struct
 
 from authz.outcomes import Outcome
+from authz.requests import Kind
+from ledger.transfers import Transfer
 from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Workplace
 
 
@@ -91,8 +94,43 @@ class KnownMerchant(Struct, frozen=True, gc=False):
     facts: Merchant
 
 
+HOUSE_HOLDER: Final = 1
+"""Whose books take what belongs to no cardholder: advices of cards that nobody issued."""
+
+PaymentName = tuple[int, int]
+"""Holder and number of a payment."""
+
+
+class Payment(Struct, frozen=True, gc=False):
+    """A payment that others are about: what was answered, and all its movements so far.
+
+    `facts` are as they were kept; `reversed` tells whether a reversal has been about it.
+    """
+
+    holder_id: int
+    number: int
+    account_no: int
+    kind: Kind
+    day: date
+    mid: str
+    requested_minor: int
+    approved_minor: int
+    movements: tuple[Transfer, ...]
+    facts: bytes
+    reversed: bool = False
+
+    @property
+    def name(self) -> PaymentName:
+        """What it is called among all payments."""
+        return self.holder_id, self.number
+
+
 class State(Struct, frozen=True, gc=False):
-    """What was read for one batch. `now` is the test clock, or None for the real one."""
+    """What was read for one batch. `now` is the test clock, or None for the real one.
+
+    `originals` maps the key of a request about a payment to the payments that its reference names,
+    all of them in `payments`.
+    """
 
     holders: dict[int, Holder]
     holder_of: dict[bytes, int]
@@ -100,3 +138,5 @@ class State(Struct, frozen=True, gc=False):
     merchants: dict[tuple[str, str], KnownMerchant]
     employers: dict[int, Employer]
     now: datetime | None = None
+    payments: dict[PaymentName, Payment] = {}
+    originals: dict[bytes, tuple[PaymentName, ...]] = {}

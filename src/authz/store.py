@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from authz.authorize import Writes
+from authz.draft import Writes
 from authz.reading import LOCK_HOLDERS, Reader
 from authz.reference import Reference
 from authz.requests import Request

@@ -6,11 +6,11 @@ here with its reason, so that everything behind is about money and not about tex
 
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import blake2b
 from typing import Final
 
+from authz.identity import fingerprint, request_key
 from authz.iso8583.message import Message
-from authz.iso8583.mti import answer_mti, is_repeat, request_class
+from authz.iso8583.mti import answer_mti, is_advice, is_repeat, is_reversal, request_class
 from authz.iso8583.profiles import Profile
 from authz.iso8583.tlv import (
     AdditionalAmount,
@@ -19,24 +19,41 @@ from authz.iso8583.tlv import (
     parse_amounts,
     parse_private,
 )
+from authz.originals import named_by, new_total_minor
 from authz.outcomes import Outcome
 from authz.pan import Pan, PanDigester
-from authz.requests import Kind, Request
+from authz.requests import ABOUT_A_PAYMENT, Kind, Original, Request
 from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
 from rules.facts import Channel, Purchase
 
-KINDS: Final[Mapping[str, Kind]] = {"010": Kind.HOLD, "020": Kind.PURCHASE}
+FAMILIES: Final = frozenset({"010", "012", "020", "022", "040", "042"})
+"""The message classes that become requests."""
 
-# wire.md, mandatory fields of 0100 and 0200 (DE2 or DE35 is looked at apart).
-_MANDATORY: Final = (3, 4, 7, 11, 22, 32, 41, 42, 49)
+# wire.md, mandatory fields (DE2 or DE35 is looked at apart).
+_ASKED: Final = (3, 4, 7, 11, 22, 32, 41, 42, 49)
+_ADVISED: Final = (3, 4, 7, 11, 12, 13, 22, 32, 41, 42, 49)
+_REVERSED: Final = (3, 4, 7, 11, 32, 41)
+_MANDATORY: Final[Mapping[str, tuple[int, ...]]] = {
+    "010": _ASKED,
+    "020": _ASKED,
+    "012": _ADVISED,
+    "022": _ADVISED,
+    "040": _REVERSED,
+    "042": _REVERSED,
+}
 _EURO: Final = "978"
 # DE3: a purchase, and the cash-like types that are known and never allowed (MER-04).
 _PROCESSING: Final = frozenset({"00", "01", "09", "17"})
+_PURCHASE: Final = "00"
+_REFUND: Final = "20"
+_INQUIRY: Final = "31"
 # DE22: chip, contactless or phone. Manual entry and track are refused by default (wire.md, codes),
 # e-commerce over ISO 8583 is for allow-listed acquirers only.
 _ENTRY_MODES: Final = frozenset({"05", "07"})
 _EXPIRY_ENTRY_MODES: Final = frozenset({"01", "05", "07", "81"})
+_PRESENTED: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.INQUIRY})
+"""What a card is presented for, so that its expiry must be there."""
 _ELIGIBLE_DIGITS: Final = 12
 _BALANCE_ASKED: Final = "BA"
 _TRACK_SEPARATORS: Final = ("=", "D")
@@ -58,46 +75,48 @@ def to_request(
     received_at: datetime,
     deadline_s: float,
 ) -> Request:
-    """A purchase or a hold (0100, 0200 and repeats). Raises `Untranslatable`.
+    """The request that a message of one of the `FAMILIES` makes. Raises `Untranslatable`.
 
     `received_at` is UTC; `deadline_s` is on the monotonic clock.
     """
-    fields = message.fields
-    for number in _MANDATORY:
+    fields, family = message.fields, request_class(message.mti)
+    for number in _MANDATORY[family]:
         if number not in fields:
             raise Untranslatable(Reason.FORMAT, f"DE{number} is missing")
-    pan, expiry = _credential(fields)
-    processing = fields[3][:2]
-    if processing not in _PROCESSING:
-        raise Untranslatable(Reason.INVALID_TRANSACTION, "DE3 names no type we know")
-    if fields[22][:2] not in _ENTRY_MODES:
-        raise Untranslatable(Reason.TYPE_NOT_ALLOWED, "DE22 names an entry mode not allowed")
-    card_ref = digester.card_ref(pan)
+    kind = _kind(family, fields)
+    pan, expiry = _credential(fields, kind)
+    card_ref = digester.card_ref(pan) if pan is not None else b""
     private = _private(fields)
-    acquirer, terminal, mid = fields[32], fields[41].rstrip(), fields[42].rstrip()
+    acquirer, terminal, mid = fields[32], fields[41].rstrip(), fields.get(42, "").rstrip()
+    currency = fields.get(49, _EURO)
+    new_total = new_total_minor(fields) if kind is Kind.REVERSAL else 0
+    if new_total is None:
+        raise Untranslatable(Reason.FORMAT, "DE95 does not begin with an amount")
     return Request(
-        kind=KINDS[request_class(message.mti)],
-        purchase=Purchase(
-            int(fields[4]),
+        kind,
+        Purchase(
+            0 if kind is Kind.INQUIRY else int(fields[4]),
             _eligible(fields, private, profile),
-            fields[49],
-            processing,
+            currency,
+            _PURCHASE if kind is Kind.INQUIRY else fields[3][:2],
             _partial_ok(private, profile),
             Channel.IN_STORE,
             expiry,
         ),
-        card_ref=card_ref,
-        key_hash=_hash(acquirer, terminal, fields[11], fields[7], request_class(message.mti)),
-        fingerprint=_hash(card_ref.hex(), fields[3], fields[4], mid, fields[49]),
-        acquirer=acquirer,
-        terminal=terminal,
-        mid=mid,
-        stan=fields[11],
-        transmitted=fields[7],
-        rrn=fields.get(37),
-        repeat=is_repeat(message.mti),
-        received_at=received_at,
-        deadline_s=deadline_s,
+        card_ref,
+        request_key(acquirer, terminal, fields[11], fields[7], family),
+        fingerprint(card_ref, fields[3], fields[4], mid, currency),
+        acquirer,
+        terminal,
+        mid,
+        fields[11],
+        fields[7],
+        fields.get(37),
+        is_repeat(message.mti),
+        received_at,
+        deadline_s,
+        _about(kind, fields),
+        new_total,
     )
 
 
@@ -105,9 +124,10 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
     """The answer: the peer's own fields echoed, and what was decided."""
     asked = message.fields
     fields = {number: asked[number] for number in profile.echo if number in asked}
-    fields[39] = profile.response_code(RESPONSE_CODES[outcome.reason])
-    if outcome.approval_code is not None:
+    fields[39] = profile.response_code(_code(message.mti, outcome.reason))
+    if outcome.approval_code is not None and not is_reversal(message.mti):
         fields[38] = outcome.approval_code
+    if outcome.approved:
         partial = outcome.reason is Reason.APPROVED_PARTIAL
         if partial:
             fields[4] = f"{outcome.approved_minor:012d}"
@@ -116,8 +136,47 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
     return Message(answer_mti(message.mti), fields)
 
 
-def _credential(fields: Mapping[int, str]) -> tuple[str, str | None]:
-    """Card number and expiry (YYMM), from DE2 and DE14, from DE35, or from both in agreement."""
+def _code(mti: str, reason: Reason) -> str:
+    """The response code; a reversal advice is acknowledged whatever it was about (REV-01)."""
+    if reason is Reason.ORIGINAL_NOT_FOUND and is_reversal(mti) and is_advice(mti):
+        return RESPONSE_CODES[Reason.APPROVED]
+    return RESPONSE_CODES[reason]
+
+
+def _kind(family: str, fields: Mapping[int, str]) -> Kind:
+    """What is asked, by message class and DE3."""
+    if family in ("040", "042"):
+        return Kind.REVERSAL
+    if family == "022" and (90 in fields or 38 in fields):
+        return Kind.CAPTURE
+    if family in ("012", "022"):
+        return Kind.ADVICE
+    processing = fields[3][:2]
+    if processing == _REFUND and family == "020":
+        return Kind.REFUND
+    if processing != _INQUIRY and processing not in _PROCESSING:
+        raise Untranslatable(Reason.INVALID_TRANSACTION, "DE3 names no type we know")
+    if fields[22][:2] not in _ENTRY_MODES:
+        raise Untranslatable(Reason.TYPE_NOT_ALLOWED, "DE22 names an entry mode not allowed")
+    if processing == _INQUIRY:
+        return Kind.INQUIRY
+    return Kind.HOLD if family == "010" else Kind.PURCHASE
+
+
+def _about(kind: Kind, fields: Mapping[int, str]) -> Original | None:
+    """The payment that the message is about; the amount agrees where it is the original's own."""
+    if kind in (Kind.REVERSAL, Kind.ADVICE):
+        return named_by(fields, int(fields[4]))
+    if kind in (Kind.CAPTURE, Kind.REFUND):
+        return named_by(fields, None)
+    return None
+
+
+def _credential(fields: Mapping[int, str], kind: Kind) -> tuple[str | None, str | None]:
+    """Card number and expiry (YYMM), from DE2 and DE14, from DE35, or from both in agreement.
+
+    A message that names its original by DE90 may come without a card.
+    """
     pan, expiry = fields.get(2), fields.get(14)
     track = fields.get(35)
     if track is not None:
@@ -126,8 +185,10 @@ def _credential(fields: Mapping[int, str]) -> tuple[str, str | None]:
             raise Untranslatable(Reason.FORMAT, "DE35 does not agree with DE2 and DE14")
         pan, expiry = track_pan, track_expiry
     if pan is None:
+        if kind in ABOUT_A_PAYMENT and 90 in fields:
+            return None, expiry
         raise Untranslatable(Reason.FORMAT, "neither DE2 nor DE35 is there")
-    if expiry is None and fields[22][:2] in _EXPIRY_ENTRY_MODES:
+    if expiry is None and kind in _PRESENTED and fields[22][:2] in _EXPIRY_ENTRY_MODES:
         raise Untranslatable(Reason.FORMAT, "DE14 is missing")
     try:
         return Pan(pan).reveal(), expiry
@@ -197,6 +258,8 @@ def _partial_ok(private: Mapping[str, str], profile: Profile) -> bool:
 
 
 def _balance_asked(asked: Mapping[int, str]) -> bool:
+    if asked.get(3, "")[:2] == _INQUIRY:
+        return True
     return 48 in asked and _BALANCE_ASKED in parse_private(asked[48])
 
 
@@ -210,8 +273,3 @@ def _amounts(outcome: Outcome, *, partial: bool) -> str:
 
 def _amount(amount_type: str, amount_minor: int) -> AdditionalAmount:
     return AdditionalAmount("00", amount_type, _EURO, "C", amount_minor)
-
-
-def _hash(*parts: str) -> bytes:
-    """Sixteen bytes that stand for these texts; none of them can hold the separator."""
-    return blake2b("\x1f".join(parts).encode(), digest_size=16).digest()

@@ -33,6 +33,11 @@ def is_advice(mti: str) -> bool:
     return mti[2] == "2"
 
 
+def is_reversal(mti: str) -> bool:
+    """Whether it undoes another message."""
+    return mti[1] == "4"
+
+
 def is_repeat(mti: str) -> bool:
     """Whether the peer says that it sent this before (0101, 0201, 0421)."""
     return mti[3] in "135"

@@ -126,13 +126,13 @@ ROAD = (
     "create index authorizations_about on authorizations (holder_id, about_id)"
     " where about_id is not null",
     # The same key twice is one request: the key row names the decision whose answer is replayed.
+    # Under holder 0 it is a tombstone: the payment of this identity was reversed before it came.
     """
     create table request_keys (
         key_hash         bytea primary key check (length(key_hash) = 16),
         fingerprint      bytea not null check (length(fingerprint) = 16),
         holder_id        bigint not null,
-        authorization_id bigint not null,
-        at               timestamptz not null
+        authorization_id bigint not null
     )
     """,
 )
@@ -183,7 +183,15 @@ REFERENCE = (
         holder_id bigint not null
     )
     """,
-    "create sequence holder_ids",
+    # Holder 1 is the house: what belongs to no cardholder is booked under it. Its profile is the
+    # MessagePack of a person of that name without anything.
+    "create sequence holder_ids start 2",
+    """
+    insert into holders (holder_id, version, last_seq, usage_since, usage_accounts, usage_days,
+        usage_minor, lot_available, lot_held, profile)
+    values (1, 1, 0, '0001-01-01', '{}', '{}', '{}', '{}', '{}',
+        decode('96a5686f7573659090909090', 'hex'))
+    """,
     "create sequence merchant_nos",
     "create sequence employer_nos",
     # A process takes one number at its start; it makes its authorization ids unlike all others'.
@@ -217,7 +225,8 @@ SAVE = (
         versions bigint[];
         new_keys bigint;
     begin
-        select array_agg(locked.version order by locked.holder_id) into versions from (
+        select coalesce(array_agg(locked.version order by locked.holder_id), '{}')
+        into versions from (
             select holder_id, version from holders
             where holder_id = any (read_holders) order by holder_id for update
         ) as locked;

@@ -1,0 +1,149 @@
+"""What becomes of a payment: its legs as they stand, and how they are undone, posted, given back.
+
+Pure. A leg is one lot's part of a payment; money leaves a payment newest lot first (REV-02,
+REF-02), so that what stays spent is the oldest (VIN-03). Each function moves the purse and returns
+the movements for the books.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from msgspec import Struct
+
+from authz.purse import Purse
+from authz.state import Payment
+from ledger.accounts import is_lot, is_spending
+from ledger.transfers import Kind as Movement
+from ledger.transfers import Transfer
+
+
+class Leg(Struct, frozen=True, gc=False):
+    """One lot's part that still stands: held, or posted less what came back. In cents."""
+
+    transfer: Transfer
+    held: bool
+    standing_minor: int
+
+
+class Clerk(Struct, frozen=True):
+    """Who writes: the purse that moves, the number of the event, its instant (UTC)."""
+
+    purse: Purse
+    number: int
+    at: datetime
+    back_to: int | None = None
+    """The account that money given back goes to, where it is not the lot it came from (REF-05)."""
+
+
+def legs_of(payment: Payment) -> tuple[Leg, ...]:
+    """The legs that still stand, in the order they were debited."""
+    legs: dict[int, Leg] = {}
+    for transfer in payment.movements:
+        _follow(legs, transfer)
+    return tuple(leg for leg in legs.values() if leg.standing_minor > 0)
+
+
+def held_minor(payment: Payment) -> int:
+    """What is held and could be captured."""
+    return sum(leg.standing_minor for leg in legs_of(payment) if leg.held)
+
+
+def posted_minor(payment: Payment) -> int:
+    """What is posted and was not given back."""
+    return sum(leg.standing_minor for leg in legs_of(payment) if not leg.held)
+
+
+def is_captured(payment: Payment) -> bool:
+    """Whether a hold was posted, in full or in part (HLD-01: one capture)."""
+    return any(transfer.kind == Movement.POST for transfer in payment.movements)
+
+
+def undo(payment: Payment, amount_minor: int, clerk: Clerk) -> Iterator[Transfer]:
+    """Take so much out of the payment: release what is held, give back what is posted."""
+    for leg, part_minor in _newest_first(legs_of(payment), amount_minor):
+        if leg.held:
+            yield from _release(leg, part_minor, clerk)
+        else:
+            yield _give_back(leg, part_minor, clerk)
+
+
+def capture(payment: Payment, amount_minor: int, clerk: Clerk) -> Iterator[Transfer]:
+    """Post so much of what is held; the rest falls free, newest lot first."""
+    legs = [leg for leg in legs_of(payment) if leg.held]
+    free_minor = sum(leg.standing_minor for leg in legs) - amount_minor
+    assert free_minor >= 0, "a capture never exceeds what is held"
+    freed = {leg.transfer.seq: part for leg, part in _newest_first(legs, free_minor)}
+    for leg in legs:
+        posted_minor = leg.standing_minor - freed.get(leg.transfer.seq, 0)
+        if posted_minor:
+            seq = clerk.purse.next_seq()
+            transfer = Transfer.post(leg.transfer, seq, posted_minor, clerk.number, clerk.at)
+        else:
+            transfer = Transfer.void(leg.transfer, clerk.purse.next_seq(), clerk.number, clerk.at)
+        yield _moved(clerk, transfer, leg.transfer.amount_minor)
+
+
+def _follow(legs: dict[int, Leg], transfer: Transfer) -> None:
+    """Let one movement act on the legs, which are known by their first movement's number."""
+    about = transfer.about_seq
+    if transfer.kind == Movement.HOLD or (about is None and _spends(transfer)):
+        held = transfer.kind == Movement.HOLD
+        legs[transfer.seq] = Leg(transfer, held, transfer.amount_minor)
+        return
+    for first, leg in legs.items():
+        if leg.transfer.seq != about:
+            continue
+        if transfer.kind == Movement.POST:
+            legs[first] = Leg(transfer, False, transfer.amount_minor)
+        elif transfer.kind == Movement.VOID:
+            legs[first] = Leg(leg.transfer, False, 0)
+        else:
+            left_minor = leg.standing_minor - transfer.amount_minor
+            legs[first] = Leg(leg.transfer, False, left_minor)
+        return
+
+
+def _spends(transfer: Transfer) -> bool:
+    return is_lot(transfer.debit_account) and is_spending(transfer.credit_account)
+
+
+def _newest_first(legs: Iterable[Leg], amount_minor: int) -> Iterator[tuple[Leg, int]]:
+    """Share an amount out over the legs, the last debited first."""
+    for leg in reversed(tuple(legs)):
+        part_minor = min(amount_minor, leg.standing_minor)
+        if part_minor == 0:
+            return
+        amount_minor -= part_minor
+        yield leg, part_minor
+
+
+def _release(leg: Leg, part_minor: int, clerk: Clerk) -> Iterator[Transfer]:
+    """Void the hold; what is not to fall free is held anew (architecture 12)."""
+    hold, purse = leg.transfer, clerk.purse
+    void = Transfer.void(hold, purse.next_seq(), clerk.number, clerk.at)
+    yield _moved(clerk, void, hold.amount_minor)
+    if part_minor < leg.standing_minor:
+        again = Transfer.hold(
+            hold.holder_id,
+            purse.next_seq(),
+            hold.debit_account,
+            hold.credit_account,
+            leg.standing_minor - part_minor,
+            clerk.number,
+            hold.day,
+            clerk.at,
+        )
+        yield _moved(clerk, again)
+
+
+def _give_back(leg: Leg, part_minor: int, clerk: Clerk) -> Transfer:
+    seq = clerk.purse.next_seq()
+    transfer = Transfer.give_back(
+        leg.transfer, seq, part_minor, clerk.number, clerk.at, clerk.back_to
+    )
+    return _moved(clerk, transfer)
+
+
+def _moved(clerk: Clerk, transfer: Transfer, hold_minor: int = 0) -> Transfer:
+    clerk.purse.move(transfer, hold_minor)
+    return transfer

@@ -1,0 +1,289 @@
+"""Requests about a payment that was: reversals, captures, refunds, and advices. Pure.
+
+Each finds its original among the payments that the state holds or this batch has just decided. More
+than one candidate is as good as none (wire.md, originals): nothing moves and somebody must look.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import msgpack
+from msgspec.structs import replace
+
+from authz import aftermath
+from authz.draft import Draft, Kept
+from authz.facts import Found, facts_of, find_credential
+from authz.ids import approval_code
+from authz.outcomes import Outcome
+from authz.requests import Kind, Original, Request
+from authz.state import HOUSE_HOLDER, Payment, PaymentName
+from ledger.accounts import House, lot_account, payable_account
+from ledger.transfers import Transfer
+from rules.advice import Advised, post_advice
+from rules.decision import Approved, Reason
+from rules.facts import Account, AccountStatus, Facts
+from rules.parameters import Parameters, RefundMode
+from rules.pipeline import decide
+from rules.rulebook import Rulebook
+
+PAYMENTS = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.ADVICE})
+_decode_facts = msgpack.Decoder(Facts).decode
+
+
+def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outcome:
+    """Answer a reversal, a capture or a refund."""
+    payment = find_original(request, draft)
+    if payment is None:
+        if request.kind is Kind.REVERSAL and request.about is not None:
+            for key_hash in request.about.keys:
+                draft.lay_tombstone(key_hash)
+        return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor)
+    match request.kind:
+        case Kind.REVERSAL:
+            return _reverse(request, draft, payment)
+        case Kind.CAPTURE:
+            return _capture(request, draft, payment, books)
+        case _:
+            return _refund(request, draft, payment, books)
+
+
+def advise(
+    request: Request, draft: Draft, books: Mapping[str, Rulebook], found: Found | None
+) -> Outcome:
+    """Take note of a payment that happened: confirm the one we approved, or post it (ADV-01)."""
+    known = find_original(request, draft)
+    if known is not None and known.approved_minor > 0:
+        return _kept(request, draft, known, Reason.APPROVED, 0)
+    at = draft.state.now or request.received_at
+    if found is None:
+        advised = Advised(at.date(), (), 0, request.purchase.amount_minor, ())
+        return _post_advice(request, draft, HOUSE_HOLDER, advised, Kept(0, advised.day), at)
+    holder_id = draft.state.holder_of[request.card_ref]
+    book = books[found.held.account.programme]
+    facts = facts_of(request, draft.state, draft.purse(holder_id), found, book)
+    month_day = None if request.about is None else request.about.month_day
+    advised = post_advice(facts, book, month_day)
+    kept = Kept(found.card.account_no, advised.day, 0, 0, book.version, facts)
+    return _post_advice(request, draft, holder_id, advised, kept, at)
+
+
+def find_original(request: Request, draft: Draft) -> Payment | None:
+    """The one payment that the request names and that agrees with it, if there is just one."""
+    about = request.about
+    assert about is not None, "who is about a payment says which"
+    for names in _named(request, about, draft):
+        found = [p for name in names if (p := _payment(draft, name)) and _agrees(request, p, draft)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _named(request: Request, about: Original, draft: Draft) -> list[set[PaymentName]]:
+    """Candidates, the surest way of naming first; what this batch decided counts as well."""
+    exact = {
+        (kept.outcome.holder_id, kept.outcome.authorization_id)
+        for key_hash in about.keys
+        if (kept := draft.answers.get(key_hash)) is not None and kept.outcome.authorization_id
+    }
+    if about.name is not None:
+        exact.add(about.name)
+    here = [
+        (asked, (outcome.holder_id, outcome.authorization_id))
+        for asked, outcome, _ in draft.decided_here
+        if asked.kind in PAYMENTS
+        and (asked.acquirer, asked.terminal) == (request.acquirer, request.terminal)
+    ]
+    read = draft.state.originals.get(request.key_hash, ())
+    by_reference = {name for asked, name in here if about.rrn and asked.rrn == about.rrn}
+    by_stan = {name for asked, name in here if asked.stan == about.stan}
+    return [exact, {*read, *by_reference}, by_stan]
+
+
+def _payment(draft: Draft, name: PaymentName) -> Payment | None:
+    return draft.payments.get(name) or draft.payment_decided_here(name)
+
+
+def _agrees(request: Request, payment: Payment, draft: Draft) -> bool:
+    """Whether amount, merchant and card are the payment's own, as far as the message says them."""
+    about = request.about
+    if about is not None and about.amount_minor not in (None, payment.requested_minor):
+        return False
+    if request.kind is Kind.REFUND and request.mid not in ("", payment.mid):
+        return False
+    if not request.card_ref:
+        return True
+    if draft.state.holder_of.get(request.card_ref) != payment.holder_id:
+        return False
+    found = find_credential(draft.purse(payment.holder_id), request.card_ref)
+    return found is not None and found.card.account_no == payment.account_no
+
+
+def _reverse(request: Request, draft: Draft, payment: Payment) -> Outcome:
+    """Always answered with approval, at most once effective (REV-01, REV-02)."""
+    standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
+    undone_minor = max(0, standing_minor - request.new_total_minor)
+    return _kept(request, draft, payment, Reason.APPROVED, undone_minor)
+
+
+def _capture(
+    request: Request, draft: Draft, payment: Payment, books: Mapping[str, Rulebook]
+) -> Outcome:
+    amount_minor = request.purchase.amount_minor
+    if payment.approved_minor == 0:
+        return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor)
+    if payment.kind is not Kind.HOLD:  # it is posted already: the completion confirms it
+        return _kept(request, draft, payment, Reason.APPROVED, 0)
+    held_minor = aftermath.held_minor(payment)
+    if aftermath.is_captured(payment) or amount_minor > max(held_minor, payment.approved_minor):
+        return _kept(request, draft, payment, Reason.INVALID_AMOUNT, 0)
+    if held_minor == 0 and payment.reversed:
+        return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor)
+    if held_minor == 0:
+        return _capture_late(request, draft, payment, books)
+    if amount_minor > held_minor:
+        return _kept(request, draft, payment, Reason.INVALID_AMOUNT, 0)
+    return _kept(request, draft, payment, Reason.APPROVED, amount_minor)
+
+
+def _capture_late(
+    request: Request, draft: Draft, payment: Payment, books: Mapping[str, Rulebook]
+) -> Outcome:
+    """HLD-03: the hold fell free; take it if funds and the original day's cap still allow."""
+    purse = draft.purse(payment.holder_id)
+    facts = _decode_facts(payment.facts)
+    assert facts.account is not None, "an approved payment has its account"
+    amount_minor = request.purchase.amount_minor
+    book = books[facts.account.programme]
+    decision = decide(
+        replace(
+            facts,
+            purchase=replace(facts.purchase, amount_minor=amount_minor, partial_ok=False),
+            lots=purse.lots_of(payment.account_no),
+            usage=purse.usage(payment.account_no, per_person=book.cap_per_person),
+            bank_open=False,
+        ),
+        book,
+    )
+    if not isinstance(decision, Approved):
+        return _kept(request, draft, payment, decision.reason, 0)
+    number, at = draft.next_id(), draft.state.now or request.received_at
+    payable = payment.movements[0].credit_account
+    moved = []
+    for debit in decision.debits:
+        lot = lot_account(payment.holder_id, debit.lot_no)
+        seq = purse.next_seq()
+        moved.append(
+            Transfer.direct(
+                payment.holder_id, seq, lot, payable, debit.amount_minor, number, payment.day, at
+            )
+        )
+        purse.move(moved[-1])
+    draft.post_about(payment, moved)
+    return _answered(request, draft, payment, Reason.APPROVED, amount_minor, number, at)
+
+
+def _refund(
+    request: Request, draft: Draft, payment: Payment, books: Mapping[str, Rulebook]
+) -> Outcome:
+    """At most what was captured and not yet given back (REF-01), as the mode allows."""
+    amount_minor = request.purchase.amount_minor
+    posted_minor = aftermath.posted_minor(payment)
+    if payment.approved_minor == 0:
+        return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor)
+    if not 0 < amount_minor <= posted_minor:
+        return _kept(request, draft, payment, Reason.INVALID_AMOUNT, 0)
+    at = draft.state.now or request.received_at
+    parameters = _parameters(draft, payment, books, at)
+    whole = amount_minor == payment.approved_minor
+    same_day = at.date() == payment.day
+    mode = parameters.refund_mode
+    allowed = (
+        mode is RefundMode.FULL_AND_PARTIAL
+        or (mode is RefundMode.FULL_ONLY and whole)
+        or (mode is RefundMode.CANCEL_ONLY and whole and same_day)
+    )
+    if not allowed:
+        return _kept(request, draft, payment, Reason.PARTIAL_NOT_SUPPORTED, 0)
+    return _kept(request, draft, payment, Reason.APPROVED, amount_minor)
+
+
+def _parameters(
+    draft: Draft, payment: Payment, books: Mapping[str, Rulebook], at: datetime
+) -> Parameters:
+    account = _account(draft, payment)
+    return books[account.programme].on(at.date())
+
+
+def _account(draft: Draft, payment: Payment) -> Account:
+    profile = draft.purse(payment.holder_id).holder.profile
+    return next(
+        held.account for held in profile.accounts if held.account.account_no == payment.account_no
+    )
+
+
+def _kept(
+    request: Request, draft: Draft, payment: Payment, reason: Reason, amount_minor: int
+) -> Outcome:
+    """Move so much as the request's kind moves it, and keep the answer under the payment."""
+    number, at = draft.next_id(), draft.state.now or request.received_at
+    if amount_minor:
+        purse = draft.purse(payment.holder_id)
+        closed = _account(draft, payment).status is AccountStatus.CLOSED
+        clerk = aftermath.Clerk(purse, number, at, House.SUSPENSE if closed else None)
+        act = aftermath.capture if request.kind is Kind.CAPTURE else aftermath.undo
+        undone = request.kind is Kind.REVERSAL
+        draft.post_about(payment, act(payment, amount_minor, clerk), undone=undone)
+    return _answered(request, draft, payment, reason, amount_minor, number, at)
+
+
+def _answered(
+    request: Request,
+    draft: Draft,
+    payment: Payment,
+    reason: Reason,
+    amount_minor: int,
+    number: int,
+    at: datetime,
+) -> Outcome:
+    approved = reason is Reason.APPROVED
+    draft.purse(payment.holder_id)  # the answer stands on this holder's version
+    outcome = Outcome(
+        reason,
+        request.purchase.amount_minor,
+        amount_minor,
+        approval_code=approval_code(number) if approved else None,
+        holder_id=payment.holder_id,
+        authorization_id=number,
+    )
+    kept = Kept(payment.account_no, payment.day, about=payment.number)
+    draft.keep(request, outcome, kept, at)
+    return outcome
+
+
+def _post_advice(
+    request: Request, draft: Draft, holder_id: int, advised: Advised, kept: Kept, at: datetime
+) -> Outcome:
+    """Vouchers first, the rest on the issuer; an unknown merchant's money waits in suspense."""
+    purse, number = draft.purse(holder_id), draft.next_id()
+    merchant = draft.state.merchants.get((request.acquirer, request.mid))
+    owed = House.SUSPENSE if merchant is None else payable_account(merchant.merchant_no)
+    sides = [(lot_account(holder_id, d.lot_no), d.amount_minor) for d in advised.debits]
+    if advised.loss_minor:
+        sides.append((House.ISSUER_LOSS, advised.loss_minor))
+    for account, amount_minor in sides:
+        transfer = Transfer.direct(
+            holder_id, purse.next_seq(), account, owed, amount_minor, number, advised.day, at
+        )
+        purse.move(transfer)
+        draft.post(transfer)
+    amount_minor = request.purchase.amount_minor
+    outcome = Outcome(
+        Reason.APPROVED,
+        amount_minor,
+        amount_minor,
+        approval_code=approval_code(number),
+        holder_id=holder_id,
+        authorization_id=number,
+    )
+    draft.keep(request, outcome, kept, at)
+    return outcome

@@ -1,0 +1,27 @@
+"""Which request is which: the key of its kept answer, and what counts as its content."""
+
+from hashlib import blake2b
+from typing import Final
+
+SIZE: Final = 16
+NO_CONTENT: Final = bytes(SIZE)
+"""The fingerprint of a tombstone: no request has it."""
+PAYMENT_CLASSES: Final = ("010", "020")
+"""The message classes of the requests that others may be about."""
+
+
+def request_key(
+    acquirer: str, terminal: str, stan: str, transmitted: str, message_class: str
+) -> bytes:
+    """DE32, DE41, DE11, DE7 and the first three digits of the MTI (wire.md, request key)."""
+    return _hash(acquirer, terminal, stan, transmitted, message_class)
+
+
+def fingerprint(card_ref: bytes, processing: str, amount: str, mid: str, currency: str) -> bytes:
+    """Card digest, DE3, DE4, DE42 and DE49: a difference elsewhere is no conflict."""
+    return _hash(card_ref.hex(), processing, amount, mid, currency)
+
+
+def _hash(*parts: str) -> bytes:
+    """Sixteen bytes that stand for these texts; none of them can hold the separator."""
+    return blake2b("\x1f".join(parts).encode(), digest_size=SIZE).digest()

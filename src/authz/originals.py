@@ -1,0 +1,50 @@
+"""Which payment a message is about, as its fields say it: DE90, DE37, DE38, DE11 (wire.md)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from authz.identity import PAYMENT_CLASSES, request_key
+from authz.requests import Original
+
+# ISO 8583:1987 DE90: original MTI (4), STAN (6), transmission (10), acquirer (11), forwarder (11).
+_MTI: Final = slice(0, 4)
+_STAN: Final = slice(4, 10)
+_TRANSMITTED: Final = slice(10, 20)
+# DE95: the new amount comes first of four.
+_NEW_AMOUNT: Final = slice(0, 12)
+
+
+def named_by(fields: Mapping[int, str], amount_minor: int | None) -> Original:
+    """How these fields name the original; without DE90 the message may carry its very identity.
+
+    `amount_minor` is what the original asked for, where the message says it.
+    """
+    return Original(
+        keys=_keys(fields),
+        rrn=fields.get(37),
+        approval_code=fields.get(38),
+        stan=fields[11],
+        month_day=fields.get(13),
+        amount_minor=amount_minor,
+    )
+
+
+def new_total_minor(fields: Mapping[int, str]) -> int | None:
+    """What a partial reversal leaves standing (DE95); 0 for a full one, None if it is no amount."""
+    replacement = fields.get(95)
+    if replacement is None:
+        return 0
+    digits = replacement[_NEW_AMOUNT]
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def _keys(fields: Mapping[int, str]) -> tuple[bytes, ...]:
+    acquirer, terminal = fields[32], fields[41].rstrip()
+    original = fields.get(90)
+    if original is not None:
+        stan, transmitted = original[_STAN], original[_TRANSMITTED]
+        return (request_key(acquirer, terminal, stan, transmitted, original[_MTI][:3]),)
+    stan, transmitted = fields[11], fields[7]
+    return tuple(
+        request_key(acquirer, terminal, stan, transmitted, family) for family in PAYMENT_CLASSES
+    )
