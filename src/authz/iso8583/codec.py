@@ -7,14 +7,14 @@ field by field, to say what is wrong and to save what can be saved for the answe
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby
 
-from authz.iso8583.fields import Fault, Field, Read, Write, field, reader, writer
+from authz.iso8583.fields import Fault, Field, Read, Write, field, reader, runs, writer
 from authz.iso8583.forms import FORMS, Broken
 from authz.iso8583.message import Message
 from authz.iso8583.spec import BINARY, NUMERIC, Spec
 
-# A peer that varies its bitmaps costs itself the compilation, and us no memory beyond this.
+# A peer that varies its bitmaps costs us no memory beyond this. Only runs are compiled anew: the
+# tables of lengths, which are dear, belong to the readers of single fields, made once.
 _PLANS_MAX = 512
 _BITMAP_SIZE = 8
 _NOT_A_TYPE = "a message type has four digits"
@@ -56,7 +56,7 @@ class Codec:
             if key.isdigit() and key != "1"
         }
         self._readers: dict[int, Read] = {n: reader([f]) for n, f in self._fields.items()}
-        self._writers: dict[int, Write] = {n: writer(f) for n, f in self._fields.items()}
+        self._writers: dict[int, Write] = {n: writer([f]) for n, f in self._fields.items()}
         self._mti = FORMS[NUMERIC, spec["t"]["data_enc"] == "b"]
         self._mti_width = self._mti.width(4)
         self._bitmap = FORMS[BINARY, spec["p"]["data_enc"] == "b"]
@@ -90,7 +90,7 @@ class Codec:
             raise EncodeError(_NOT_A_TYPE)
         try:
             mti = self._mti.fold(message.mti)
-            parts = [write(fields[number]) for number, write in writers]
+            parts = [write(fields) for write in writers]
         except Broken:
             raise self._blame(message) from None
         return (mti + bitmap + "".join(parts)).encode("latin-1")
@@ -133,13 +133,11 @@ class Codec:
         return [n for n, flag in enumerate(flags, 1) if flag == "1" and n != 1]
 
     def _compile_read(self, bitmap: str) -> tuple[Read, ...]:
-        """Readers for a bitmap: neighbours of fixed length and one form become one run."""
+        """Readers for what a bitmap announces."""
         fields = [self._field(number) for number in self._numbers(bitmap)]
-        plan: list[Read] = []
-        for form, group in groupby(fields, key=lambda f: f.form.name if f.mergeable else f.number):
-            run = list(group)
-            plan.append(reader(run) if isinstance(form, str) else self._readers[run[0].number])
-        return tuple(plan)
+        return tuple(
+            reader(run) if len(run) > 1 else self._readers[run[0].number] for run in runs(fields)
+        )
 
     def _field(self, number: int) -> Field:
         try:
@@ -179,12 +177,15 @@ class Codec:
 
     # Writing
 
-    def _compile_write(self, numbers: tuple[int, ...]) -> tuple[str, tuple[tuple[int, Write], ...]]:
+    def _compile_write(self, numbers: tuple[int, ...]) -> tuple[str, tuple[Write, ...]]:
         ordered = sorted(numbers)
         try:
-            writers = tuple((number, self._writers[number]) for number in ordered)
+            fields = [self._fields[number] for number in ordered]
         except KeyError as missing:
             raise EncodeError(f"field {missing} is not specified") from None
+        writers = tuple(
+            writer(run) if len(run) > 1 else self._writers[run[0].number] for run in runs(fields)
+        )
         bits = 0
         for number in ordered:
             bits |= 1 << (128 - number)
@@ -196,7 +197,7 @@ class Codec:
         """Which field of ours does not fit."""
         for number in sorted(message.fields):
             try:
-                self._writers[number](message.fields[number])
+                self._writers[number](message.fields)
             except Broken as broken:
                 return EncodeError(f"DE{number}: {broken}")
         return EncodeError(_NOT_A_TYPE)

@@ -4,6 +4,8 @@ Each function here builds a closure once per profile and bitmap; the closures ru
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
@@ -13,8 +15,8 @@ from authz.iso8583.spec import alphabet
 
 # Takes the whole message and where the field starts, stores values, gives where it ends.
 Read = Callable[[str, int, dict[int, str]], int]
-# Takes a value, gives its wire text, length prefix included.
-Write = Callable[[str], str]
+# Takes all values of a message, gives the wire text of its own, length prefixes included.
+Write = Callable[[Mapping[int, str]], str]
 
 
 class Fault(Exception):
@@ -59,6 +61,12 @@ def _prefix(field: Field, count: int) -> str:
     return bytes.fromhex("0" * (len(digits) % 2) + digits).decode("latin-1")
 
 
+def runs(fields: Sequence[Field]) -> list[list[Field]]:
+    """Put neighbours of fixed length and one form together, to be read and written in one go."""
+    together = groupby(fields, key=lambda f: f.form.name if f.mergeable else f.number)
+    return [list(run) for _, run in together]
+
+
 def reader(fields: Sequence[Field]) -> Read:
     """Read these neighbours: several of fixed length and one form, or one field alone."""
     return _variable_reader(fields[0]) if fields[0].prefix_digits else _fixed_reader(fields)
@@ -67,17 +75,11 @@ def reader(fields: Sequence[Field]) -> Read:
 def _fixed_reader(fields: Sequence[Field]) -> Read:
     form = fields[0].form
     unfold = form.unfold
-    scale = 2 * form.chars // form.nibbles  # characters unfolded from one byte
-    cuts: list[tuple[int, int, int]] = []
-    pads: list[int] = []
-    place = width = 0
-    for item in fields:
-        end = place + form.width(item.count) * scale if form.mergeable else item.count
-        start = end - item.count * form.chars
-        cuts.append((item.number, start, end))
-        pads.extend(range(place, start))  # the 0 in front of an odd count of packed digits
-        width += form.width(item.count)
-        place = end
+    width = sum(form.width(item.count) for item in fields)
+    numbers = [item.number for item in fields]
+    pads, cuts = _cuts(fields)
+    # A getter of several slices cuts a run in one call; of one slice it would not give a tuple.
+    pieces = itemgetter(*cuts) if len(cuts) > 1 else lambda text: (text[cuts[0]],)
 
     def read(text: str, start: int, values: dict[int, str]) -> int:
         end = start + width
@@ -90,33 +92,53 @@ def _fixed_reader(fields: Sequence[Field]) -> Read:
         for pad in pads:
             if unfolded[pad] != "0":
                 raise Fault("pad is not 0", end)
-        for number, first, last in cuts:
-            values[number] = unfolded[first:last]
+        values.update(zip(numbers, pieces(unfolded), strict=True))
         return end
 
     return read
 
 
+def _cuts(fields: Sequence[Field]) -> tuple[list[int], list[slice]]:
+    """Where the pads and the values are in a run once it is unfolded.
+
+    A pad is the 0 in front of an odd count of packed digits.
+    """
+    form = fields[0].form
+    scale = 2 * form.chars // form.nibbles  # characters unfolded from one byte
+    pads: list[int] = []
+    cuts: list[slice] = []
+    place = 0
+    for item in fields:
+        end = place + (form.width(item.count) * scale if form.mergeable else item.count)
+        start = end - item.count * form.chars
+        pads.extend(range(place, start))
+        cuts.append(slice(start, end))
+        place = end
+    return pads, cuts
+
+
 def _variable_reader(field: Field) -> Read:
     number, unfold, chars = field.number, field.form.unfold, field.form.chars
     # A table instead of int(): only these very digits are lengths, no sign, space or underscore.
-    counts = {_prefix(field, count): count for count in range(field.count + 1)}
-    widths = [field.form.width(count) for count in range(field.count + 1)]
+    sizes = {
+        _prefix(field, count): (field.form.width(count), count * chars)
+        for count in range(field.count + 1)
+    }
     prefix_width = len(_prefix(field, 0))
 
     def read(text: str, start: int, values: dict[int, str]) -> int:
         begin = start + prefix_width
-        count = counts.get(text[start:begin])
-        if count is None:
+        size = sizes.get(text[start:begin])
+        if size is None:
             raise Fault("length is cut short, no number or over the maximum")
-        end = begin + widths[count]
+        end = begin + size[0]
         if end > len(text):
             raise Fault("cut short")
         try:
             value = unfold(text[begin:end])
         except Broken as broken:
             raise Fault(str(broken), end) from None
-        if len(value) != count * chars:  # one more: the pad of an odd count
+        if len(value) != size[1]:  # one more: the pad of an odd count
             if value[0] != "0":
                 raise Fault("pad is not 0", end)
             value = value[1:]
@@ -126,25 +148,44 @@ def _variable_reader(field: Field) -> Read:
     return read
 
 
-def writer(field: Field) -> Write:
-    """Write one value; Broken when it does not fit its field."""
-    fold, chars = field.form.fold, field.form.chars
-    if not field.prefix_digits:
-        length = field.count * chars
+def writer(fields: Sequence[Field]) -> Write:
+    """Write these neighbours, as `reader` reads them; Broken when a value does not fit."""
+    return _variable_writer(fields[0]) if fields[0].prefix_digits else _fixed_writer(fields)
 
-        def write_fixed(value: str) -> str:
-            if len(value) != length:
-                raise Broken(f"{len(value)} characters instead of {length}")
-            return fold(value)
 
-        return write_fixed
+def _fixed_writer(fields: Sequence[Field]) -> Write:
+    form = fields[0].form
+    lengths = [item.count * form.chars for item in fields]
+    numbers = [item.number for item in fields]
+    # Each odd count of packed digits gets its 0, so that the whole run can be packed in one go.
+    odd = [form.nibbles == 1 and form.mergeable and item.count % 2 for item in fields]
+    template = "".join("0%s" if pad else "%s" for pad in odd)
+    get, fold = itemgetter(*numbers), form.fold
 
+    def write_run(values: Mapping[int, str]) -> str:
+        run: tuple[str, ...] = get(values)
+        if list(map(len, run)) != lengths:
+            raise Broken("a length is wrong")
+        return fold(template % run)
+
+    def write_one(values: Mapping[int, str]) -> str:
+        value: str = get(values)
+        if len(value) != lengths[0]:
+            raise Broken(f"{len(value)} characters instead of {lengths[0]}")
+        return fold(template % value)
+
+    return write_run if len(numbers) > 1 else write_one
+
+
+def _variable_writer(field: Field) -> Write:
+    number, fold, chars = field.number, field.form.fold, field.form.chars
     prefixes = [_prefix(field, count) for count in range(field.count + 1)]
 
-    def write_variable(value: str) -> str:
+    def write(values: Mapping[int, str]) -> str:
+        value = values[number]
         count = len(value) // chars
         if count >= len(prefixes):
             raise Broken(f"{len(value)} characters, over the maximum")
         return prefixes[count] + fold(value)
 
-    return write_variable
+    return write

@@ -37,13 +37,18 @@ class Form(Struct, frozen=True):
 
 
 _LATIN = re.compile(r"[\x20-\x7e\xa0-\xff]*").fullmatch
-_TRACK = re.compile(r"[0-9=D]*").fullmatch
-_PACKED_TRACK = re.compile(r"[0-9d]*").fullmatch
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*").fullmatch
+
+
+def _is_digits(text: str) -> bool:
+    return (text.isascii() and text.isdigit()) or not text
+
+
+def _is_printable(text: str) -> bool:
+    return text.isascii() and text.isprintable()  # together: exactly 0x20 to 0x7E
 
 
 def _digits(text: str) -> str:
-    if text and not (text.isascii() and text.isdigit()):
+    if not _is_digits(text):
         raise Broken("not digits")
     return text
 
@@ -55,25 +60,29 @@ def _signed(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if not (text.isascii() and text.isprintable()):  # together: exactly 0x20 to 0x7E
+    if not _is_printable(text):
         raise Broken("not printable ASCII")
     return text
 
 
 def _latin(text: str) -> str:
-    if not _LATIN(text):
+    if not (_is_printable(text) or _LATIN(text)):  # the expression is slow and seldom needed
         raise Broken("not latin-1 without control characters")
     return text
 
 
 def _track(text: str) -> str:
-    if not _TRACK(text):
+    if not _is_digits(text.replace("=", "").replace("D", "")):
         raise Broken("not track data")
     return text
 
 
 def _hex(text: str) -> str:
-    if not _HEX(text):
+    try:
+        bytes.fromhex(text)
+    except ValueError:
+        raise Broken("not pairs of hexadecimal digits") from None
+    if text and not text.isalnum():  # fromhex lets blanks through
         raise Broken("not pairs of hexadecimal digits")
     return text.upper()
 
@@ -88,7 +97,7 @@ def _fold_raw(text: str) -> str:
 
 def _unfold_packed(wire: str) -> str:
     nibbles = wire.encode("latin-1").hex()
-    if nibbles and not nibbles.isdigit():  # A to F, an F pad included, is refused
+    if not _is_digits(nibbles):  # A to F, an F pad included, is refused
         raise Broken("not packed digits")
     return nibbles
 
@@ -112,7 +121,7 @@ def _fold_packed_signed(text: str) -> str:
 
 def _unfold_packed_track(wire: str) -> str:
     nibbles = wire.encode("latin-1").hex()
-    if not _PACKED_TRACK(nibbles):
+    if not _is_digits(nibbles.replace("d", "")):
         raise Broken("not packed track data")
     return nibbles.replace("d", "=")
 
