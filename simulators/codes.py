@@ -22,7 +22,7 @@ MEANINGS: Final = {
     "51": "balance too low",
     "54": "card expired",
     "55": "wrong PIN",
-    "57": "not allowed here, today or for these goods",
+    "57": "not allowed: day, place or goods",
     "58": "merchant does not accept vouchers",
     "61": "daily cap reached",
     "62": "card blocked",

@@ -22,7 +22,7 @@ from simulators.journal import Entry, Journal
 from simulators.link import Link, LinkDownError
 from simulators.messages import TerminalData
 from simulators.rush import AcquirerError, Plan, play
-from simulators.story import Told, hero, tell
+from simulators.story import Told, hero, table, tell
 from simulators.tally import Tally
 from simulators.terminal import Terminal
 from simulators.traffic import lunch_rush
@@ -32,6 +32,8 @@ DATA_DIR: Final = Path(".data/demo")
 LUNCH: Final = date(2026, 11, 24)
 LUNCH_CLOCK: Final = "2026-11-24T11:30:00Z"
 TILL: Final = "STORY001"
+EXPLAINED_MAX: Final = 1
+PLAIN_WIDTH: Final = 120
 HTTP_S: Final = 10.0
 INTERRUPTED: Final = 130
 FAILED: Final = 1
@@ -49,6 +51,8 @@ def demo(
     Example: millesime demo --payments 5000 --rate 500
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
     with _stoppable():
         try:
             code = _Demo(console, data_dir, seed).run(accounts, payments, rate)
@@ -92,8 +96,11 @@ class _Demo:
         self._rule("1. A town at lunch time")
         with self._console.status("making the people, their cards and the places to eat"):
             world = self._make_world(accounts)
-        where = len({place.mid for place in world.places})
-        self._console.print(f"{len(world.people)} people with meal cards, {where} places to eat")
+        phones = sum(each.phone for who in world.people for each in who.credentials)
+        self._console.print(
+            f"{len(world.people)} people with meal cards, {phones} of them in phones,"
+            f" and {len(world.places)} places to eat"
+        )
         with self._console.status("starting the engine on a PostgreSQL of its own"):
             engine = contextlib.ExitStack()
             doors = engine.enter_context(running(self._serving(), self._place / "engine.log"))
@@ -139,8 +146,7 @@ class _Demo:
 
     async def _tell(self, world: World, doors: Engine, journal: Journal) -> bool:
         self._rule("3. One person's week")
-        who = hero(world)
-        place = next((place for place in world.places if place.restaurant), None)
+        who, place = hero(world), table(world)
         if who is None or place is None:
             self._console.print("this world has nobody whom the story fits")
             return True
@@ -148,15 +154,17 @@ class _Demo:
         async with Link(doors.iso) as link, _client(doors) as client:
             scenes = await tell(who, till, Terminal(link, journal), partial(set_clock, client))
             self._console.print(screen.story(scenes))
-            for told in scenes:
-                if told.reply.code not in codes.APPROVALS:
-                    await self._explain(client, told)
+            declined = [told for told in scenes if told.reply.code not in codes.APPROVALS]
+            for told in declined[:EXPLAINED_MAX]:
+                await self._explain(client, told)
         return all(told.as_expected for told in scenes)
 
     async def _explain(self, client: httpx.AsyncClient, told: Told) -> None:
         number = await authorization_id(client, told.question["37"], TILL)
         if number is not None:
-            said = await asyncio.to_thread(output_of, "explain", number, *self._store)
+            words = ("explain", number, *self._store)
+            self._console.print(f"[bold]millesime {' '.join(words)}[/]", highlight=False)
+            said = await asyncio.to_thread(output_of, *words, width=self._console.width)
             self._console.print(said, highlight=False, markup=False)
 
     async def _compare(self, doors: Engine, entries: list[Entry], topped_up: set[str]) -> bool:
@@ -175,7 +183,7 @@ class _Demo:
 
     def _audit(self) -> int:
         with self._console.status("adding up every account, making every decision again"):
-            ended = command("audit", *self._store)
+            ended = command("audit", *self._store, width=self._console.width)
         self._console.print((ended.stdout + ended.stderr).strip(), highlight=False, markup=False)
         return ended.returncode
 

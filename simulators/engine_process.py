@@ -38,7 +38,7 @@ class Engine:
     pid: int
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, width: int = 100) -> subprocess.CompletedProcess[str]:
     """Run one of the engine's commands to its end; the caller looks at the exit code."""
     return subprocess.run(
         [*MILLESIME, *arguments],
@@ -46,12 +46,13 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         timeout=COMMAND_TIMEOUT_S,
+        env=os.environ | {"COLUMNS": str(width)},
     )
 
 
-def output_of(*arguments: str) -> str:
+def output_of(*arguments: str, width: int = 100) -> str:
     """Run a command that must succeed, for what it prints. EngineError: it did not."""
-    ended = command(*arguments)
+    ended = command(*arguments, width=width)
     if ended.returncode:
         words = ended.stderr.strip() or ended.stdout.strip()
         raise EngineError(f"millesime {' '.join(arguments[:2])}: {words}")

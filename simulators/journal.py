@@ -13,7 +13,7 @@ from typing import IO, Literal, Self
 import msgspec
 from msgspec import Struct
 
-from simulators.messages import masked
+from simulators.messages import amounts_in, elements_in, masked
 from simulators.wire import Fields
 
 
@@ -89,7 +89,7 @@ def identity(fields: Fields) -> Identity:
     return Identity(fields.get("32", ""), terminal, fields["11"], fields["7"], kind)
 
 
-def sent(fields: Fields, **known: str | bool | int | None) -> Sent:
+def sent(fields: Fields, **known: str) -> Sent:
     """The journal line of a message that leaves now; `known` are further fields of `Sent`."""
     line = Sent(
         at=datetime.now(UTC),
@@ -99,6 +99,8 @@ def sent(fields: Fields, **known: str | bool | int | None) -> Sent:
         card=masked(fields.get("2", "")),
         merchant=fields.get("42", "").rstrip(),
         rrn=fields.get("37", ""),
+        eligible_minor=dict(amounts_in(fields.get("54", ""))).get("90"),
+        partial=elements_in(fields.get("48", "")).get("61", "").startswith("1"),
     )
     return msgspec.structs.replace(line, **known)
 

@@ -158,6 +158,15 @@ def private(elements: Mapping[str, str]) -> str:
     return "".join(f"{tag}{len(value):02d}{value}" for tag, value in elements.items())
 
 
+def elements_in(private_data: str) -> dict[str, str]:
+    """Take the elements of a DE48 apart."""
+    elements, rest = {}, private_data
+    while rest:
+        end = 4 + int(rest[2:4])
+        elements[rest[:2]], rest = rest[4:end], rest[end:]
+    return elements
+
+
 def amount_of(kind: str, amount_minor: int) -> str:
     """One amount of DE54: account type 00, `kind`, currency, sign, twelve digits."""
     return f"00{kind}{EURO}{'C' if amount_minor >= 0 else 'D'}{abs(amount_minor):012d}"

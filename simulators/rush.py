@@ -96,13 +96,11 @@ async def _pay(terminal: Terminal, payment: Payment, plan: Plan) -> Reply:
     return await terminal.pay_until_answered(payment.message(), plan.tries, plan.pause_s, **known)
 
 
-def _known(payment: Payment) -> dict[str, str | bool | int | None]:
+def _known(payment: Payment) -> dict[str, str]:
     return {
         "person": payment.person,
         "account": payment.account,
         "sort": payment.sort.value,
-        "eligible_minor": payment.eligible_minor,
-        "partial": payment.partial,
         "day": f"{payment.stamp.at:%Y-%m-%d}",
     }
 

@@ -84,7 +84,8 @@ def decision_table(tally: Tally) -> Table:
     """Count the decisions by code, each with the first payment that met it."""
     table = Table(title="Decisions", title_justify="left")
     for name in ("DE39", "meaning", "count", "share", "first example"):
-        table.add_column(name, justify="right" if name in ("count", "share") else "left")
+        right = name in ("count", "share")
+        table.add_column(name, justify="right" if right else "left", no_wrap=right)
     for code, count in tally.by_code.most_common():
         share = f"{100 * count / tally.answered:.1f} %"
         words = codes.meaning(code)
@@ -107,7 +108,8 @@ def story(scenes: Iterable[Told]) -> Table:
     """Show scene by scene what was asked and what was answered."""
     table = Table()
     for name in ("when", "what", "asked", "answer", "approved", "code"):
-        table.add_column(name, justify="right" if name in ("asked", "approved") else "left")
+        right = name in ("asked", "approved")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "what")
     for told in scenes:
         code, answer = told.reply.code, told.reply.answer or {}
         approved = code in codes.APPROVALS

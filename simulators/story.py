@@ -9,7 +9,7 @@ from msgspec import Struct
 from simulators.messages import CardData, Stamp, TerminalData, purchase, repeat
 from simulators.terminal import Reply, Terminal
 from simulators.wire import Fields
-from simulators.world_file import Person, World
+from simulators.world_file import Person, Place, World
 
 SetClock = Callable[[datetime], Awaitable[None]]
 
@@ -50,6 +50,7 @@ SCENES: Final = (
     Scene("Thursday, 30.00 at a till that takes a part", _noon(26, 30), 3_000, True, expected="10"),
     Scene("Sunday lunch", _noon(29, 30), 1_250, expected="57"),
 )
+OVERSEAS: Final = "97"
 NEEDED_MINOR: Final = 5_000
 """What the scenes cost."""
 
@@ -57,6 +58,16 @@ NEEDED_MINOR: Final = 5_000
 def hero(world: World) -> Person | None:
     """Find somebody the story fits: one good card, no bank card to help, no work on Sundays."""
     return next((who for who in world.people if _fits(who)), None)
+
+
+def table(world: World) -> Place | None:
+    """Find a restaurant for the story, on the mainland: there it is noon when the story says so."""
+    return next((place for place in world.places if _serves(place)), None)
+
+
+def _serves(place: Place) -> bool:
+    good = place.restaurant and place.affiliated and place.lasting
+    return good and not place.department.startswith(OVERSEAS)
 
 
 def _fits(who: Person) -> bool:

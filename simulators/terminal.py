@@ -61,7 +61,7 @@ class Terminal:
         """`link` may be shared with other terminals of the same acquirer."""
         self._link, self.journal, self._timeout_s = link, journal, timeout_s
 
-    async def pay(self, question: Fields, **known: str | bool | int | None) -> Reply:
+    async def pay(self, question: Fields, **known: str) -> Reply:
         """Send a message and wait for its answer. `known` goes into the journal."""
         self.journal.write(sent(question, **known))
         started = time.perf_counter_ns()
@@ -75,7 +75,7 @@ class Terminal:
         return reply
 
     async def pay_until_answered(
-        self, question: Fields, times: int, pause_s: float, **known: str | bool | int | None
+        self, question: Fields, times: int, pause_s: float, **known: str
     ) -> Reply:
         """Send a message, then its repeats after pauses, until answered or `times` in all."""
         reply = await self.pay(question, **known)

@@ -5,7 +5,8 @@ Out of a thousand payments, about (`SHARES`, `PARTIAL_TERMINALS`, `SUBTOTALS`):
   world has one), 30 ask for more than a day may cost (25.01 to 42.00 EUR), the others are ordinary;
   20 are sent a second time as repeats of themselves, whatever they are.
 Seven terminals in twenty accept a partial approval; three baskets in five of a supermarket carry an
-eligible subtotal (60 to 100 % of the amount); a person with a phone pays with it half of the time.
+eligible subtotal, half of them the whole amount, the others 60 to 99 % of it. Who has a phone pays
+with it half of the time.
 People come in shuffled rounds: nobody eats twice before everyone ate once. Nobody eats on a Sunday.
 """
 
@@ -35,9 +36,11 @@ EVENING: Final = 0.06
 REPEATS: Final = 0.02
 PARTIAL_TERMINALS: Final = 7, 20
 SUBTOTALS: Final = 0.6
+ALL_FOOD: Final = 0.5
 PHONES: Final = 0.5
 TERMINALS_MAX: Final = 3
 STANS: Final = 999_999
+STANS_PER_SEED: Final = 10_000
 TEST_BIN: Final = "999967"
 
 SUPERMARKETS: Final = frozenset({"5411", "5422", "5451", "5499"})
@@ -125,6 +128,8 @@ class _Rush:
             raise ValueError("the world has nobody with a good card, or no affiliated merchant")
         self._known = world.pans()
         self._queue: list[Person] = []
+        # A till counts on from where it was: another seed, other numbers, no key met again.
+        self._first_stan = seed * STANS_PER_SEED
         self._stans: dict[tuple[str, str], int] = {}
 
     def draw(self, payments: int) -> Iterator[Payment]:
@@ -196,7 +201,8 @@ class _Rush:
             return _between(random, 900, 1_900, 1_420), None
         amount = _between(random, 500, 3_200, 1_300)
         if random.random() < SUBTOTALS:
-            return amount, amount * random.randint(60, 100) // 100
+            share = 100 if random.random() < ALL_FOOD else random.randint(60, 99)
+            return amount, amount * share // 100
         # A till that sends no subtotal asks for the eligible goods alone (ELI-03).
         return min(amount, CAP_MINOR), None
 
@@ -211,7 +217,7 @@ class _Rush:
 
     def _stamp(self, terminal: TerminalData, at: datetime) -> Stamp:
         key = terminal.acquirer, terminal.terminal
-        number = self._stans[key] = self._stans.get(key, 0) + 1
+        number = self._stans[key] = self._stans.get(key, self._first_stan) + 1
         stan = f"{(number - 1) % STANS + 1:06d}"
         # RRN by habit: last digit of the year, day of the year, hour, then the STAN.
         return Stamp(stan, at, f"{at:%y}"[-1] + f"{at:%j%H}{stan}")

@@ -77,6 +77,9 @@ class _Merchant(Struct, frozen=True, rename={"merchant_class": "class"}):
     merchant_class: str
     mcc: str
     name: str = ""
+    department: str = ""
+    country: str = "FR"
+    agreement_to: str | None = None
     affiliated: bool = True
 
 
@@ -112,7 +115,7 @@ class Person(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """A merchant as its acquirer knows it."""
+    """A merchant as its acquirer knows it. `lasting`: its agreement has no end."""
 
     acquirer: str
     mid: str
@@ -120,6 +123,8 @@ class Place(Struct, frozen=True):
     restaurant: bool
     mcc: str
     affiliated: bool
+    department: str = ""
+    lasting: bool = True
 
 
 class World(Struct, frozen=True):
@@ -200,4 +205,13 @@ def _on_sundays(derogations: tuple[_Derogation, ...]) -> bool:
 def _places(file: _File) -> Iterator[Place]:
     for each in file.merchants:
         restaurant = each.merchant_class == "restaurant"
-        yield Place(each.acquirer, each.mid, each.name, restaurant, each.mcc, each.affiliated)
+        yield Place(
+            each.acquirer,
+            each.mid,
+            each.name,
+            restaurant,
+            each.mcc,
+            each.affiliated,
+            each.department,
+            each.agreement_to is None and each.country == "FR",
+        )

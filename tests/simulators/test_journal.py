@@ -34,7 +34,7 @@ async def test_a_journal_tells_amounts_codes_and_no_card_number(tmp_path: Path) 
     path = tmp_path / "journal.jsonl"
     async with hosted() as host, Link(host.address) as link:
         with Journal(path) as journal:
-            await Terminal(link, journal).pay(some_purchase(), person="per-1", partial=True)
+            await Terminal(link, journal).pay(some_purchase(), person="per-1")
             (entry,) = journal.entries()
     question, answer = entry.sent[0], entry.answer
     assert (question.amount_minor, question.card, question.person) == (
@@ -42,6 +42,7 @@ async def test_a_journal_tells_amounts_codes_and_no_card_number(tmp_path: Path) 
         "************0012",
         "per-1",
     )
+    assert (question.partial, question.eligible_minor) == (True, 900)
     assert answer is not None
     assert (answer.code, answer.amount_minor, answer.approval_code) == ("00", 1250, "000123")
     assert answer.key == question.key

@@ -10,7 +10,7 @@ from simulators.journal import Journal
 from simulators.link import Link
 from simulators.messages import TerminalData
 from simulators.screen import story
-from simulators.story import SCENES, Told, hero, tell
+from simulators.story import SCENES, Told, hero, table, tell
 from simulators.terminal import Terminal
 from simulators.wire import Fields
 from simulators.world_file import World, world_of
@@ -38,6 +38,20 @@ def test_a_hero_has_one_good_card_and_nobody_to_help() -> None:
         {"used": [{"day": "2026-11-25", "amount": 100}]},
     ):
         assert hero(world_with(**unfit)) is None, unfit
+
+
+def test_the_table_is_laid_on_the_mainland_and_to_stay() -> None:
+    world = msgspec.json.decode(world_json())
+    restaurants = [each for each in world["merchants"] if each["class"] == "restaurant"]
+    restaurants[0]["department"] = "974"
+    found = table(world_of(msgspec.json.encode(world)))
+    assert found is not None and found.mid == restaurants[1]["mid"]
+    for unfit in ({"affiliated": False}, {"agreement_to": "2025-12-31"}, {"country": "BE"}):
+        changed = restaurants[1] | unfit
+        others = [each for each in world["merchants"] if each is not restaurants[1]]
+        assert (
+            table(world_of(msgspec.json.encode(world | {"merchants": [*others, changed]}))) is None
+        )
 
 
 async def told(answer: str = "00") -> tuple[list[Told], list[datetime], list[Fields]]:

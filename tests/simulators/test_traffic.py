@@ -53,6 +53,7 @@ def test_three_supermarket_baskets_in_five_tell_what_is_eligible() -> None:
     told = [p for p in baskets if p.eligible_minor is not None]
     assert near(len(told), 0.6, len(baskets))
     assert all(p.eligible_minor is not None and p.eligible_minor <= p.amount_minor for p in told)
+    assert near(sum(p.eligible_minor == p.amount_minor for p in told), 0.5, len(told))
     assert all(p.eligible_minor is None for p in MANY if p.terminal.mcc != "5411")
 
 
@@ -89,6 +90,12 @@ def test_nobody_eats_twice_before_everyone_ate_once() -> None:
 
 
 EATERS = (Sort.ORDINARY, Sort.ABOVE_CAP)
+
+
+def test_another_seed_meets_no_key_again() -> None:
+    others = lunch_rush(WORLD, 2_000, 8, TUESDAY)
+    keys = {(p.terminal.terminal, p.stamp.stan) for p in MANY}
+    assert not keys & {(p.terminal.terminal, p.stamp.stan) for p in others}
 
 
 def test_every_message_has_an_identity_of_its_own() -> None:
