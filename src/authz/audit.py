@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, msgpack
 
 from authz.ids import public_id
+from authz.requests import Kind
 from authz.state import Profile
 from ledger.accounts import lot_no_of
 from ledger.audit import AuditReport, LawResult
 from ledger.audit import audit as audit_books
 from ledger.balances import lot_effects, usage_effect
+from ledger.transfers import Kind as Movement
 from ledger.transfers import Transfer
 from rules.decision import Approved, Decision
 from rules.facts import Facts
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 CHUNK_HOLDERS: Final = 2_000
+DECIDED_BY_RULES: Final = frozenset({Kind.PURCHASE.value, Kind.HOLD.value})
+"""What the rules decided; the rest follows from the payment that it is about."""
 VIOLATIONS_NAMED_MAX: Final = 5
 
 HOLDERS: Final = """
@@ -37,7 +41,7 @@ MOVEMENTS: Final = """
     select * from transfers where holder_id between $1 and $2 order by holder_id, seq
 """
 DECIDED: Final = """
-    select holder_id, authorization_id, account_no, reason, requested_minor, eligible_minor,
+    select holder_id, authorization_id, account_no, kind, reason, requested_minor, eligible_minor,
            approved_minor, bank_minor, day, rulebook, facts
     from authorizations where holder_id between $1 and $2 order by holder_id, authorization_id
 """
@@ -45,7 +49,7 @@ LOST_KEYS: Final = """
     select count(*) over (), encode(k.key_hash, 'hex') from request_keys k
     left join authorizations a
         on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
-    where a.holder_id is null limit $1
+    where a.holder_id is null and k.holder_id <> 0 limit $1
 """
 
 LAWS: Final[Mapping[str, str]] = {
@@ -54,7 +58,7 @@ LAWS: Final[Mapping[str, str]] = {
     "answers_are_booked": "the books moved by what was answered: approvals whole, declines not",
     "movements_are_answered": "every movement of a payment belongs to a kept answer",
     "cap_is_kept": "nobody spent more vouchers on a day than that day's cap",
-    "keys_name_an_answer": "every request key names an answer that is kept",
+    "keys_name_an_answer": "every request key names an answer that is kept, or is a tombstone",
 }
 
 _decode_facts: Final = msgpack.Decoder(Facts).decode
@@ -149,26 +153,32 @@ class _Replay:
         self._account_of = {lot.lot_no: lot.account_no for lot in profile.lots}
         self._available: dict[int, int] = defaultdict(int)
         self._used: dict[tuple[int, date], int] = defaultdict(int)
+        self._advised: dict[date, int] = defaultdict(int)
         self._holds: dict[int, int] = {}
 
     def run(self, movements: list[Transfer], decided: list[Any]) -> None:
         """Replay the books and look at each answer where it was given."""
         answers = {row["authorization_id"]: row for row in decided}
-        booked: dict[int, int] = defaultdict(int)
+        moved: dict[int, int] = {}
         for transfer in movements:
             number = transfer.authorization_id
-            if number is not None and number not in booked:
+            if number is not None and number not in moved:
+                moved[number] = 0
                 self._proof.check("movements_are_answered", number in answers, self._at(number))
                 if number in answers:
                     self._look(answers[number], true_facts=True)
-            self._move(transfer)
-            if number is not None and transfer.kind in ("direct", "hold"):
-                booked[number] += transfer.amount_minor
+            effect_minor = self._move(transfer)
+            if number is not None and number in answers:
+                kind = answers[number]["kind"]
+                if kind != Kind.CAPTURE.value or effect_minor > 0:  # what falls free is not taken
+                    moved[number] += effect_minor
+                if kind == Kind.ADVICE.value:
+                    self._advised[transfer.day] += transfer.amount_minor
         for number, row in answers.items():
-            if number not in booked:
+            if number not in moved:
                 self._look(row, true_facts=False)
-            vouchers = row["approved_minor"] - row["bank_minor"]
-            self._proof.check("answers_are_booked", booked[number] == vouchers, self._at(number))
+            booked = abs(moved.get(number, 0)) == row["approved_minor"] - row["bank_minor"]
+            self._proof.check("answers_are_booked", booked, self._at(number))
         self._check_cap()
 
     def _at(self, number: int) -> str:
@@ -176,6 +186,8 @@ class _Replay:
 
     def _look(self, row: Any, *, true_facts: bool) -> None:
         """Decide again; `true_facts` where the replay stands just before this answer."""
+        if row["kind"] not in DECIDED_BY_RULES:
+            return
         facts = _decode_facts(row["facts"])
         place = self._at(row["authorization_id"])
         if true_facts:
@@ -205,11 +217,12 @@ class _Replay:
         )
         return lots == shown and used == shown_used
 
-    def _move(self, transfer: Transfer) -> None:
+    def _move(self, transfer: Transfer) -> int:
+        """Let a movement act; what it means for its own answer, in cents (0: only set aside)."""
         hold_minor = 0
-        if transfer.kind == "hold":
+        if transfer.kind == Movement.HOLD:
             self._holds[transfer.seq] = transfer.amount_minor
-        elif transfer.kind in ("post", "void") and transfer.about_seq is not None:
+        elif transfer.kind in (Movement.POST, Movement.VOID) and transfer.about_seq is not None:
             hold_minor = self._holds.get(transfer.about_seq, 0)
         for lot, available_minor, _ in lot_effects(transfer, hold_minor):
             self._available[lot_no_of(lot)] += available_minor
@@ -217,6 +230,11 @@ class _Replay:
             lot, used_minor = effect
             account_no = self._account_of.get(lot_no_of(lot), 0)
             self._used[account_no, transfer.day] += used_minor
+        if transfer.kind == Movement.VOID:
+            return -hold_minor
+        if transfer.kind == Movement.DIRECT and transfer.about_seq is not None:
+            return -transfer.amount_minor
+        return transfer.amount_minor
 
     def _check_cap(self) -> None:
         """The highest cap of any class bounds the day of the person (CAP-08)."""
@@ -226,7 +244,9 @@ class _Replay:
         for day, minor in days.items():
             caps = [_cap(book, day, self._account_of) for book in self._proof.rulebooks.values()]
             self._proof.check(
-                "cap_is_kept", not caps or minor <= max(caps), f"holder {self._holder_id} on {day}"
+                "cap_is_kept",
+                not caps or minor - self._advised[day] <= max(caps),
+                f"holder {self._holder_id} on {day}",
             )
 
 
