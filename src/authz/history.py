@@ -1,17 +1,18 @@
-"""Decisions as they were kept: found again, and explained from their own facts and rulebook."""
+"""Payments as they were kept: found again, with all that was about them, and explained."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, msgpack
 
 from authz.outcomes import APPROVALS
+from authz.progress import Step, spent_by_lot
 from authz.requests import Kind
 from authz.state import Profile
-from ledger.accounts import is_lot, lot_no_of
+from ledger.accounts import lot_no_of
 from ledger.queries import transfers_of_authorizations
-from ledger.transfers import Kind as Movement
+from ledger.transfers import Transfer
 from rules.decision import Reason, Trace
 from rules.facts import Facts
 from rules.geography import PARIS, civil_day, zone_of
@@ -24,28 +25,29 @@ if TYPE_CHECKING:
 _decode_facts: Final = msgpack.Decoder(Facts).decode
 _decode_profile: Final = msgpack.Decoder(Profile).decode
 
-_COLUMNS: Final = """
-    select a.holder_id, a.authorization_id, a.account_no, a.kind, a.at, a.day, a.reason,
-           a.requested_minor, a.eligible_minor, a.approved_minor, a.bank_minor, a.balance_minor,
-           a.usable_minor, a.approval_code, a.acquirer, a.terminal, a.mid, a.stan, a.transmitted,
-           a.rrn, a.rulebook, a.facts, h.profile
-    from authorizations a join holders h using (holder_id)
+_PAYMENTS: Final = """
+    select a.*, h.profile from authorizations a join holders h using (holder_id)
+    where a.about_id is null
 """
-_NEWEST_FIRST: Final = """
+# Newest first, and behind the last one that was shown.
+_PAGE: Final = """
     and ($1::bigint is null or (a.authorization_id, a.holder_id) < ($1, $2::bigint))
     order by a.authorization_id desc, a.holder_id desc limit $3
 """
-ONE: Final = _COLUMNS + "where a.holder_id = $1 and a.authorization_id = $2"
-BY_REFERENCE: Final = (
-    _COLUMNS + "where a.rrn = $4 and ($5::text is null or a.terminal = $5)" + _NEWEST_FIRST
-)
+ONE: Final = _PAYMENTS + "and a.holder_id = $1 and a.authorization_id = $2"
+BY_REFERENCE: Final = _PAYMENTS + "and a.rrn = $4 and ($5::text is null or a.terminal = $5)" + _PAGE
 BY_ACCOUNT: Final = (
-    _COLUMNS
-    + "where a.holder_id = $4 and a.account_no = $5 and ($6::text is null or a.rrn = $6)"
+    _PAYMENTS
+    + "and a.holder_id = $4 and a.account_no = $5 and ($6::text is null or a.rrn = $6)"
     + " and ($7::text is null or a.terminal = $7)"
-    + _NEWEST_FIRST
+    + _PAGE
 )
-ALL: Final = _COLUMNS + "where ($4::text is null or a.terminal = $4)" + _NEWEST_FIRST
+ALL: Final = _PAYMENTS + "and ($4::text is null or a.terminal = $4)" + _PAGE
+ABOUT: Final = """
+    select holder_id, authorization_id, about_id, kind, at, reason, approved_minor
+    from authorizations where holder_id = any ($1) and about_id = any ($2)
+    order by authorization_id
+"""
 ACCOUNT: Final = """
     select d.holder_id, h.profile from directory d join holders h using (holder_id)
     where d.kind = 'account' and d.name = $1
@@ -53,15 +55,20 @@ ACCOUNT: Final = """
 
 
 class NoRulebook(LookupError):
-    """The rulebook version that decided is not loaded here."""
+    """The rulebook that decided is not loaded here, or none decided; the text says which."""
 
 
-class Kept(Struct, frozen=True):
-    """One decision with what it took from each vintage. Amounts in cents, `at` in UTC."""
+class Payment(Struct, frozen=True):
+    """One payment with what became of it. Amounts in cents, `at` in UTC.
+
+    `account_id` is None where the card was nobody's (ADV-01). `steps` are the payment's own answer
+    and those about it, in order. `vouchers` are what is held or spent of each vintage, as it
+    counted when it was decided, oldest first.
+    """
 
     holder_id: int
     authorization_id: int
-    account_id: str
+    account_id: str | None
     kind: Kind
     at: datetime
     day: date | None
@@ -80,14 +87,19 @@ class Kept(Struct, frozen=True):
     transmitted: str
     rrn: str | None
     rulebook: str
-    facts: bytes
+    facts: Facts | None
+    steps: tuple[Step, ...]
     vouchers: tuple[tuple[int, int], ...]
-    """Vintage, as it counted at that moment, and amount; oldest first."""
 
     @property
     def approved(self) -> bool:
         """Whether money was promised."""
         return self.reason in APPROVALS
+
+
+_AS_READ: Final = frozenset(Payment.__struct_fields__) - {
+    "account_id", "kind", "reason", "facts", "steps", "vouchers",
+}  # fmt: skip
 
 
 class Filter(Struct, frozen=True):
@@ -99,23 +111,23 @@ class Filter(Struct, frozen=True):
 
 
 async def find(
-    tx: "Tx", holder_id: int, authorization_id: int, books: Iterable[Rulebook]
-) -> Kept | None:
-    """One decision, or None."""
+    tx: "Tx", holder_id: int, authorization_id: int, books: Sequence[Rulebook]
+) -> Payment | None:
+    """One payment, or None. `books` tell which vintage a lot counted as."""
     rows = await tx.fetch(ONE, holder_id, authorization_id)
-    found = await _with_vouchers(tx, rows, books)
+    found = await _complete(tx, rows, books)
     return found[0] if found else None
 
 
 async def search(
     tx: "Tx",
     wanted: Filter,
-    books: Iterable[Rulebook],
+    books: Sequence[Rulebook],
     count_max: int,
     after: tuple[int, int] | None = None,
-) -> list[Kept]:
-    """Decisions newest first, at most `count_max`, behind the pair (holder, number) `after`."""
-    number, holder = (after[1], after[0]) if after else (None, None)
+) -> list[Payment]:
+    """Payments newest first, at most `count_max`, behind the pair (holder, number) `after`."""
+    holder, number = after or (None, None)
     page = (number, holder, count_max)
     if wanted.account is not None:
         place = await _account(tx, wanted.account)
@@ -126,15 +138,17 @@ async def search(
         rows = await tx.fetch(BY_REFERENCE, *page, wanted.rrn, wanted.terminal)
     else:
         rows = await tx.fetch(ALL, *page, wanted.terminal)
-    return await _with_vouchers(tx, rows, books)
+    return await _complete(tx, rows, books)
 
 
-def trace(kept: Kept, books: Iterable[Rulebook]) -> Trace:
+def trace(payment: Payment, books: Iterable[Rulebook]) -> Trace:
     """Run the rules again on the facts of the decision. Raises NoRulebook."""
-    book = _book(kept.rulebook, books)
+    if payment.facts is None:
+        raise NoRulebook("no rules decided this: it had happened already")
+    book = _book(payment.rulebook, books)
     if book is None:
-        raise NoRulebook(f"rulebook {kept.rulebook} is not loaded")
-    return explain(_decode_facts(kept.facts), book)
+        raise NoRulebook(f"rulebook {payment.rulebook} is not loaded")
+    return explain(payment.facts, book)
 
 
 def _book(version: str, books: Iterable[Rulebook]) -> Rulebook | None:
@@ -151,45 +165,65 @@ async def _account(tx: "Tx", name: str) -> tuple[int, int] | None:
     )
 
 
-async def _with_vouchers(tx: "Tx", rows: list[Any], books: Iterable[Rulebook]) -> list[Kept]:
-    holders = {row["holder_id"] for row in rows}
-    moved: dict[tuple[int, int], dict[int, int]] = {}
-    for t in await transfers_of_authorizations(tx, holders, [r["authorization_id"] for r in rows]):
-        if is_lot(t.debit_account) and t.kind in (Movement.DIRECT, Movement.HOLD):
-            lots = moved.setdefault((t.holder_id, t.authorization_id or 0), {})
-            lot_no = lot_no_of(t.debit_account)
-            lots[lot_no] = lots.get(lot_no, 0) + t.amount_minor
-    books = tuple(books)
-    return [
-        _kept(row, moved.get((row["holder_id"], row["authorization_id"]), {}), books)
-        for row in rows
-    ]
+async def _complete(tx: "Tx", rows: list[Any], books: Sequence[Rulebook]) -> list[Payment]:
+    """Add to the rows of payments what was about them and what moved: two statements for all."""
+    holders = list({row["holder_id"] for row in rows})
+    names = {(row["holder_id"], row["authorization_id"]): _Story(row) for row in rows}
+    payment_of = {name: name for name in names}
+    for row in await tx.fetch(ABOUT, holders, [number for _, number in names]):
+        name = row["holder_id"], row["about_id"]
+        if name in names:
+            payment_of[row["holder_id"], row["authorization_id"]] = name
+            names[name].steps.append(_step(row))
+    numbers = [number for _, number in payment_of]
+    for transfer in await transfers_of_authorizations(tx, holders, numbers):
+        assert transfer.authorization_id is not None, "it was asked for by that number"
+        name = payment_of.get((transfer.holder_id, transfer.authorization_id), (0, 0))
+        if name in names:
+            names[name].movements.append(transfer)
+    return [_payment(story, books) for story in names.values()]
 
 
-def _kept(row: Any, lots: dict[int, int], books: Iterable[Rulebook]) -> Kept:
+class _Story:
+    """A payment's row while the rest is gathered."""
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+        self.steps = [_step(row)]
+        self.movements: list[Transfer] = []
+
+
+def _step(row: Any) -> Step:
+    return Step(Kind(row["kind"]), row["at"], Reason(row["reason"]), row["approved_minor"])
+
+
+def _payment(story: _Story, books: Sequence[Rulebook]) -> Payment:
+    row = story.row
     profile = _decode_profile(row["profile"])
-    fields = {name: row[name] for name in Kept.__struct_fields__ if name in row.keys()}  # noqa: SIM118 - a Record yields values
-    fields["kind"], fields["reason"] = Kind(row["kind"]), Reason(row["reason"])
-    account = next(
-        held.account for held in profile.accounts if held.account.account_no == row["account_no"]
-    )
-    return Kept(
-        account_id=account.account_id,
-        vouchers=_by_vintage(row, lots, profile, _book(row["rulebook"], books)),
-        **fields,
+    held = (h.account for h in profile.accounts if h.account.account_no == row["account_no"])
+    account = next(held, None)
+    facts = _decode_facts(row["facts"]) if row["facts"] else None
+    vouchers = _by_vintage(story.movements, profile, facts, _book(row["rulebook"], books))
+    return Payment(
+        account_id=account.account_id if account else None,
+        kind=Kind(row["kind"]),
+        reason=Reason(row["reason"]),
+        facts=facts,
+        steps=tuple(story.steps),
+        vouchers=vouchers,
+        **{name: row[name] for name in _AS_READ},
     )
 
 
 def _by_vintage(
-    row: Any, lots: dict[int, int], profile: Profile, book: Rulebook | None
+    movements: list[Transfer], profile: Profile, facts: Facts | None, book: Rulebook | None
 ) -> tuple[tuple[int, int], ...]:
     """A lot past its end counted as exchanged, even if that was booked later (VIN-06)."""
     vintages: dict[int, int] = {}
-    day = _work_day(_decode_facts(row["facts"])) if lots else None
-    for lot_no, amount_minor in lots.items():
-        vintage = profile.lots[lot_no - 1].vintage
-        if book is not None and day is not None:
-            vintage = book.seen_as(vintage, day) or vintage
+    for lot, amount_minor in spent_by_lot(movements).items():
+        vintage = profile.lots[lot_no_of(lot) - 1].vintage
+        if book is not None and facts is not None:
+            vintage = book.seen_as(vintage, _work_day(facts)) or vintage
         vintages[vintage] = vintages.get(vintage, 0) + amount_minor
     return tuple(sorted(vintages.items()))
 

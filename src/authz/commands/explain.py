@@ -9,7 +9,7 @@ from rich.table import Table
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.store import opened, rulebooks_of, url_of
-from authz.history import Kept, NoRulebook, find, trace
+from authz.history import NoRulebook, Payment, find, trace
 from authz.ids import parse_public_id
 from authz.response_codes import RESPONSE_CODES
 from authz.settings import load
@@ -32,8 +32,8 @@ def explain(
     flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
     settings = load({**flags, "config": config})
     books = tuple(rulebooks_of(settings.rulebook).values())
-    kept, told = asyncio.run(_explain(url_of(settings), named, books))
-    show(authorization_id, kept, told, Console())
+    payment, told = asyncio.run(_explain(url_of(settings), named, books))
+    show(authorization_id, payment, told, Console())
 
 
 explain.epilog = "Example: millesime explain 1f-3c0a51b2400"  # type: ignore[attr-defined]
@@ -41,31 +41,31 @@ explain.epilog = "Example: millesime explain 1f-3c0a51b2400"  # type: ignore[att
 
 async def _explain(
     url: str, named: tuple[int, int], books: tuple[Rulebook, ...]
-) -> tuple[Kept, Trace]:
+) -> tuple[Payment, Trace]:
     async with opened(url) as sql:
-        kept = await find(sql, *named, books)
-    if kept is None:
+        payment = await find(sql, *named, books)
+    if payment is None:
         raise UsageError("there is no such authorization in this database")
     try:
-        return kept, trace(kept, books)
+        return payment, trace(payment, books)
     except NoRulebook as missing:
         raise UsageError(f"{missing}: name its file with --rulebook") from None
 
 
-def show(name: str, kept: Kept, told: Trace, console: Console) -> None:
+def show(name: str, payment: Payment, told: Trace, console: Console) -> None:
     """Head, steps and verdict."""
     console.print(
-        f"{name}: {_euros(kept.requested_minor)} asked at {kept.mid} ({kept.terminal})"
-        f" on {kept.at.isoformat()}, rulebook {told.rulebook}",
+        f"{name}: {_euros(payment.requested_minor)} asked at {payment.mid} ({payment.terminal})"
+        f" on {payment.at.isoformat()}, rulebook {told.rulebook}",
         highlight=False,
     )
     steps = Table("", "rule", "source", "why", show_edge=False, highlight=False)
     for step in told.steps:
         steps.add_row("yes" if step.held else "NO", step.rule, step.source, step.words)
     console.print(steps)
-    code = RESPONSE_CODES[kept.reason]
+    code = RESPONSE_CODES[payment.reason]
     console.print(
-        f"{kept.reason.value} ({code}): {_euros(kept.approved_minor)} approved",
+        f"{payment.reason.value} ({code}): {_euros(payment.approved_minor)} approved",
         highlight=False,
         soft_wrap=True,
     )

@@ -1,5 +1,6 @@
 """`/v1/authorizations`: what was decided, found by id or by reference, and why."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated, Final
 
@@ -10,8 +11,10 @@ from pydantic.config import JsonDict
 from authz import history
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
-from authz.history import Filter, Kept
+from authz.history import Filter, Payment
 from authz.ids import parse_public_id, public_id
+from authz.outcomes import APPROVALS
+from authz.progress import POSTED_AT_ONCE, state_of, totals_of
 from authz.requests import Kind
 from authz.response_codes import RESPONSE_CODES
 
@@ -45,8 +48,8 @@ EXAMPLE: Final[JsonDict] = {
     "rrn": "632512000123",
     "rulebook": "fr-meal@2026-11.3f2a91",
     "events": [
-        {"type": "AUTHORIZED", "at": "2026-11-24T11:30:00Z", "amount": 2500},
-        {"type": "CAPTURED", "at": "2026-11-24T11:30:00Z", "amount": 2500},
+        {"type": "AUTHORIZED", "at": "2026-11-24T11:30:00Z", "amount": 2500, "reason": "APPROVED"},
+        {"type": "CAPTURED", "at": "2026-11-24T11:30:00Z", "amount": 2500, "reason": "APPROVED"},
     ],
 }
 TRACE_EXAMPLE: Final[JsonDict] = {
@@ -78,7 +81,7 @@ class Bank(BaseModel):
     state: str
 
 
-class Totals(BaseModel):
+class TotalsOut(BaseModel):
     """Where the money of the authorization stands."""
 
     authorized: int
@@ -93,6 +96,7 @@ class Event(BaseModel):
     type: str
     at: datetime
     amount: int
+    reason: str
 
 
 class AuthorizationOut(BaseModel):
@@ -101,7 +105,7 @@ class AuthorizationOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: str
-    account: str
+    account: str | None
     kind: str
     state: str
     response_code: str
@@ -113,7 +117,7 @@ class AuthorizationOut(BaseModel):
     day: date | None
     vouchers: list[Voucher]
     bank: Bank | None
-    totals: Totals
+    totals: TotalsOut
     balance_after: int
     usable_after: int
     approval_code: str | None
@@ -172,6 +176,8 @@ class Search(BaseModel):
     cursor: Annotated[str | None, Field(max_length=40, examples=["1f-3c0a51b2400"])] = None
 
 
+EVENTS: Final = {Kind.REVERSAL: "REVERSED", Kind.CAPTURE: "CAPTURED", Kind.REFUND: "REFUNDED"}
+
 PublicId = Annotated[str, Path(max_length=40, examples=["1f-3c0a51b2400"])]
 
 
@@ -182,10 +188,10 @@ async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
     if wanted.cursor and after is None:
         raise ProblemError(422, "INVALID_REQUEST", "query.cursor: no cursor of ours")
     narrowed = Filter(wanted.rrn, wanted.terminal, wanted.account)
-    books = deps.rulebooks.values()
+    books = tuple(deps.rulebooks.values())
     async with deps.pool.acquire() as sql:
         found = await history.search(sql, narrowed, books, wanted.limit + 1, after)
-    data = [shown(kept) for kept in found[: wanted.limit]]
+    data = [shown(payment) for payment in found[: wanted.limit]]
     has_more = len(found) > wanted.limit
     return Page(data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None)
 
@@ -207,9 +213,9 @@ async def authorization(deps: Parts, authorization_id: PublicId) -> Authorizatio
 )
 async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
     """The rules in order, run again on the facts that were kept."""
-    kept = await _find(deps, authorization_id)
+    payment = await _find(deps, authorization_id)
     try:
-        told = history.trace(kept, deps.rulebooks.values())
+        told = history.trace(payment, deps.rulebooks.values())
     except history.NoRulebook as missing:
         raise ProblemError(409, "RULEBOOK_NOT_LOADED", str(missing)) from missing
     steps = [
@@ -224,58 +230,69 @@ async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
     )
 
 
-async def _find(deps: Deps, text: str) -> Kept:
+async def _find(deps: Deps, text: str) -> Payment:
     named = parse_public_id(text)
     if named is not None:
         async with deps.pool.acquire() as sql:
-            kept = await history.find(sql, *named, deps.rulebooks.values())
-        if kept is not None:
-            return kept
+            payment = await history.find(sql, *named, tuple(deps.rulebooks.values()))
+        if payment is not None:
+            return payment
     raise ProblemError(404, "NOT_FOUND", "there is no such authorization")
 
 
-def shown(kept: Kept) -> AuthorizationOut:
-    """A kept decision as the outside sees it."""
-    captured_minor = kept.approved_minor if kept.kind is Kind.PURCHASE else 0
+def shown(payment: Payment) -> AuthorizationOut:
+    """A payment as the outside sees it."""
+    totals = totals_of(payment.steps)
     return AuthorizationOut(
-        id=public_id(kept.holder_id, kept.authorization_id),
-        account=kept.account_id,
-        kind=kept.kind.value,
-        state=_state(kept),
-        response_code=RESPONSE_CODES[kept.reason],
-        reason=kept.reason.value,
-        requested=kept.requested_minor,
-        eligible=kept.eligible_minor,
-        approved=kept.approved_minor,
-        at=kept.at,
-        day=kept.day,
-        vouchers=[Voucher(vintage=year, amount=minor) for year, minor in kept.vouchers],
-        bank=Bank(amount=kept.bank_minor, state="APPROVED") if kept.bank_minor else None,
-        totals=Totals(
-            authorized=kept.approved_minor, reversed=0, captured=captured_minor, refunded=0
+        id=public_id(payment.holder_id, payment.authorization_id),
+        account=payment.account_id,
+        kind=payment.kind.value,
+        state=state_of(payment.steps, approved=payment.approved),
+        response_code=RESPONSE_CODES[payment.reason],
+        reason=payment.reason.value,
+        requested=payment.requested_minor,
+        eligible=payment.eligible_minor,
+        approved=payment.approved_minor,
+        at=payment.at,
+        day=payment.day,
+        vouchers=[Voucher(vintage=year, amount=minor) for year, minor in payment.vouchers],
+        bank=Bank(amount=payment.bank_minor, state="APPROVED") if payment.bank_minor else None,
+        totals=TotalsOut(
+            authorized=totals.authorized_minor,
+            reversed=totals.reversed_minor,
+            captured=totals.captured_minor,
+            refunded=totals.refunded_minor,
         ),
-        balance_after=kept.balance_minor,
-        usable_after=kept.usable_minor,
-        approval_code=kept.approval_code,
-        acquirer=kept.acquirer,
-        terminal=kept.terminal,
-        mid=kept.mid,
-        stan=kept.stan,
-        rrn=kept.rrn,
-        rulebook=kept.rulebook,
-        events=_events(kept),
+        balance_after=payment.balance_minor,
+        usable_after=payment.usable_minor,
+        approval_code=payment.approval_code,
+        acquirer=payment.acquirer,
+        terminal=payment.terminal,
+        mid=payment.mid,
+        stan=payment.stan,
+        rrn=payment.rrn,
+        rulebook=payment.rulebook,
+        events=list(_events(payment)),
     )
 
 
-def _state(kept: Kept) -> str:
-    """An approved 0200 is captured at once (AUT-05); an approved 0100 waits for its capture."""
-    if not kept.approved:
-        return "DECLINED"
-    return "CAPTURED" if kept.kind is Kind.PURCHASE else "AUTHORIZED"
-
-
-def _events(kept: Kept) -> list[Event]:
-    if not kept.approved:
-        return [Event(type="DECLINED", at=kept.at, amount=0)]
-    types = ["AUTHORIZED", "CAPTURED"] if kept.kind is Kind.PURCHASE else ["AUTHORIZED"]
-    return [Event(type=each, at=kept.at, amount=kept.approved_minor) for each in types]
+def _events(payment: Payment) -> Iterator[Event]:
+    """The payment's own answer, then what was about it. What changed nothing confirmed it."""
+    first, *later = payment.steps
+    yield Event(
+        type="AUTHORIZED" if payment.approved else "DECLINED",
+        at=first.at,
+        amount=first.amount_minor,
+        reason=first.reason.value,
+    )
+    if payment.approved and payment.kind in POSTED_AT_ONCE:
+        yield Event(type="CAPTURED", at=first.at, amount=first.amount_minor, reason="APPROVED")
+    for step in later:
+        approved = step.reason in APPROVALS
+        done = EVENTS.get(step.kind, "CONFIRMED") if step.amount_minor else "CONFIRMED"
+        yield Event(
+            type=done if approved else f"{step.kind.value}_DECLINED",
+            at=step.at,
+            amount=step.amount_minor,
+            reason=step.reason.value,
+        )

@@ -1,0 +1,95 @@
+"""How far a payment came: what was taken of each lot, its totals and its state. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from authz.requests import Kind
+from ledger.accounts import is_lot
+from ledger.transfers import Kind as Movement
+from ledger.transfers import Transfer
+from rules.decision import Reason
+
+POSTED_AT_ONCE: Final = frozenset({Kind.PURCHASE, Kind.ADVICE})
+"""Payments that are captured by their own approval (AUT-05, ADV-01)."""
+
+
+class Step(Struct, frozen=True):
+    """One answer about a payment, the payment's own included. `amount_minor` is what it moved."""
+
+    kind: Kind
+    at: datetime
+    reason: Reason
+    amount_minor: int
+
+
+class Totals(Struct, frozen=True):
+    """In cents; what was captured or reversed is not lowered by what comes back later."""
+
+    authorized_minor: int
+    reversed_minor: int
+    captured_minor: int
+    refunded_minor: int
+
+
+def totals_of(steps: Sequence[Step]) -> Totals:
+    """Add the answers up; the first is the payment's own."""
+    payment = steps[0]
+    moved = dict.fromkeys(Kind, 0)
+    for step in steps[1:]:
+        moved[step.kind] += step.amount_minor
+    captured = payment.amount_minor if payment.kind in POSTED_AT_ONCE else moved[Kind.CAPTURE]
+    return Totals(payment.amount_minor, moved[Kind.REVERSAL], captured, moved[Kind.REFUND])
+
+
+def state_of(steps: Sequence[Step], *, approved: bool) -> str:
+    """The word of the outside for what the totals say."""
+    totals = totals_of(steps)
+    if not approved:
+        return "DECLINED"
+    reversed_minor, captured_minor = totals.reversed_minor, totals.captured_minor
+    if totals.refunded_minor:
+        whole = totals.refunded_minor + reversed_minor >= captured_minor
+        return "REFUNDED" if whole else "PARTIALLY_REFUNDED"
+    if reversed_minor:
+        if reversed_minor >= totals.authorized_minor:
+            return "REVERSED"
+        if not (captured_minor and steps[0].kind is Kind.HOLD):
+            return "PARTIALLY_REVERSED"
+        # A captured hold left what was not captured: only what came back afterwards counts.
+        return "REVERSED" if _undone_after_capture(steps) >= captured_minor else "CAPTURED"
+    return "CAPTURED" if captured_minor else "AUTHORIZED"
+
+
+def _undone_after_capture(steps: Sequence[Step]) -> int:
+    captured, undone_minor = False, 0
+    for step in steps:
+        captured = captured or (step.kind is Kind.CAPTURE and step.amount_minor > 0)
+        if captured and step.kind is Kind.REVERSAL:
+            undone_minor += step.amount_minor
+    return undone_minor
+
+
+def spent_by_lot(movements: Iterable[Transfer]) -> dict[int, int]:
+    """What is still held or spent of each lot account, from the payment's movements in order."""
+    spent: dict[int, int] = {}
+    lots: dict[int, int] = {}
+    holds: dict[int, int] = {}
+    for t in movements:
+        if t.about_seq is None:
+            if not is_lot(t.debit_account):
+                continue
+            lot, change = t.debit_account, t.amount_minor
+            holds[t.seq] = t.amount_minor if t.kind == Movement.HOLD else 0
+        elif t.about_seq not in lots:
+            continue
+        else:
+            lot = lots[t.about_seq]
+            change = -t.amount_minor
+            if t.kind == Movement.POST:
+                change = t.amount_minor - holds[t.about_seq]
+        lots[t.seq] = lot
+        spent[lot] = spent.get(lot, 0) + change
+    return {lot: minor for lot, minor in spent.items() if minor}
