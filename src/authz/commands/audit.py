@@ -7,7 +7,6 @@ from typing import Annotated, Final
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from authz.audit import Report
 from authz.audit import audit as prove
@@ -38,7 +37,7 @@ def audit(
         said = {"holds": report.holds, "broken": report.broken, "report": report}
         sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
     else:
-        show(report, Console())
+        show(report)
     raise typer.Exit(0 if report.holds else BROKEN)
 
 
@@ -52,26 +51,22 @@ async def _audit(url: str, books: dict[str, Rulebook]) -> Report:
             return await prove(sql, books)
 
 
-def show(report: Report, console: Console) -> None:
+def show(report: Report) -> None:
     """Every law with the rows it was held against, and the first that break it."""
-    laws = Table("law", "what must hold", "rows", "", show_edge=False, highlight=False)
+    say = Console(highlight=False, markup=False, soft_wrap=True).print
     for law in (*report.books.laws, *report.laws):
-        verdict = "BROKEN" if law.violations else "holds"
-        laws.add_row(law.name, law.words, str(law.checked_rows), verdict)
-    console.print(laws)
-    for law in (*report.books.laws, *report.laws):
+        verdict = "BROKEN" if law.violations else "holds "
+        say(f"{verdict} {law.checked_rows:>9,} rows  {law.name}: {law.words}")
         for violation in law.violations:
-            console.print(f"{law.name}: {violation}", highlight=False, soft_wrap=True)
+            say(f"       {violation}")
     for version in report.unread_rulebooks:
-        console.print(f"not decided again, rulebook {version} is not loaded", highlight=False)
+        say(f"not decided again: rulebook {version} is not loaded")
     books = report.books
-    console.print(
-        f"{books.holders} holders, {books.transfers} movements, {report.decisions} decisions made"
-        f" again; loaded {books.loaded_minor} = balance {books.balance_minor} + held"
-        f" {books.held_minor} + spent {books.spent_minor} + expired {books.expired_minor} + lost"
-        f" {books.lost_minor} + returned {books.returned_minor} (cents)",
-        highlight=False,
-        soft_wrap=True,
+    say(
+        f"{books.holders:,} holders, {books.transfers:,} movements, {report.decisions:,} decisions"
+        f" made again; loaded {books.loaded_minor:,} = balance {books.balance_minor:,} + held"
+        f" {books.held_minor:,} + spent {books.spent_minor:,} + expired {books.expired_minor:,}"
+        f" + lost {books.lost_minor:,} + returned {books.returned_minor:,} (cents)"
     )
     broken = ", ".join(report.broken)
-    console.print("the books hold" if report.holds else f"BROKEN: {broken}", highlight=False)
+    say("the books hold" if report.holds else f"BROKEN: {broken}")

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.store import opened, rulebooks_of, url_of
@@ -33,7 +32,7 @@ def explain(
     settings = load({**flags, "config": config})
     books = tuple(rulebooks_of(settings.rulebook).values())
     payment, told = asyncio.run(_explain(url_of(settings), named, books))
-    show(authorization_id, payment, told, Console())
+    show(authorization_id, payment, told)
 
 
 explain.epilog = "Example: millesime explain 1f-3c0a51b2400"  # type: ignore[attr-defined]
@@ -52,23 +51,17 @@ async def _explain(
         raise UsageError(f"{missing}: name its file with --rulebook") from None
 
 
-def show(name: str, payment: Payment, told: Trace, console: Console) -> None:
-    """Head, steps and verdict."""
-    console.print(
+def show(name: str, payment: Payment, told: Trace) -> None:
+    """Head, steps and verdict, a line each."""
+    say = Console(highlight=False, markup=False, soft_wrap=True).print
+    say(
         f"{name}: {_euros(payment.requested_minor)} asked at {payment.mid} ({payment.terminal})"
-        f" on {payment.at.isoformat()}, rulebook {told.rulebook}",
-        highlight=False,
+        f" on {payment.at.isoformat()}, rulebook {told.rulebook}"
     )
-    steps = Table("", "rule", "source", "why", show_edge=False, highlight=False)
     for step in told.steps:
-        steps.add_row("yes" if step.held else "NO", step.rule, step.source, step.words)
-    console.print(steps)
+        say(f"  {'holds' if step.held else 'FAILS'}  {step.rule}: {step.words}  ({step.source})")
     code = RESPONSE_CODES[payment.reason]
-    console.print(
-        f"{payment.reason.value} ({code}): {_euros(payment.approved_minor)} approved",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"{payment.reason.value} ({code}): {_euros(payment.approved_minor)} approved")
 
 
 def _euros(minor: int) -> str:

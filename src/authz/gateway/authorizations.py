@@ -118,8 +118,8 @@ class AuthorizationOut(BaseModel):
     vouchers: list[Voucher]
     bank: Bank | None
     totals: TotalsOut
-    balance_after: int
-    usable_after: int
+    balance_after: int | None
+    usable_after: int | None
     approval_code: str | None
     acquirer: str
     terminal: str
@@ -263,8 +263,8 @@ def shown(payment: Payment) -> AuthorizationOut:
             captured=totals.captured_minor,
             refunded=totals.refunded_minor,
         ),
-        balance_after=payment.balance_minor,
-        usable_after=payment.usable_minor,
+        balance_after=payment.balance_minor if payment.approved else None,
+        usable_after=payment.usable_minor if payment.approved else None,
         approval_code=payment.approval_code,
         acquirer=payment.acquirer,
         terminal=payment.terminal,
