@@ -76,10 +76,7 @@ def _fixed_reader(fields: Sequence[Field]) -> Read:
     form = fields[0].form
     unfold = form.unfold
     width = sum(form.width(item.count) for item in fields)
-    numbers = [item.number for item in fields]
     pads, cuts = _cuts(fields)
-    # A getter of several slices cuts a run in one call; of one slice it would not give a tuple.
-    pieces = itemgetter(*cuts) if len(cuts) > 1 else lambda text: (text[cuts[0]],)
 
     def read(text: str, start: int, values: dict[int, str]) -> int:
         end = start + width
@@ -92,13 +89,14 @@ def _fixed_reader(fields: Sequence[Field]) -> Read:
         for pad in pads:
             if unfolded[pad] != "0":
                 raise Fault("pad is not 0", end)
-        values.update(zip(numbers, pieces(unfolded), strict=True))
+        for number, first, last in cuts:
+            values[number] = unfolded[first:last]
         return end
 
     return read
 
 
-def _cuts(fields: Sequence[Field]) -> tuple[list[int], list[slice]]:
+def _cuts(fields: Sequence[Field]) -> tuple[list[int], list[tuple[int, int, int]]]:
     """Where the pads and the values are in a run once it is unfolded.
 
     A pad is the 0 in front of an odd count of packed digits.
@@ -106,13 +104,13 @@ def _cuts(fields: Sequence[Field]) -> tuple[list[int], list[slice]]:
     form = fields[0].form
     scale = 2 * form.chars // form.nibbles  # characters unfolded from one byte
     pads: list[int] = []
-    cuts: list[slice] = []
+    cuts: list[tuple[int, int, int]] = []
     place = 0
     for item in fields:
         end = place + (form.width(item.count) * scale if form.mergeable else item.count)
         start = end - item.count * form.chars
         pads.extend(range(place, start))
-        cuts.append(slice(start, end))
+        cuts.append((item.number, start, end))
         place = end
     return pads, cuts
 

@@ -163,6 +163,7 @@ def test_what_is_not_exactly_a_message_is_refused(
         ("an F among the digits", "0200 2000000000000000 00000F", 3),
         ("an F as the pad of an odd count", "0200 0000080000000000 F123", 21),
         ("a digit as the pad of an odd count", "0200 0000080000000000 1123", 21),
+        ("a digit as the pad of an odd length", "0200 0000000100000000 05 912345", 32),
         ("a pad behind an odd count", "0200 4000000000000000 13 9999670000001F", 2),
         ("a length that is not packed", "0200 4000000000000000 0A 0000000000", 2),
         ("a length of four digits", "0200 0000000000010000 1005 3131313131", 48),
