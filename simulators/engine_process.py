@@ -105,9 +105,11 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
     try:
         child.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+        child.kill()
         child.wait()
+    # What it had started and was stopped before it could stop: an initdb, say.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
     if child.stdout is not None:
         child.stdout.close()
 

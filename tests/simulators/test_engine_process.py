@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,31 @@ def test_an_engine_is_stopped_whatever_happens(
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not alive(engines[0].pid)
+
+
+def test_what_an_engine_started_ends_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sleeper = "import subprocess; child = subprocess.Popen(['sleep', '60'])\n"
+    tell = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
+    pretend(monkeypatch, sleeper + tell + READY)
+    with running((), tmp_path / "log"):
+        child = int((tmp_path / "pid").read_text())
+        assert Path(f"/proc/{child}").exists()
+    assert ended(child)
+
+
+def ended(pid: int) -> bool:
+    """Gone, or dead and waiting for its new parent to notice."""
+    status = Path(f"/proc/{pid}/stat")
+    for _ in range(100):
+        try:
+            if status.read_text().split()[2] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_an_engine_that_will_not_stop_is_killed(
