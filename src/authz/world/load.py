@@ -69,7 +69,7 @@ async def load_world(
     programmes: frozenset[str] = PROGRAMMES,
     progress: Progress = lambda _what, _done: None,
 ) -> WorldReport:
-    """Load the file over an SQL connection in the engine's role that is in no transaction.
+    """Load the file over an SQL connection in the engine's role, in one (nested) transaction.
 
     Raises WorldError with the place of the first record that cannot be loaded, UsageError where
     the digest key is not the database's. Movements are booked at the test clock, where one is set.
@@ -88,6 +88,7 @@ async def load_world(
         await _open_house(tx, at)
         await _fold_all(tx, at, report, progress)
         report.loaded = {row["kind"]: row["count"] for row in await tx.fetch(sql.COUNT_BY_KIND)}
+        await tx.execute(sql.DROP_STAGE)
     return report
 
 

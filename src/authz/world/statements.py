@@ -17,6 +17,8 @@ STAGE: Final = """
         holder_id bigint
     ) on commit drop
 """
+# A caller who has begun a transaction of its own may load again in it.
+DROP_STAGE: Final = "drop table world_stage"
 INDEX: Final = ("create index on world_stage (kind, name)", "analyze world_stage")
 
 # One load at a time: what is not in the directory now is not put there by another meanwhile.
