@@ -256,8 +256,7 @@ def _answered(
         authorization_id=number,
     )
     kept = Kept(payment.account_no, payment.day, about=payment.number)
-    draft.keep(request, outcome, kept, at)
-    return outcome
+    return draft.keep(request, outcome, kept, at)
 
 
 def _post_advice(
@@ -285,5 +284,4 @@ def _post_advice(
         holder_id=holder_id,
         authorization_id=number,
     )
-    draft.keep(request, outcome, kept, at)
-    return outcome
+    return draft.keep(request, outcome, kept, at)

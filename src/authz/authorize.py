@@ -79,8 +79,7 @@ def _decide(
         _book(request, draft, purse, account_no, decision, number, facts)
         bank_minor = decision.bank_minor
     kept = Kept(account_no, decision.day, decision.eligible_minor, bank_minor, book.version, facts)
-    draft.keep(request, outcome, kept, facts.now)
-    return outcome
+    return draft.keep(request, outcome, kept, facts.now)
 
 
 def _book(
@@ -127,6 +126,7 @@ def _replay(request: Request, kept: KeptAnswer) -> Outcome:
         stored.authorization_id,
         stored.rule,
         replayed=True,
+        business_day=stored.business_day,
     )
 
 

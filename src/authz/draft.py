@@ -15,6 +15,7 @@ from authz.state import KeptAnswer, Payment, PaymentName, State
 from ledger.transfers import Transfer
 from rules.decision import Reason
 from rules.facts import Facts
+from rules.geography import PARIS, civil_day
 
 Row = tuple[object, ...]
 _encode_facts: Final = msgpack.Encoder().encode
@@ -83,8 +84,10 @@ class Draft:
             payment, movements=payment.movements + moved, reversed=payment.reversed or undone
         )
 
-    def keep(self, request: Request, outcome: Outcome, kept: Kept, at: datetime) -> None:
-        """An answer that will be given again to the same key."""
+    def keep(self, request: Request, outcome: Outcome, kept: Kept, at: datetime) -> Outcome:
+        """An answer that will be given again to the same key; as it is given, with its date."""
+        business_day = self.state.business_day or civil_day(at, PARIS)
+        outcome = replace(outcome, business_day=business_day)
         holder_id, number = outcome.holder_id, outcome.authorization_id
         self.answers[request.key_hash] = KeptAnswer(request.fingerprint, outcome)
         self.decided_here.append((request, outcome, kept))
@@ -114,8 +117,10 @@ class Draft:
                 kept.rulebook,
                 b"" if kept.facts is None else _encode_facts(kept.facts),
                 kept.about,
+                business_day,
             )
         )
+        return outcome
 
     def lay_tombstone(self, key_hash: bytes) -> None:
         """The payment of this identity was undone before it came: it shall be declined."""

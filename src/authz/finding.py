@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 READ_RESTAMPED: Final = """
     select r.key_hash, k.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
-           a.approval_code, a.holder_id, a.authorization_id
+           a.approval_code, a.holder_id, a.authorization_id, a.business_day
     from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
                 $7::text[], $8::timestamptz[])
         as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)

@@ -1,5 +1,6 @@
 """What the road answers: the decision as it stands in the books."""
 
+from datetime import date
 from typing import Final
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ class Outcome(Struct, frozen=True, gc=False):
     `usable_minor` are what was left after it. `holder_id` and `authorization_id` name the kept
     decision, or are zero where nothing is kept (unknown card, conflict, fault). `rule` names the
     broken rule of a decline. `poison` marks a request that our own code or the database choked on.
+    `business_day` is the settlement date that a kept decision counts for.
     """
 
     reason: Reason
@@ -30,6 +32,7 @@ class Outcome(Struct, frozen=True, gc=False):
     rule: str = ""
     replayed: bool = False
     poison: bool = False
+    business_day: date | None = None
 
     @property
     def approved(self) -> bool:

@@ -21,9 +21,9 @@ _decode_profile: Final = msgpack.Decoder(Profile).decode
 
 # One row at least: the control row, beside whatever was kept under the batch's keys.
 READ_KEPT: Final = """
-    select c.reference_epoch, c.test_clock, k.key_hash, k.fingerprint,
+    select c.reference_epoch, c.test_clock, c.business_day, k.key_hash, k.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
-           a.approval_code, a.holder_id, a.authorization_id
+           a.approval_code, a.holder_id, a.authorization_id, a.business_day
     from control c
     left join request_keys k on k.key_hash = any ($1)
     left join authorizations a
@@ -52,9 +52,9 @@ class Reader:
     ) -> State:
         """Everything that deciding `requests` needs. `holder_of` maps known card references."""
         rows = await sql.fetch(READ_KEPT, _keys(requests))
-        epoch, test_clock = rows[0][0], rows[0][1]
+        epoch, test_clock, business_day = rows[0][:3]
         self._reference.seen(epoch)
-        kept = {row[2]: kept_answer(row[3:]) for row in rows if row[2] is not None}
+        kept = {row[3]: kept_answer(row[4:]) for row in rows if row[3] is not None}
         await read_restamped(sql, requests, holder_of, kept, test_clock)
         named = await read_named(sql, requests, holder_of, kept)
         holders = await _read_holders(sql, {*holder_of.values(), *named.holders})
@@ -72,6 +72,7 @@ class Reader:
             test_clock,
             named.payments,
             named.originals,
+            business_day,
         )
 
 

@@ -128,6 +128,8 @@ class Payment(Struct, frozen=True, gc=False):
 class State(Struct, frozen=True, gc=False):
     """What was read for one batch. `now` is the test clock, or None for the real one.
 
+    `business_day` is the settlement date, or None while no cutover set one.
+
     `originals` maps the key of a request about a payment to the payments that its reference names,
     all of them in `payments`.
     """
@@ -140,3 +142,4 @@ class State(Struct, frozen=True, gc=False):
     now: datetime | None = None
     payments: dict[PaymentName, Payment] = {}
     originals: dict[bytes, tuple[PaymentName, ...]] = {}
+    business_day: date | None = None

@@ -127,6 +127,8 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
     fields[39] = profile.response_code(_code(message.mti, outcome.reason))
     if outcome.approval_code is not None and not is_reversal(message.mti):
         fields[38] = outcome.approval_code
+    if outcome.business_day is not None:
+        fields[15] = f"{outcome.business_day:%m%d}"
     if outcome.approved:
         partial = outcome.reason is Reason.APPROVED_PARTIAL
         if partial:

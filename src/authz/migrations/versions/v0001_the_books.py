@@ -89,7 +89,8 @@ BOOKS = (
 
 ROAD = (
     # What was asked and answered, for every decision that was reached, approved or declined.
-    # `about_id` names the payment that a reversal, a capture or a refund is about.
+    # `about_id` names the payment that a reversal, a capture or a refund is about. `business_day` is
+    # the settlement date under which the acquirer is told of it (DE15).
     """
     create table authorizations (
         holder_id        bigint not null check (holder_id > 0),
@@ -115,6 +116,7 @@ ROAD = (
         rulebook         text not null,
         facts            bytea not null,
         about_id         bigint,
+        business_day     date not null,
         primary key (holder_id, authorization_id),
         constraint approved_within_asked check (approved_minor <= requested_minor),
         constraint approved_with_a_code check (
@@ -139,13 +141,15 @@ ROAD = (
 
 REFERENCE = (
     # One row, read by every batch: the test clock (null: the real one), the epoch that every change
-    # of a reference table moves, and the check value of the key that makes card references.
+    # of a reference table moves, the check value of the key that makes card references, and the
+    # settlement date (null: the civil day in Paris, until a cutover sets one).
     """
     create table control (
         only_row        boolean primary key default true check (only_row),
         reference_epoch bigint not null,
         test_clock      timestamptz,
-        digest_check    text
+        digest_check    text,
+        business_day    date
     )
     """,
     "insert into control (reference_epoch) values (1)",
