@@ -10,7 +10,7 @@ import pytest
 
 from ledger import journal, queries
 from ledger.accounts import AccountRow, House, lot_account
-from ledger.audit import audit
+from ledger.audit import AuditReport, audit
 from ledger.balances import Books
 from ledger.journal import Change, Locked
 from ledger.running import Running
@@ -217,15 +217,22 @@ async def test_writers_of_overlapping_holders_wait_for_each_other_and_lose_nothi
         finally:
             await handle.close()
 
-    await asyncio.gather(*map(write, orders))
-    handle = await asyncpg.connect(committed)
-    try:
-        async with handle.transaction(isolation="repeatable_read", readonly=True):
-            report = await audit(handle)
-    finally:
-        await handle.close()
-    assert report.broken == ()
-    assert report.transfers == 8 * 15 + 10 * sum(map(len, orders))
+    async def prove() -> AuditReport:
+        handle = await asyncpg.connect(committed)
+        try:
+            async with handle.transaction(isolation="repeatable_read", readonly=True):
+                return await audit(handle)
+        finally:
+            await handle.close()
+
+    async with asyncio.TaskGroup() as group:
+        for order in orders:
+            group.create_task(write(order))
+        meanwhile = group.create_task(prove())
+    assert meanwhile.result().broken == (), "a proof beside writers sees one state, whole"
+    afterwards = await prove()
+    assert afterwards.broken == ()
+    assert afterwards.transfers == 8 * 15 + 10 * sum(map(len, orders))
 
 
 async def test_the_trial_balance_has_the_same_sums_on_both_sides(tx: "Tx") -> None:

@@ -228,6 +228,31 @@ def test_every_law_is_broken_by_a_test() -> None:
     assert {damage.law for damage in BREAKS} == {law.name for law in LAWS}
 
 
+async def test_a_lot_that_holds_less_than_nothing_is_found(tx: "Tx") -> None:
+    await a_small_world(tx, holders=1)
+    await tx.execute(FREE_OF_CHECKS)
+    await tx.execute(
+        "insert into transfers select holder_id, again, kind, debit_account, credit_account,"
+        " amount_minor, null, about_seq, day, at"
+        " from transfers, generate_series(16, 18) as again where seq = 9"
+    )
+    violations = {law.name: law.violations for law in (await audit(tx)).laws}
+    assert violations["lots_never_below_zero"] == (
+        "holder 1 seq 18: lot 1 has 2650 available and -300 held",
+    )
+
+
+@pytest.mark.parametrize("side", ["debit_account", "credit_account"])
+async def test_a_movement_of_another_holders_lot_is_found(tx: "Tx", side: str) -> None:
+    await a_small_world(tx, holders=3)
+    await tx.execute(FREE_OF_CHECKS)
+    await tx.execute(f"update transfers set {side} = 12289 where (holder_id, seq) = (2, 4)")
+    law = (await audit(tx)).laws[0]
+    assert law.name == "balanced_by_shape"
+    assert len(law.violations) == 1
+    assert law.violations[0].startswith("holder 2 seq 4:")
+
+
 async def test_only_the_first_violations_are_named_but_all_rows_are_checked(tx: "Tx") -> None:
     await a_small_world(tx, holders=8)
     await tx.execute("update holders set last_seq = 99")
