@@ -81,7 +81,7 @@ def to_request(
     """
     fields, family = message.fields, request_class(message.mti)
     for number in _MANDATORY[family]:
-        if number not in fields:
+        if not fields.get(number):  # one of no length is as good as none
             raise Untranslatable(Reason.FORMAT, f"DE{number} is missing")
     kind = _kind(family, fields)
     pan, expiry = _credential(fields, kind)
@@ -179,9 +179,9 @@ def _credential(fields: Mapping[int, str], kind: Kind) -> tuple[str | None, str 
 
     A message that names its original by DE90 may come without a card.
     """
-    pan, expiry = fields.get(2), fields.get(14)
+    pan, expiry = fields.get(2) or None, fields.get(14)
     track = fields.get(35)
-    if track is not None:
+    if track:
         track_pan, track_expiry = _track(track)
         if pan not in (None, track_pan) or expiry not in (None, track_expiry):
             raise Untranslatable(Reason.FORMAT, "DE35 does not agree with DE2 and DE14")
