@@ -1,8 +1,12 @@
-"""What every test has in common: how hard hypothesis tries."""
+"""What every test has in common: how hard hypothesis tries, and a database for who asks."""
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests.postgres import database_url, drop_database, embedded, make_database, postgres_url
+
+__all__ = ["database_url", "drop_database", "embedded", "make_database", "postgres_url"]
 
 settings.register_profile(
     "default",

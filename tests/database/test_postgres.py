@@ -15,7 +15,7 @@ import pytest
 
 from authz.postgres import Embedded, PostgresError, binary, ensure_running, remove
 from authz.postgres import place as places
-from tests.database.conftest import SMALL, a_data_dir
+from tests.postgres import SMALL, a_data_dir
 
 STARTER = """
 import sys, time
