@@ -69,6 +69,27 @@ def cut_once_forwarded(needle: bytes, nth: int = 1) -> Rule:
 
     A needle that straddles two reads is found too.
     """
+    return _cut_at(needle, nth, Cut(None))
+
+
+def cut_instead(needle: bytes, nth: int = 1) -> Rule:
+    """Cut when the client's bytes hold `needle` for the nth time: they do not arrive any more."""
+    return _cut_at(needle, nth, Cut(0))
+
+
+def once(proxy: "Proxy", rule: Rule) -> Rule:
+    """Follow a rule until it cuts; afterwards the proxy has no rule and passes everything."""
+
+    def following(way: Way, data: bytes) -> Verdict:
+        verdict = rule(way, data)
+        if isinstance(verdict, Cut):
+            proxy.rule = None
+        return verdict
+
+    return following
+
+
+def _cut_at(needle: bytes, nth: int, cut: Cut) -> Rule:
     tail, seen = b"", 0
 
     def rule(way: Way, data: bytes) -> Verdict:
@@ -80,7 +101,7 @@ def cut_once_forwarded(needle: bytes, nth: int = 1) -> Rule:
         if seen < nth:
             return PASS
         seen = 0
-        return Cut(None)
+        return cut
 
     return rule
 

@@ -12,7 +12,7 @@ import pytest
 
 from simulators.auditor import audit_books, audit_journals, read_books
 from simulators.engine_process import Engine, output_of, running
-from simulators.faults import Cut, Proxy, Verdict, Way, cut_after
+from simulators.faults import Proxy, Way, cut_after, once
 from simulators.journal import Journal, fold
 from simulators.rush import Plan, play
 from simulators.tally import Tally
@@ -84,15 +84,7 @@ async def test_after_a_cut_the_repeats_find_their_answers(
     engine: Engine, world: World, journals: list[Journal]
 ) -> None:
     async with Proxy(engine.iso) as proxy:
-        in_the_middle = cut_after(Way.TO_CLIENT, 4_001)
-
-        def once(way: Way, data: bytes) -> Verdict:
-            verdict = in_the_middle(way, data)
-            if isinstance(verdict, Cut):
-                proxy.rule = None
-            return verdict
-
-        proxy.rule = once
+        proxy.rule = once(proxy, cut_after(Way.TO_CLIENT, 4_001))
         plan = Plan(proxy.address, connections=1, in_flight=32, tries=4, pause_s=0.1)
         tally, journal = await played(plan, world, seed=4)
         assert proxy.cuts == 1

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from simulators.faults import Cut, Pass, Proxy, Verdict, Way, cut_after, cut_once_forwarded
+from simulators.faults import (
+    Cut,
+    Pass,
+    Proxy,
+    Verdict,
+    Way,
+    cut_after,
+    cut_instead,
+    cut_once_forwarded,
+    once,
+)
 from simulators.link import Link, LinkDownError, UnansweredError
 from tests.simulators.test_wire import some_purchase
 from tests.simulators.worlds import hosted
@@ -98,6 +108,15 @@ async def test_after_the_commit_left_no_answer_comes_back() -> None:
         assert await said(proxy.address, b"BEGIN\n", b"COMMIT\n", b"BEGIN\n") == b"ok\n"
         await recorder.ended.wait()
         assert recorder.heard == b"BEGIN\nCOMMIT\n", "the server got all of it"
+
+
+async def test_a_commit_can_be_kept_from_arriving() -> None:
+    async with recording() as (recorder, address), Proxy(address) as proxy:
+        proxy.rule = once(proxy, cut_instead(b"COMMIT"))
+        assert await said(proxy.address, b"BEGIN\n", b"COMMIT\n") == b"ok\n"
+        await recorder.ended.wait()
+        assert recorder.heard == b"BEGIN\n"
+        assert await said(proxy.address, b"COMMIT\n") == b"ok\n", "only once"
 
 
 async def test_the_second_commit_can_be_chosen() -> None:

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from simulators.auditor import audit_journals
-from simulators.faults import Cut, Proxy, Verdict, Way, cut_after
+from simulators.faults import Proxy, Way, cut_after, once
 from simulators.journal import Journal
 from simulators.latencies import Latencies
 from simulators.link import LinkDownError
@@ -109,15 +109,7 @@ async def test_nobody_there_is_said_at_once() -> None:
 async def test_a_cut_link_comes_back_and_repeats_get_their_answers() -> None:
     journal, tally = Journal(), Tally(300)
     async with hosted() as host, Proxy(host.address) as proxy:
-        in_the_middle = cut_after(Way.TO_CLIENT, 5_000)
-
-        def once(way: Way, data: bytes) -> Verdict:
-            verdict = in_the_middle(way, data)
-            if isinstance(verdict, Cut):
-                proxy.rule = None
-            return verdict
-
-        proxy.rule = once
+        proxy.rule = once(proxy, cut_after(Way.TO_CLIENT, 5_000))
         plan = Plan(proxy.address, connections=2, in_flight=10, tries=5, pause_s=0.05)
         await play(RUSH, plan, journal, tally)
         assert proxy.cuts == 1
