@@ -5,6 +5,7 @@ cannot be read is refused or hung up on, and what waits is bounded by count and 
 """
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -21,12 +22,15 @@ from authz.iso8583.message import Message
 from authz.iso8583.mti import ANSWERS, is_response, request_class
 from authz.iso8583.profiles import Profile
 from authz.metrics import Metrics
+from authz.office import Office
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
 from authz.translate import FAMILIES, Untranslatable, to_reply, to_request
 from rules.decision import Reason
 
 STAN_MAX: Final = 999_999
+NOTHING_MORE: Final[Mapping[int, str]] = {}
+"""Most answers have no fields beside those that a decision gives."""
 _STAN: Final = 11
 _NETWORK: Final = "080"
 
@@ -49,6 +53,7 @@ class Desk(Struct, frozen=True):
     profile: Profile
     framing: Framing
     batcher: Batcher
+    office: Office
     digester: PanDigester
     metrics: Metrics
     limits: Limits
@@ -138,7 +143,9 @@ class Connection(asyncio.Protocol):
         if is_response(message.mti):
             return
         family = request_class(message.mti)
-        if family == _NETWORK:
+        if message.mti in self._desk.profile.mtis and self._desk.office.serves(message):
+            self._consult(message, frame)
+        elif family == _NETWORK:
             self._reply(message, frame, network.answer(message))
         elif family in FAMILIES and message.mti in self._desk.profile.mtis:
             self._submit(message, frame, received_at)
@@ -156,10 +163,21 @@ class Connection(asyncio.Protocol):
             _log.info("refused", reason=error.reason.value, why=str(error))
             self._reply(message, frame, Outcome(error.reason))
             return
-        self._in_flight += 1
-        if self._in_flight >= desk.limits.in_flight_max and self._transport is not None:
-            self._transport.pause_reading()
+        self._taken_in()
         desk.batcher.submit(request, partial(self._answer, message, frame, self.heard_s))
+
+    def _consult(self, message: Message, frame: Frame) -> None:
+        """What the office answers is no payment: it never waits in a batch."""
+        self._taken_in()
+        deadline_s = self.heard_s + self._desk.limits.decision_deadline_s
+        done = partial(self._answer, message, frame, self.heard_s)
+        self._desk.office.submit(message, deadline_s, done)
+
+    def _taken_in(self) -> None:
+        """Count what waits, and read no more while that is enough."""
+        self._in_flight += 1
+        if self._in_flight >= self._desk.limits.in_flight_max and self._transport is not None:
+            self._transport.pause_reading()
 
     def _refuse_unreadable(self, error: DecodeError, frame: Frame) -> None:
         """Format error where type and STAN were readable, else the line is cut (architecture 3)."""
@@ -174,7 +192,12 @@ class Connection(asyncio.Protocol):
     # ---- out
 
     def _answer(
-        self, message: Message, frame: Frame, heard_s: float, outcome: Outcome | None
+        self,
+        message: Message,
+        frame: Frame,
+        heard_s: float,
+        outcome: Outcome | None,
+        more: Mapping[int, str] = NOTHING_MORE,
     ) -> None:
         self._in_flight -= 1
         made_room = self._in_flight == self._desk.limits.in_flight_max - 1
@@ -185,7 +208,7 @@ class Connection(asyncio.Protocol):
         else:
             self._desk.metrics.latency.observe(monotonic() - heard_s)
             self._desk.metrics.replays += outcome.replayed
-            self._reply(message, frame, outcome)
+            self._reply(message, frame, outcome, more)
             self._poison += outcome.poison
         if self._poison >= self._desk.limits.poison_max:
             _log.error("peer_poisons", times=self._poison)
@@ -193,9 +216,17 @@ class Connection(asyncio.Protocol):
         if self._closing and not self._in_flight:
             self.hang_up()
 
-    def _reply(self, message: Message, frame: Frame, outcome: Outcome) -> None:
+    def _reply(
+        self,
+        message: Message,
+        frame: Frame,
+        outcome: Outcome,
+        more: Mapping[int, str] = NOTHING_MORE,
+    ) -> None:
         self._desk.metrics.answers[outcome.reason] += 1
-        self._write(to_reply(message, outcome, self._desk.profile), answer_tpdu(frame.tpdu))
+        answer = to_reply(message, outcome, self._desk.profile)
+        answer.fields.update(more)
+        self._write(answer, answer_tpdu(frame.tpdu))
 
     def _write(self, message: Message, tpdu: bytes) -> None:
         """Queue a message; all that one turn of the loop produces leaves in one write."""

@@ -53,6 +53,7 @@ class Metrics(Collector):
         self.conflicts = 0
         self.in_doubt = 0
         self.poisoned = 0
+        self.out_of_balance = 0
         self.connections = 0
         self.refused_frames = 0
         self.waiting = 0
@@ -77,6 +78,7 @@ class Metrics(Collector):
             ("conflicts", "Batches decided again because something moved", self.conflicts),
             ("commits_in_doubt", "Saves whose commit had to be looked up", self.in_doubt),
             ("poisoned", "Requests that could not be decided or written", self.poisoned),
+            ("out_of_balance", "Reconciliations that did not agree", self.out_of_balance),
             ("refused_frames", "Frames that were no readable message", self.refused_frames),
         ):
             yield CounterMetricFamily(f"millesime_{name}", words, value=value)

@@ -1,4 +1,7 @@
-"""0800 messages: sign-on, sign-off and echo, answered at once, and the echo that we send."""
+"""0800 messages: sign-on, sign-off and echo, answered at once, and the echo that we send.
+
+A cutover needs the database, so that `office` answers it.
+"""
 
 from datetime import datetime
 from typing import Final
@@ -9,6 +12,7 @@ from rules.decision import Reason
 
 SIGN_ON: Final = "001"
 SIGN_OFF: Final = "002"
+CUTOVER: Final = "201"
 ECHO: Final = "301"
 _MANDATORY: Final = (7, 11, 70)
 _ANSWERED: Final = frozenset({SIGN_ON, SIGN_OFF, ECHO})

@@ -35,6 +35,7 @@ from authz.iso8583.profiles import profile
 from authz.keys import Keys, development_keys, read_key_file
 from authz.logs import configure_logs
 from authz.metrics import Metrics
+from authz.office import Office
 from authz.pan import PanDigester
 from authz.server import Patience, Server, listening_socket
 from authz.settings import Settings
@@ -158,6 +159,7 @@ class _Parts(Struct):
     """What one process holds while it runs."""
 
     batcher: Batcher
+    office: Office
     digester: PanDigester
     metrics: Metrics
     readers: asyncpg.Pool
@@ -195,7 +197,8 @@ class _Parts(Struct):
             settings.repeats_reserved,
         )
         batcher = Batcher(engine.run, directory, limits)
-        return cls(batcher, digester_of(settings), metrics, readers, books, set(), [])
+        office = Office(readers, metrics)
+        return cls(batcher, office, digester_of(settings), metrics, readers, books, set(), [])
 
 
 async def _open_iso(
@@ -245,6 +248,7 @@ def _desk(settings: Settings, engine: _Parts, profile_name: str, framing_name: s
         spoken,
         cut,
         engine.batcher,
+        engine.office,
         engine.digester,
         engine.metrics,
         peers.Limits(
@@ -267,6 +271,7 @@ async def _drain(engine: _Parts, timeout_s: float) -> None:
     try:
         async with asyncio.timeout(timeout_s):
             await engine.batcher.drained()
+            await engine.office.drained()
     except TimeoutError:
         _log.error("drain_timed_out", waiting=engine.batcher.waiting)
     for peer in list(engine.connections):

@@ -89,8 +89,8 @@ BOOKS = (
 
 ROAD = (
     # What was asked and answered, for every decision that was reached, approved or declined.
-    # `about_id` names the payment that a reversal, a capture or a refund is about. `business_day` is
-    # the settlement date under which the acquirer is told of it (DE15).
+    # `about_id` names the payment that a reversal, a capture or a refund is about; `business_day`
+    # is the settlement date that the acquirer is told (DE15).
     """
     create table authorizations (
         holder_id        bigint not null check (holder_id > 0),
