@@ -1,0 +1,105 @@
+"""The command line: every command explains itself, and a mistake is one line and exit code 2."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from authz.cli import COMMANDS, load_command
+from authz.world.read import read_world
+
+LEAVES = [
+    "serve", "demo", "simulate terminal", "simulate rush", "world load", "world generate", "audit",
+    "explain", "db upgrade", "keys file new", "settings",
+]  # fmt: skip
+
+
+def run(
+    *words: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, with nothing of our environment but the path."""
+    return subprocess.run(
+        [sys.executable, "-m", "authz", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **environment},
+    )
+
+
+def test_the_first_help_names_every_command_and_imports_none() -> None:
+    helped = run("--help")
+    assert helped.returncode == 0
+    assert all(name in helped.stdout for name in COMMANDS)
+    program = (
+        "import sys, authz.cli; sys.exit(any(m in sys.modules for m in ('fastapi','asyncpg')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_every_command_has_help_with_an_example(leaf: str) -> None:
+    name, *rest = leaf.split()
+    command = load_command(COMMANDS[name][0])
+    for word in rest:
+        command = command.commands[word]
+    assert command.help
+    assert "Example: millesime " in f"{command.help} {command.epilog}" or "Example: MILLESIME_" in (
+        command.epilog or ""
+    )
+
+
+MISTAKES = [
+    (["serve", "--lanes", "3"], "lanes is 3: a power of two is wanted"),
+    (["serve", "--test-clock", "2026-11-24T12:30:00Z", "--host", "192.0.2.1"], "loopback"),
+    (["serve", "--listen", "here"], "'here' is not HOST:PORT"),
+    (["world", "load", "x", "--database-url", "mysql://db/x"], "postgresql://"),
+    (["explain", "x"], "'x' is not the id of an authorization"),
+    (["settings", "--config", "nowhere.toml"], "settings file nowhere.toml is not there"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_two(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    ended = run(*words, folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("millesime: ")
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_unknown_command_and_an_unknown_flag_are_usage_errors() -> None:
+    for words in (["replay-nothing"], ["audit", "--colour"], []):
+        ended = run(*words)
+        assert ended.returncode == 2
+        assert "Traceback" not in ended.stderr
+
+
+def test_settings_can_be_read_back_and_hide_the_password(tmp_path: Path) -> None:
+    url = "postgresql://me:s3cret@db/cards"
+    shown = run("settings", folder=tmp_path, MILLESIME_LANES="4", MILLESIME_DATABASE_URL=url)
+    assert shown.returncode == 0
+    assert "lanes = 4" in shown.stdout
+    assert "s3cret" not in shown.stdout + shown.stderr
+    (tmp_path / "again.toml").write_text(shown.stdout)
+    again = run("settings", "--config", "again.toml", folder=tmp_path)
+    assert "lanes = 4" in again.stdout
+
+
+def test_a_key_file_is_made_once(tmp_path: Path) -> None:
+    assert run("keys", "file", "new", "keys.toml", folder=tmp_path).returncode == 0
+    assert (tmp_path / "keys.toml").stat().st_mode & 0o777 == 0o600
+    again = run("keys", "file", "new", "keys.toml", folder=tmp_path)
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+
+
+def test_a_generated_world_is_a_world_file(tmp_path: Path) -> None:
+    made = run("world", "generate", "--accounts", "5", "--seed", "7")
+    assert len(json.loads(made.stdout)["accounts"]) == 5
+    (tmp_path / "w.json").write_text(made.stdout)
+    assert sum(placed.kind == "card" for placed in read_world(tmp_path / "w.json")) == 5
