@@ -49,7 +49,8 @@ def parse_public_id(text: str) -> tuple[int, int] | None:
         pair = int(holder, 16), int(number, 16)
     except ValueError:
         return None
-    return pair if public_id(*pair) == text and max(pair) < 1 << 63 else None
+    is_plain = min(pair) >= 0 and max(pair) < 1 << 63 and public_id(*pair) == text
+    return pair if is_plain else None
 
 
 def approval_code(authorization_id: int) -> str:
