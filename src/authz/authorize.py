@@ -49,7 +49,7 @@ def authorize(
 
 def _answer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outcome:
     """AUT-01: the same key first, then the credential, then the rules."""
-    kept = draft.answers.get(request.key_hash)
+    kept = draft.answers.get(request.key_hash) or draft.sent_before(request)
     if kept is not None:
         return _replay(request, kept)
     if request.kind in ABOUT_A_PAYMENT:

@@ -122,6 +122,17 @@ class Draft:
         )
         return outcome
 
+    def sent_before(self, request: Request) -> KeptAnswer | None:
+        """The first sending, in this very batch, of a repeat that was stamped anew.
+
+        The database can tell of earlier batches only (wire.md, request key).
+        """
+        if request.repeat:
+            for sent, outcome, _ in self.decided_here:
+                if _same_payment(sent, request):
+                    return KeptAnswer(sent.fingerprint, outcome)
+        return None
+
     def lay_tombstone(self, key_hash: bytes) -> None:
         """The payment of this identity was undone before it came: it shall be declined."""
         if key_hash not in self.answers:
@@ -166,3 +177,14 @@ class Draft:
             decided=self._decided,
             movements=self._movements,
         )
+
+
+def _same_payment(sent: Request, repeat: Request) -> bool:
+    """What a repeat shares with its first sending when DE7 or DE37 was written anew."""
+    return (sent.fingerprint, sent.stan, sent.terminal, sent.acquirer, sent.kind) == (
+        repeat.fingerprint,
+        repeat.stan,
+        repeat.terminal,
+        repeat.acquirer,
+        repeat.kind,
+    )
