@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from authz.identity import fingerprint, request_key
+from authz.identity import PAYMENT_CLASSES, fingerprint, request_key
 from authz.iso8583.message import Message
 from authz.iso8583.mti import answer_mti, is_advice, is_repeat, is_reversal, request_class
 from authz.iso8583.profiles import Profile
@@ -81,7 +81,8 @@ def to_request(
     """
     fields, family = message.fields, request_class(message.mti)
     for number in _MANDATORY[family]:
-        if not fields.get(number):  # one of no length is as good as none
+        # One of no length, or of blanks, would make a key that is not one terminal's alone.
+        if not fields.get(number, "").strip():
             raise Untranslatable(Reason.FORMAT, f"DE{number} is missing")
     kind = _kind(family, fields)
     pan, expiry = _credential(fields, kind)
@@ -129,7 +130,7 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
         fields[38] = outcome.approval_code
     if outcome.business_day is not None:
         fields[15] = f"{outcome.business_day:%m%d}"
-    if outcome.approved:
+    if outcome.approved and request_class(message.mti) in PAYMENT_CLASSES:
         partial = outcome.reason is Reason.APPROVED_PARTIAL
         if partial:
             fields[4] = f"{outcome.approved_minor:012d}"
@@ -260,8 +261,9 @@ def _partial_ok(private: Mapping[str, str], profile: Profile) -> bool:
 
 
 def _balance_asked(asked: Mapping[int, str]) -> bool:
-    if asked.get(3, "")[:2] == _INQUIRY:
-        return True
+    processing = asked[3][:2]
+    if processing in (_INQUIRY, _REFUND):  # what a refund leaves is not looked at
+        return processing == _INQUIRY
     return 48 in asked and _BALANCE_ASKED in parse_private(asked[48])
 
 
