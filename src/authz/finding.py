@@ -3,7 +3,7 @@
 Rare beside the road, so these statements run only for batches that hold such a request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,9 +73,12 @@ READ_MOVEMENTS: Final = """
 
 
 class Named(Struct, frozen=True):
-    """The payments that a batch's requests may be about, and which request names which."""
+    """Which payments a batch's requests may be about, by request where only a reference says it.
 
-    payments: dict[PaymentName, Payment]
+    `holders` are those whose books the batch touches through them.
+    """
+
+    payments: set[PaymentName]
     originals: dict[bytes, tuple[PaymentName, ...]]
     holders: set[int]
 
@@ -99,16 +102,19 @@ async def read_restamped(
             kept[row[0]] = kept_answer(row[1:])
 
 
-async def read_named(
+async def find_named(
     sql: "Tx",
     requests: Sequence[Request],
     holder_of: Mapping[bytes, int],
     kept: Mapping[bytes, KeptAnswer],
 ) -> Named:
-    """Find the payments that requests are about, with all their movements."""
+    """Find the names of the payments that requests are about.
+
+    What has moved of them is read later (`read_payments`): after the versions of their holders.
+    """
     about = [(r, r.about) for r in requests if r.about is not None and r.key_hash not in kept]
     if not about:
-        return Named({}, {}, set())
+        return Named(set(), {}, set())
     names: set[PaymentName] = {original.name for _, original in about if original.name}
     exact: set[bytes] = set()
     for request, original in about:
@@ -121,11 +127,10 @@ async def read_named(
     vague = [(r, o) for r, o in vague if r.key_hash not in originals]
     originals |= await _by_stan(sql, vague, holder_of)
     names.update(name for found in originals.values() for name in found)
-    payments = await _read_payments(sql, sorted(names))
-    holders = {holder_id for holder_id, _ in payments}
+    holders = {holder_id for holder_id, _ in names}
     if any(r.kind is Kind.ADVICE and r.card_ref not in holder_of for r, _ in about):
         holders.add(HOUSE_HOLDER)
-    return Named(payments, originals, holders)
+    return Named(names, originals, holders)
 
 
 async def _by_reference(sql: "Tx", about: Sequence[Any]) -> dict[bytes, tuple[PaymentName, ...]]:
@@ -146,10 +151,11 @@ async def _by_stan(
     return _grouped(await sql.fetch(READ_BY_STAN, *_columns(wanted))) if wanted else {}
 
 
-async def _read_payments(sql: "Tx", names: Sequence[PaymentName]) -> dict[PaymentName, Payment]:
+async def read_payments(sql: "Tx", names: Collection[PaymentName]) -> dict[PaymentName, Payment]:
+    """Those of the named that are payments, with all their movements."""
     if not names:
         return {}
-    columns = _columns(names)
+    columns = _columns(sorted(names))
     movements: dict[PaymentName, list[Transfer]] = {}
     for row in await sql.fetch(READ_MOVEMENTS, *columns):
         movements.setdefault((row["holder_id"], row[0]), []).append(Transfer.from_row(row))

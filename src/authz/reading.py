@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from authz.finding import read_named, read_restamped
+from authz.finding import find_named, read_payments, read_restamped
 from authz.kept import kept_answer
 from authz.reference import Reference
 from authz.requests import Request
@@ -50,14 +50,19 @@ class Reader:
     async def read(
         self, sql: "Tx", requests: Sequence[Request], holder_of: Mapping[bytes, int]
     ) -> State:
-        """Everything that deciding `requests` needs. `holder_of` maps known card references."""
+        """Everything that deciding `requests` needs. `holder_of` maps known card references.
+
+        A holder's version is read before, or with, all that is read of the holder's past: what
+        another process commits in between moves the version, and the save is refused (corner 9).
+        """
         rows = await sql.fetch(READ_KEPT, _keys(requests))
         epoch, test_clock, business_day = rows[0][:3]
         self._reference.seen(epoch)
         kept = {row[3]: kept_answer(row[4:]) for row in rows if row[3] is not None}
-        await read_restamped(sql, requests, holder_of, kept, test_clock)
-        named = await read_named(sql, requests, holder_of, kept)
+        named = await find_named(sql, requests, holder_of, kept)
         holders = await _read_holders(sql, {*holder_of.values(), *named.holders})
+        await read_restamped(sql, requests, holder_of, kept, test_clock)
+        payments = await read_payments(sql, named.payments)
         await _read_old_usage(sql, holders, test_clock)
         await self._reference.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
         await self._reference.learn_employers(
@@ -70,7 +75,7 @@ class Reader:
             self._reference.merchants,
             self._reference.employers,
             test_clock,
-            named.payments,
+            payments,
             named.originals,
             business_day,
         )
