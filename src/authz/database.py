@@ -49,11 +49,17 @@ async def connect(
 
 
 async def open_pool(
-    url: str, *, size: int, statement_timeout_ms: int | None = None, hot: bool = False
+    url: str,
+    *,
+    size: int,
+    statement_timeout_ms: int | None = None,
+    answer_timeout_s: float | None = None,
+    hot: bool = False,
 ) -> asyncpg.Pool:
     """A pool of exactly `size` SQL connections in the engine's role. Raises `DatabaseError`.
 
-    `hot` is for the road: its statements always go by index, whatever the statistics of the hour.
+    `answer_timeout_s`: no answer for so long, to whatever statement, is a lost connection: a
+    network that swallows everything must not hold a lane for ever. `hot` is for the road: its statements always go by index, whatever the statistics of the hour.
     """
     try:
         return await asyncpg.create_pool(
@@ -61,6 +67,7 @@ async def open_pool(
             min_size=size,
             max_size=size,
             timeout=CONNECT_TIMEOUT_S,
+            command_timeout=answer_timeout_s,
             max_inactive_connection_lifetime=0,
             server_settings=_session(ENGINE_ROLE, statement_timeout_ms) | (_HOT if hot else {}),
         )

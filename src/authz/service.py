@@ -178,6 +178,7 @@ class _Parts(Struct):
             url,
             size=settings.lanes + 2,
             statement_timeout_ms=settings.statement_timeout_ms,
+            answer_timeout_s=patience_s,
             hot=True,
         )
         parts.push_async_callback(_close_pool, pool)

@@ -1,7 +1,7 @@
 """The SQL of the road: what a batch reads, and the one statement that saves it whole."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 SAVE: Final = "select save_batch($1, $2, $3, $4, $5, $6)"
-ANY_KEPT: Final = "select exists (select 1 from request_keys where key_hash = any ($1))"
+# By its number too: the same key may have been kept by another process since, for a repeat.
+IS_OURS: Final = """
+    select exists (select 1 from request_keys where key_hash = $1 and authorization_id = $2)
+"""
 FENCE: Final = "update holders set version = version + 1 where holder_id = any ($1)"
 
 HolderOf = Mapping[bytes, int]
@@ -47,6 +50,18 @@ LOST: Final = (
 )
 """Errors after which nobody knows what the database made of the last statement."""
 _MOVED: Final = frozenset({"MV001", "MV002", "40001", "40P01"})
+# A statement that the server ended unfinished: no memory or disk, too long, no leader. Nothing of
+# it is committed, and it is no fault of what it would write (PostgreSQL, appendix A).
+_UNABLE: Final = ("53", "55", "57", "58", "25006")
+
+
+def _meaning(error: asyncpg.PostgresError) -> Exception:
+    """What the server's refusal of a statement means to the batch; itself where it is poison."""
+    if error.sqlstate in _MOVED:
+        return Conflict(error.sqlstate)
+    if (error.sqlstate or "").startswith(_UNABLE):
+        return StoreDown(type(error).__name__)
+    return error
 
 
 class Store:
@@ -68,6 +83,8 @@ class Store:
                 return await self._reader.read(sql, requests, holder_of)
         except LOST as error:
             raise StoreDown(type(error).__name__) from error
+        except asyncpg.PostgresError as error:
+            raise _meaning(error) from error
 
     async def save(self, writes: Writes) -> None:
         """Commit the batch, or nothing of it. Raises `Conflict`, `InDoubt`, `StoreDown`.
@@ -105,9 +122,7 @@ class Store:
                 raise InDoubt(type(error).__name__) from error
             raise StoreDown(type(error).__name__) from error
         except asyncpg.PostgresError as error:
-            if error.sqlstate in _MOVED:
-                raise Conflict(error.sqlstate) from error
-            raise
+            raise _meaning(error) from error
 
     async def committed(self, writes: Writes) -> bool:
         """Whether a save in doubt was committed; if it was not, make sure that it never will be.
@@ -116,22 +131,21 @@ class Store:
         it still lies in a buffer on its way (architecture, corner 6). Raises `StoreDown`.
         """
         holders = sorted(writes.read)
+        key_hash, _, _, number = writes.keys[0]  # whole or nothing: one key tells of all
         try:
             async with self._pool.acquire(timeout=self._timeout_s) as sql, sql.transaction():
                 await sql.fetch(LOCK_HOLDERS, holders)
-                kept: bool = await sql.fetchval(ANY_KEPT, [row[0] for row in writes.keys])
-                if not kept:
+                ours: bool = await sql.fetchval(IS_OURS, key_hash, number)
+                if not ours:
                     await sql.execute(FENCE, holders)
-                return kept
+                return ours
         except (*LOST, asyncpg.PostgresError) as error:
             raise StoreDown(type(error).__name__) from error
 
     async def _release(self, sql: asyncpg.pool.PoolConnectionProxy) -> None:
-        """Give the SQL connection back; one that is broken is replaced by the pool."""
-        try:
+        """Give the SQL connection back; the pool itself ends and replaces one that is broken."""
+        with suppress(*LOST):
             await self._pool.release(sql, timeout=self._timeout_s)
-        except LOST:
-            sql.terminate()
 
 
 async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
@@ -142,6 +156,4 @@ async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
     except LOST as error:
         raise InDoubt(type(error).__name__) from error
     except asyncpg.PostgresError as error:
-        if error.sqlstate in _MOVED:
-            raise Conflict(error.sqlstate) from error
-        raise
+        raise _meaning(error) from error
