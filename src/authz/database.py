@@ -59,7 +59,8 @@ async def open_pool(
     """A pool of exactly `size` SQL connections in the engine's role. Raises `DatabaseError`.
 
     `answer_timeout_s`: no answer for so long, to whatever statement, is a lost connection: a
-    network that swallows everything must not hold a lane for ever. `hot` is for the road: its statements always go by index, whatever the statistics of the hour.
+    network that swallows everything must not hold a lane for ever. `hot` is for the road: its
+    statements always go by index, whatever the statistics of the hour.
     """
     try:
         return await asyncpg.create_pool(
