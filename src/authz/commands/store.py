@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+from rich.console import Console
 
 from authz import database
 from authz.keys import development_keys, read_key_file
@@ -27,7 +28,11 @@ def digester_of(settings: Settings) -> PanDigester:
     """The card-reference key: of the key file, or the development one beside the data."""
     if settings.keys is not None:
         return read_key_file(settings.keys).digester()
-    return development_keys(settings.data_dir)[0].digester()
+    keys, path, made_now = development_keys(settings.data_dir)
+    if made_now:
+        said = f"no --keys given: made a development key file, {path}"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(said)
+    return keys.digester()
 
 
 def rulebooks_of(files: tuple[Path, ...]) -> dict[str, Rulebook]:
