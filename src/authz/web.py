@@ -27,7 +27,7 @@ async def serve_web(app: FastAPI, listening: socket.socket) -> AsyncIterator[Non
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
     )
     task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started and not task.done():
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn sets a flag only
         await asyncio.sleep(START_PAUSE_S)
     try:
         yield
