@@ -1,143 +1,27 @@
 """What HTTP tells of accounts and payments is what the engine decided and the books hold."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import httpx
 import pytest
 
-from authz import database
-from authz.engine import Engine
-from authz.gateway import Deps, create_app
-from authz.metrics import Metrics
-from authz.outcomes import Outcome
-from authz.requests import Kind, Request
-from authz.store import Store
-from tests.authz.builders import numbers, some_request
-from tests.authz.world.builders import some_world
-from tests.database.worlds import BOOK, DIGESTER, broken_laws, load
+from authz.balances import account_view, find_account
+from authz.gateway import Deps
+from tests.database.decided import (
+    BOUGHT,
+    HELD,
+    SUNDAY,
+    TOO_MUCH,
+    account,
+    assert_problem,
+    client_of,
+    http,
+    one,
+    parts,
+    set_clock,
+    url,
+)
+from tests.database.worlds import BOOK
 
-if TYPE_CHECKING:
-    from tests.database.conftest import MakeDatabase
-
-TUESDAY, SUNDAY = "2026-11-24T12:30:00+01:00", "2026-11-22T12:30:00+01:00"
-PARIS_CARD, REUNION_CARD = "9999670000000012", "9999670000000020"
-BOUGHT, TOO_MUCH, HELD = "000000000001", "000000000002", "000000000003"
-
-
-def two_people() -> Any:
-    """One works in Paris with vouchers of two years, the other on La Réunion."""
-    world = some_world()
-    world["employers"].append({"id": "emp-2", "department": "974"})
-    world["accounts"][0]["lots"] = [
-        {"vintage": 2026, "amount": 10_000, "loaded_on": "2026-01-05"},
-        {"vintage": 2025, "amount": 800, "loaded_on": "2025-11-05"},
-    ]
-    far = {"id": "acc-2", "employer": "emp-2", "person": "per-2"}
-    world["accounts"].append({**far, "lots": [{"vintage": 2026, "amount": 5_000}]})
-    world["cards"].append(
-        {"id": "card-2", "account": "acc-2", "pan": REUNION_CARD, "expiry": "2912"}
-    )
-    return world
-
-
-def pay(amount_minor: int, rrn: str, card: str = PARIS_CARD, **changes: Any) -> Request:
-    return some_request(amount_minor, card_ref=DIGESTER.card_ref(card), rrn=rrn, **changes)
-
-
-async def decide(url: str, requests: Sequence[Request]) -> list[Outcome | None]:
-    """Let the engine decide them one after the other, as it would on the road."""
-    pool = await database.open_pool(url, size=1)
-    engine = Engine(Store(pool, answer_timeout_s=10), {"fr-meal": BOOK}, numbers(), Metrics())
-    rows = await pool.fetch("select card_ref, holder_id from credentials")
-    holder_of = {row["card_ref"]: row["holder_id"] for row in rows}
-    answers = [(await engine.run([request], holder_of))[0] for request in requests]
-    await pool.close()
-    return list(answers)
-
-
-async def prepare(url: str, folder: Path) -> None:
-    await database.upgrade(url)
-    sql = await database.connect(url)
-    await set_clock(sql, TUESDAY)
-    await load(sql, folder, two_people())
-    await sql.close()
-    requests = [
-        pay(1_250, BOUGHT),
-        pay(4_000, TOO_MUCH),
-        pay(700, HELD, REUNION_CARD, kind=Kind.HOLD),
-    ]
-    answers = await decide(url, requests)
-    assert [answer.approved for answer in answers if answer] == [True, False, True]
-
-
-async def set_clock(sql: Any, instant: str) -> None:
-    now = datetime.fromisoformat(instant).astimezone(UTC)
-    await sql.execute("update control set test_clock = $1", now)
-
-
-@pytest.fixture(scope="module")
-def url(make_database: "MakeDatabase", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database in which three payments were decided; its books hold at the end."""
-    url = make_database()
-
-    async def prove() -> tuple[str, ...]:
-        sql = await database.connect(url)
-        async with sql.transaction(isolation="repeatable_read"):
-            broken = await broken_laws(sql)
-        await sql.close()
-        return broken
-
-    with asyncio.Runner() as runner:
-        runner.run(prepare(url, tmp_path_factory.mktemp("world")))
-        yield url
-        assert runner.run(prove()) == ()
-
-
-@pytest.fixture
-async def parts(url: str) -> AsyncIterator[Deps]:
-    """What the application is given; the clock stands at Tuesday noon."""
-    pool = await database.open_pool(url, size=2)
-    await set_clock(pool, TUESDAY)
-    yield Deps(pool, Metrics(), {"fr-meal": BOOK}, lambda: True, test_clock=True)
-    await pool.close()
-
-
-def client_of(parts: Deps, host: str = "127.0.0.1") -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(parts), client=(host, 1234))
-    return httpx.AsyncClient(transport=transport, base_url="http://millesime")
-
-
-@pytest.fixture
-async def http(parts: Deps) -> AsyncIterator[httpx.AsyncClient]:
-    """A client on this machine."""
-    async with client_of(parts) as client:
-        yield client
-
-
-async def account(http: httpx.AsyncClient, name: str = "acc-1") -> Any:
-    answer = await http.get(f"/v1/accounts/{name}")
-    assert answer.status_code == 200
-    return answer.json()
-
-
-async def one(http: httpx.AsyncClient, rrn: str) -> Any:
-    answer = await http.get("/v1/authorizations", params={"rrn": rrn, "terminal": "TERM0001"})
-    assert answer.status_code == 200
-    (payment,) = answer.json()["data"]
-    return payment
-
-
-def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    said = answer.json()
-    assert (said["status"], said["code"]) == (status, code)
-    assert said["title"]
-    assert said["detail"]
+__all__ = ["http", "parts", "url"]
 
 
 async def test_an_account_shows_lots_oldest_first_and_what_today_allows(
@@ -235,8 +119,6 @@ async def test_a_day_that_left_the_row_is_counted_from_the_books(
             "update holders set usage_since = '2026-12-01', usage_accounts = '{}',"
             " usage_days = '{}', usage_minor = '{}'"
         )
-        from authz.balances import account_view, find_account
-
         found = await find_account(sql, "acc-1")
         await pruned.rollback()
     assert found is not None
@@ -348,97 +230,3 @@ async def test_without_its_rulebook_a_decision_is_shown_but_not_explained(parts:
         paid = await one(http, BOUGHT)
         answer = await http.get(f"/v1/authorizations/{paid['id']}/trace")
     assert_problem(answer, 409, "RULEBOOK_NOT_LOADED")
-
-
-async def test_the_clock_is_set_for_everyone_and_may_go_back(
-    parts: Deps, http: httpx.AsyncClient
-) -> None:
-    for instant in ("2027-05-01T10:00:00+02:00", SUNDAY):
-        answer = await http.post("/v1/test/clock", json={"now": instant})
-        assert answer.status_code == 200
-        told = datetime.fromisoformat(answer.json()["now"])
-        assert told == datetime.fromisoformat(instant)
-        assert await parts.pool.fetchval("select test_clock from control") == told
-
-
-@pytest.mark.parametrize("now", [1_790_000_000, "2026-11-24T12:30:00", "noon", None])
-async def test_an_instant_without_its_zone_is_refused(http: httpx.AsyncClient, now: Any) -> None:
-    assert_problem(await http.post("/v1/test/clock", json={"now": now}), 422, "INVALID_REQUEST")
-
-
-async def test_there_is_no_clock_to_set_without_the_test_clock(parts: Deps) -> None:
-    plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
-    async with client_of(plain) as http:
-        answer = await http.post("/v1/test/clock", json={"now": TUESDAY})
-    assert_problem(answer, 404, "NOT_FOUND")
-
-
-async def test_the_development_key_is_accepted_with_the_test_clock_only(parts: Deps) -> None:
-    plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
-    dev = {"authorization": "Bearer dev"}
-    async with client_of(parts) as http:
-        assert (await http.get("/v1/accounts/acc-1", headers=dev)).status_code == 200
-        other = await http.get("/v1/accounts/acc-1", headers={"authorization": "Bearer other"})
-    assert_problem(other, 401, "UNKNOWN_KEY")
-    async with client_of(plain) as http:
-        assert_problem(await http.get("/v1/accounts/acc-1", headers=dev), 401, "UNKNOWN_KEY")
-        assert (await http.get("/v1/accounts/acc-1")).status_code == 200
-
-
-async def test_another_machine_sees_nothing_but_the_operations(parts: Deps) -> None:
-    async with client_of(parts, "192.0.2.7") as http:
-        assert_problem(await http.get("/v1/accounts/acc-1"), 403, "LOOPBACK_ONLY")
-        assert (await http.get("/healthz")).status_code == 200
-
-
-async def test_ready_means_that_payments_can_be_decided(parts: Deps) -> None:
-    async with client_of(parts) as http:
-        assert (await http.get("/readyz")).json() == {"status": "ready"}
-    draining = Deps(parts.pool, parts.metrics, parts.rulebooks, lambda: False)
-    async with client_of(draining) as http:
-        assert_problem(await http.get("/readyz"), 503, "DRAINING")
-        assert (await http.get("/healthz")).status_code == 200
-
-
-async def test_without_its_database_it_is_alive_and_not_ready(url: str, parts: Deps) -> None:
-    gone = await database.open_pool(url, size=1)
-    await gone.close()
-    async with client_of(Deps(gone, parts.metrics, parts.rulebooks, parts.ready)) as http:
-        assert_problem(await http.get("/readyz"), 503, "NOT_READY")
-        assert_problem(await http.get("/v1/accounts/acc-1"), 503, "ISSUER_DOWN")
-        assert (await http.get("/healthz")).status_code == 200
-
-
-async def test_metrics_are_the_services_own(http: httpx.AsyncClient) -> None:
-    answer = await http.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain")
-    names = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
-    assert names
-    assert all(name.startswith("millesime_") for name in names)
-
-
-async def test_what_is_nowhere_is_a_problem_too(http: httpx.AsyncClient) -> None:
-    assert_problem(await http.get("/v2/accounts"), 404, "NOT_FOUND")
-    assert_problem(await http.delete("/v1/accounts/acc-1"), 405, "METHOD_NOT_ALLOWED")
-
-
-async def test_every_operation_is_described_with_examples(http: httpx.AsyncClient) -> None:
-    document = (await http.get("/openapi.json")).json()
-    assert document["openapi"].startswith("3.1")
-    schemas = document["components"]["schemas"]
-    operations = [op for path in document["paths"].values() for op in path.values()]
-    assert len(operations) == 8
-    for operation in operations:
-        assert operation["summary"]
-        for content in operation["responses"]["200"]["content"].values():
-            assert "example" in content or schemas[_named(content)]["examples"]
-        if "requestBody" in operation:
-            content = operation["requestBody"]["content"]["application/json"]
-            assert schemas[_named(content)]["examples"]
-        for parameter in operation.get("parameters", ()):
-            assert parameter["schema"].get("examples") or parameter.get("examples")
-
-
-def _named(content: dict[str, Any]) -> str:
-    reference: str = content["schema"]["$ref"]
-    return reference.rpartition("/")[2]

@@ -1,0 +1,140 @@
+"""Two people, three payments that the engine decided, and a client of HTTP over them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from authz import database
+from authz.engine import Engine
+from authz.gateway import Deps, create_app
+from authz.metrics import Metrics
+from authz.outcomes import Outcome
+from authz.requests import Kind, Request
+from authz.store import Store
+from tests.authz.builders import numbers, some_request
+from tests.authz.world.builders import some_world
+from tests.database.worlds import BOOK, DIGESTER, broken_laws, load
+
+if TYPE_CHECKING:
+    from tests.database.conftest import MakeDatabase
+
+TUESDAY, SUNDAY = "2026-11-24T12:30:00+01:00", "2026-11-22T12:30:00+01:00"
+PARIS_CARD, REUNION_CARD = "9999670000000012", "9999670000000020"
+BOUGHT, TOO_MUCH, HELD = "000000000001", "000000000002", "000000000003"
+
+
+def two_people() -> Any:
+    """One works in Paris with vouchers of two years, the other on La Réunion."""
+    world = some_world()
+    world["employers"].append({"id": "emp-2", "department": "974"})
+    world["accounts"][0]["lots"] = [
+        {"vintage": 2026, "amount": 10_000, "loaded_on": "2026-01-05"},
+        {"vintage": 2025, "amount": 800, "loaded_on": "2025-11-05"},
+    ]
+    far = {"id": "acc-2", "employer": "emp-2", "person": "per-2"}
+    world["accounts"].append({**far, "lots": [{"vintage": 2026, "amount": 5_000}]})
+    world["cards"].append(
+        {"id": "card-2", "account": "acc-2", "pan": REUNION_CARD, "expiry": "2912"}
+    )
+    return world
+
+
+def pay(amount_minor: int, rrn: str, card: str = PARIS_CARD, **changes: Any) -> Request:
+    return some_request(amount_minor, card_ref=DIGESTER.card_ref(card), rrn=rrn, **changes)
+
+
+async def decide(url: str, requests: Sequence[Request]) -> list[Outcome | None]:
+    """Let the engine decide them one after the other, as it would on the road."""
+    pool = await database.open_pool(url, size=1)
+    engine = Engine(Store(pool, answer_timeout_s=10), {"fr-meal": BOOK}, numbers(), Metrics())
+    rows = await pool.fetch("select card_ref, holder_id from credentials")
+    holder_of = {row["card_ref"]: row["holder_id"] for row in rows}
+    answers = [(await engine.run([request], holder_of))[0] for request in requests]
+    await pool.close()
+    return list(answers)
+
+
+async def prepare(url: str, folder: Path) -> None:
+    await database.upgrade(url)
+    sql = await database.connect(url)
+    await set_clock(sql, TUESDAY)
+    await load(sql, folder, two_people())
+    await sql.close()
+    requests = [
+        pay(1_250, BOUGHT),
+        pay(4_000, TOO_MUCH),
+        pay(700, HELD, REUNION_CARD, kind=Kind.HOLD),
+    ]
+    answers = await decide(url, requests)
+    assert [answer.approved for answer in answers if answer] == [True, False, True]
+
+
+async def set_clock(sql: Any, instant: str) -> None:
+    now = datetime.fromisoformat(instant).astimezone(UTC)
+    await sql.execute("update control set test_clock = $1", now)
+
+
+@pytest.fixture(scope="module")
+def url(make_database: "MakeDatabase", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database in which three payments were decided; its books hold at the end."""
+    url = make_database()
+
+    async def prove() -> tuple[str, ...]:
+        sql = await database.connect(url)
+        async with sql.transaction(isolation="repeatable_read"):
+            broken = await broken_laws(sql)
+        await sql.close()
+        return broken
+
+    with asyncio.Runner() as runner:
+        runner.run(prepare(url, tmp_path_factory.mktemp("world")))
+        yield url
+        assert runner.run(prove()) == ()
+
+
+@pytest.fixture
+async def parts(url: str) -> AsyncIterator[Deps]:
+    """What the application is given; the clock stands at Tuesday noon."""
+    pool = await database.open_pool(url, size=2)
+    await set_clock(pool, TUESDAY)
+    yield Deps(pool, Metrics(), {"fr-meal": BOOK}, lambda: True, test_clock=True)
+    await pool.close()
+
+
+def client_of(parts: Deps, host: str = "127.0.0.1") -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(create_app(parts), client=(host, 1234))
+    return httpx.AsyncClient(transport=transport, base_url="http://millesime")
+
+
+@pytest.fixture
+async def http(parts: Deps) -> AsyncIterator[httpx.AsyncClient]:
+    """A client on this machine."""
+    async with client_of(parts) as client:
+        yield client
+
+
+async def account(http: httpx.AsyncClient, name: str = "acc-1") -> Any:
+    answer = await http.get(f"/v1/accounts/{name}")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def one(http: httpx.AsyncClient, rrn: str) -> Any:
+    answer = await http.get("/v1/authorizations", params={"rrn": rrn, "terminal": "TERM0001"})
+    assert answer.status_code == 200
+    (payment,) = answer.json()["data"]
+    return payment
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = answer.json()
+    assert (said["status"], said["code"]) == (status, code)
+    assert said["title"]
+    assert said["detail"]

@@ -1,0 +1,115 @@
+"""Who is let in, what is ready, how errors look, and that the description is complete."""
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from authz import database
+from authz.gateway import Deps
+from tests.database.decided import (
+    SUNDAY,
+    TUESDAY,
+    assert_problem,
+    client_of,
+    http,
+    parts,
+    url,
+)
+
+__all__ = ["http", "parts", "url"]
+
+
+async def test_the_clock_is_set_for_everyone_and_may_go_back(
+    parts: Deps, http: httpx.AsyncClient
+) -> None:
+    for instant in ("2027-05-01T10:00:00+02:00", SUNDAY):
+        answer = await http.post("/v1/test/clock", json={"now": instant})
+        assert answer.status_code == 200
+        told = datetime.fromisoformat(answer.json()["now"])
+        assert told == datetime.fromisoformat(instant)
+        assert await parts.pool.fetchval("select test_clock from control") == told
+
+
+@pytest.mark.parametrize("now", [1_790_000_000, "2026-11-24T12:30:00", "noon", None])
+async def test_an_instant_without_its_zone_is_refused(http: httpx.AsyncClient, now: Any) -> None:
+    assert_problem(await http.post("/v1/test/clock", json={"now": now}), 422, "INVALID_REQUEST")
+
+
+async def test_there_is_no_clock_to_set_without_the_test_clock(parts: Deps) -> None:
+    plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
+    async with client_of(plain) as http:
+        answer = await http.post("/v1/test/clock", json={"now": TUESDAY})
+    assert_problem(answer, 404, "NOT_FOUND")
+
+
+async def test_the_development_key_is_accepted_with_the_test_clock_only(parts: Deps) -> None:
+    plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
+    dev = {"authorization": "Bearer dev"}
+    async with client_of(parts) as http:
+        assert (await http.get("/v1/accounts/acc-1", headers=dev)).status_code == 200
+        other = await http.get("/v1/accounts/acc-1", headers={"authorization": "Bearer other"})
+    assert_problem(other, 401, "UNKNOWN_KEY")
+    async with client_of(plain) as http:
+        assert_problem(await http.get("/v1/accounts/acc-1", headers=dev), 401, "UNKNOWN_KEY")
+        assert (await http.get("/v1/accounts/acc-1")).status_code == 200
+
+
+async def test_another_machine_sees_nothing_but_the_operations(parts: Deps) -> None:
+    async with client_of(parts, "192.0.2.7") as http:
+        assert_problem(await http.get("/v1/accounts/acc-1"), 403, "LOOPBACK_ONLY")
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_ready_means_that_payments_can_be_decided(parts: Deps) -> None:
+    async with client_of(parts) as http:
+        assert (await http.get("/readyz")).json() == {"status": "ready"}
+    draining = Deps(parts.pool, parts.metrics, parts.rulebooks, lambda: False)
+    async with client_of(draining) as http:
+        assert_problem(await http.get("/readyz"), 503, "DRAINING")
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_without_its_database_it_is_alive_and_not_ready(url: str, parts: Deps) -> None:
+    gone = await database.open_pool(url, size=1)
+    await gone.close()
+    async with client_of(Deps(gone, parts.metrics, parts.rulebooks, parts.ready)) as http:
+        assert_problem(await http.get("/readyz"), 503, "NOT_READY")
+        assert_problem(await http.get("/v1/accounts/acc-1"), 503, "ISSUER_DOWN")
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_metrics_are_the_services_own(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    names = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
+    assert names
+    assert all(name.startswith("millesime_") for name in names)
+
+
+async def test_what_is_nowhere_is_a_problem_too(http: httpx.AsyncClient) -> None:
+    assert_problem(await http.get("/v2/accounts"), 404, "NOT_FOUND")
+    assert_problem(await http.delete("/v1/accounts/acc-1"), 405, "METHOD_NOT_ALLOWED")
+
+
+async def test_every_operation_is_described_with_examples(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    operations = [op for path in document["paths"].values() for op in path.values()]
+    assert len(operations) == 8
+    for operation in operations:
+        assert operation["summary"]
+        for content in operation["responses"]["200"]["content"].values():
+            assert "example" in content or schemas[_named(content)]["examples"]
+        if "requestBody" in operation:
+            content = operation["requestBody"]["content"]["application/json"]
+            assert schemas[_named(content)]["examples"]
+        for parameter in operation.get("parameters", ()):
+            assert parameter["schema"].get("examples") or parameter.get("examples")
+
+
+def _named(content: dict[str, Any]) -> str:
+    reference: str = content["schema"]["$ref"]
+    return reference.rpartition("/")[2]
