@@ -1,0 +1,183 @@
+"""The one fake: a store in memory that keeps the promises of the real one, and breaks on command.
+
+Versions are checked, keys are unique, a save is whole or nothing. `faults` are used up one by one,
+by the next call of the method they are for.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import Any, cast
+
+from msgspec.structs import replace
+
+from authz.draft import Writes
+from authz.outcomes import Outcome
+from authz.requests import Request
+from authz.state import Holder, KeptAnswer, State, UsedDay
+from authz.store import Conflict, HolderOf, InDoubt, Save, Store
+from rules.decision import Reason
+from tests.authz.builders import some_state
+
+DECIDED = (
+    "holder_id", "authorization_id", "account_no", "kind", "at", "day", "reason",
+    "requested_minor", "eligible_minor", "approved_minor", "bank_minor", "balance_minor",
+    "usable_minor", "approval_code", "acquirer", "terminal", "mid", "stan", "transmitted", "rrn",
+    "rulebook", "facts", "about_id", "business_day",
+)  # fmt: skip
+"""The columns of `authorizations`, written down again."""
+
+
+class MemoryStore:
+    """Everything a database would hold, in dictionaries."""
+
+    def __init__(self, state: State | None = None) -> None:
+        """Start from what `state` knows."""
+        self.state = state or some_state()
+        self.decided: list[dict[str, Any]] = []
+        self.movements: list[tuple[Any, ...]] = []
+        self.calls: list[tuple[str, int]] = []
+        """Every call with the number of its requests, or of its keys for a save."""
+        self.faults: dict[str, deque[Exception]] = defaultdict(deque)
+        self.poison: Callable[[dict[str, Any]], bool] = lambda row: False
+        """A row of a decision that the database would choke on."""
+        self.before_save: Callable[[], None] = lambda: None
+        self.lost: Writes | None = None
+        """A save whose connection broke before it arrived; it may still come."""
+
+    def as_store(self) -> Store:
+        """Itself, for whoever is written against the real one."""
+        return cast(Store, self)
+
+    def fail(self, method: str, *faults: Exception) -> None:
+        """Let the next calls of `method` (load, save, commit, committed) fail with these."""
+        self.faults[method].extend(faults)
+
+    async def load(self, requests: Sequence[Request], holder_of: HolderOf) -> State:
+        """What is known now, with the answers kept under these requests' keys."""
+        self.calls.append(("load", len(requests)))
+        self._fault("load")
+        wanted = set(holder_of.values())
+        holders = {number: h for number, h in self.state.holders.items() if number in wanted}
+        known = {ref: number for ref, number in holder_of.items() if number in holders}
+        return replace(self.state, holders=holders, holder_of=known, kept=self._kept_for(requests))
+
+    async def save(self, writes: Writes) -> None:
+        """All of it or nothing; `InDoubt` as a fault of "save" means that it never arrived."""
+        self.calls.append(("save", len(writes.keys)))
+        self.before_save()
+        if self.faults["save"] and isinstance(self.faults["save"][0], InDoubt):
+            self.lost = writes
+        self._fault("save")
+        self.land(writes)
+        # The answer to a commit that took place is lost on its way back.
+        self._fault("commit")
+
+    @asynccontextmanager
+    async def exclusive(
+        self, requests: Sequence[Request], holder_of: HolderOf
+    ) -> AsyncIterator[tuple[State, Save]]:
+        """Nothing moves in memory between two awaits, so that a lock has nothing to do."""
+        self.calls.append(("exclusive", len(requests)))
+        self._fault("exclusive")
+        state = await self.load(requests, holder_of)
+        save: Callable[[Writes], Awaitable[None]] = self.save
+        yield state, save
+
+    async def committed(self, writes: Writes) -> bool:
+        """Whether this very save landed; if not, the new versions keep it from ever landing."""
+        self.calls.append(("committed", len(writes.keys)))
+        self._fault("committed")
+        numbers = {row["authorization_id"] for row in self.decided}
+        landed = bool(writes.keys) and cast(int, writes.keys[0][3]) in numbers
+        if not landed:
+            for number in writes.read:
+                holder = self.state.holders[number]
+                self._put(replace(holder, version=holder.version + 1))
+        return landed
+
+    def land(self, writes: Writes) -> None:
+        """Write a batch as the database does. Raises `Conflict`, or ValueError for poison."""
+        if any(self.state.holders[n].version != v for n, v in writes.read.items()):
+            raise Conflict("MV001")
+        if any(row[0] in self.state.kept for row in writes.keys):
+            raise Conflict("MV002")
+        rows = [dict(zip(DECIDED, row, strict=True)) for row in writes.decided]
+        if any(self.poison(row) for row in rows):
+            raise ValueError("a row that cannot be written")
+        for after in writes.afters:
+            self._put(self._after(cast(tuple[Any, ...], after)))
+        self.decided += rows
+        self.movements += cast(list[tuple[Any, ...]], writes.movements)
+        by_number = {row["authorization_id"]: row for row in rows}
+        for key in writes.keys:
+            row = by_number.get(key[3])  # a tombstone has none
+            answer = _outcome(row) if row else Outcome(Reason.REVERSED_BEFORE_REQUEST)
+            self.state.kept[cast(bytes, key[0])] = KeptAnswer(cast(bytes, key[1]), answer)
+
+    def debits(self) -> dict[int, int]:
+        """Cents taken or held by payments, by vintage of the lot."""
+        taken: dict[int, int] = {}
+        for row in self.movements:
+            holder = self.state.holders[row[0]]
+            lot = holder.profile.lots[(row[3] & 4095) - 1]
+            taken[lot.vintage] = taken.get(lot.vintage, 0) + row[5]
+        return taken
+
+    def _fault(self, method: str) -> None:
+        if self.faults[method]:
+            raise self.faults[method].popleft()
+
+    def _put(self, holder: Holder) -> None:
+        self.state.holders[holder.holder_id] = holder
+
+    def _after(self, row: tuple[Any, ...]) -> Holder:
+        number, version, last_seq, since, accounts, days, minor, available, held = row
+        return replace(
+            self.state.holders[number],
+            version=version,
+            last_seq=last_seq,
+            usage_since=since,
+            used=tuple(map(UsedDay, accounts, cast(list[date], days), minor)),
+            lot_available=tuple(available),
+            lot_held=tuple(held),
+        )
+
+    def _kept_for(self, requests: Sequence[Request]) -> dict[bytes, KeptAnswer]:
+        kept = {r.key_hash: self.state.kept[r.key_hash] for r in requests
+                if r.key_hash in self.state.kept}  # fmt: skip
+        for request in requests:
+            if request.repeat and request.key_hash not in kept:
+                for answer in self._restamped(request):
+                    kept[request.key_hash] = answer
+        return kept
+
+    def _restamped(self, request: Request) -> list[KeptAnswer]:
+        """The same payment under another transmission time, kept or none."""
+        numbers = {
+            row["authorization_id"]
+            for row in self.decided
+            if (row["acquirer"], row["terminal"], row["stan"], row["kind"])
+            == (request.acquirer, request.terminal, request.stan, request.kind.value)
+        }
+        return [
+            answer
+            for answer in self.state.kept.values()
+            if answer.outcome.authorization_id in numbers
+            and answer.fingerprint == request.fingerprint
+        ]
+
+
+def _outcome(row: dict[str, Any]) -> Outcome:
+    return Outcome(
+        Reason(row["reason"]),
+        row["requested_minor"],
+        row["approved_minor"],
+        row["balance_minor"],
+        row["usable_minor"],
+        row["approval_code"],
+        row["holder_id"],
+        row["authorization_id"],
+        business_day=row["business_day"],
+    )
