@@ -1,0 +1,241 @@
+"""Requests gather while a batch is at work; too many are refused, what was taken is answered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
+from typing import cast
+
+import pytest
+
+from authz.batcher import Batcher, Limits
+from authz.directory import Directory
+from authz.lanes import lane_of
+from authz.outcomes import Outcome
+from authz.requests import Request
+from authz.store import HolderOf, StoreDown
+from rules.decision import Reason
+from tests.authz.builders import again, card_ref, reason_of, some_request
+
+LIMITS = Limits(lanes=1, batch_size_max=100, waiting_max=10, repeats_reserved=4)
+
+
+class Cards:
+    """A directory that knows some cards by heart and finds the others when asked."""
+
+    def __init__(self) -> None:
+        self.by_heart: set[int] = set(range(1, 100))
+        self.asked: list[set[bytes]] = []
+        self.down = False
+
+    def known(self, ref: bytes) -> int | None:
+        number = int.from_bytes(ref, "big")
+        return number if number in self.by_heart else None
+
+    async def find(self, refs: Iterable[bytes]) -> dict[bytes, int]:
+        self.asked.append(set(refs))
+        await asyncio.sleep(0)
+        if self.down:
+            raise StoreDown("OSError")
+        numbers = {ref: int.from_bytes(ref, "big") for ref in self.asked[-1]}
+        return {ref: number for ref, number in numbers.items() if number < 1_000}
+
+
+class Desk:
+    """A batcher whose batches wait until they are let go."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.cards = Cards()
+        self.batches: list[tuple[list[Request], HolderOf]] = []
+        self.answered: list[tuple[Request, Outcome | None]] = []
+        self._gates: list[asyncio.Event] = []
+        self._started = asyncio.Event()
+        self.batcher = Batcher(self._run, cast(Directory, self.cards), limits)
+
+    async def _run(
+        self, requests: Sequence[Request], holder_of: HolderOf
+    ) -> Sequence[Outcome | None]:
+        gate = asyncio.Event()
+        self.batches.append((list(requests), holder_of))
+        self._gates.append(gate)
+        self._started.set()
+        await gate.wait()
+        return [Outcome(Reason.APPROVED, request.purchase.amount_minor) for request in requests]
+
+    def submit(self, *requests: Request) -> None:
+        for request in requests:
+            self.batcher.submit(request, partial(self._take, request))
+
+    def _take(self, request: Request, outcome: Outcome | None) -> None:
+        self.answered.append((request, outcome))
+
+    async def started(self, count: int) -> None:
+        """Wait until so many batches have begun."""
+        while len(self.batches) < count:
+            self._started.clear()
+            await self._started.wait()
+
+    def finish(self, number: int) -> None:
+        """Let the batch of this number end."""
+        self._gates[number].set()
+
+    async def finish_all(self) -> None:
+        """Let go what is at work and what comes after it, until all is answered."""
+        draining = asyncio.create_task(self.batcher.drained())
+        while not draining.done():
+            for gate in self._gates:
+                gate.set()
+            await asyncio.sleep(0)
+        await draining
+
+    def reasons(self) -> list[Reason | None]:
+        return [reason_of(outcome) for _, outcome in self.answered]
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """A desk that leaves no batch behind."""
+    it = Desk()
+    yield it
+    await it.finish_all()
+
+
+async def test_while_one_batch_is_at_work_the_next_gathers(desk: Desk) -> None:
+    first, *others = [some_request(100 + n) for n in range(5)]
+    desk.submit(first)
+    await desk.started(1)
+    desk.submit(*others)
+    assert [len(batch) for batch, _ in desk.batches] == [1]
+    desk.finish(0)
+    await desk.started(2)
+    assert [batch for batch, _ in desk.batches] == [[first], others]
+
+
+async def test_a_lone_request_goes_at_once(desk: Desk) -> None:
+    desk.submit(some_request())
+    await desk.started(1)
+    assert len(desk.batches) == 1
+
+
+async def test_a_batch_is_never_larger_than_allowed() -> None:
+    desk = Desk(Limits(lanes=1, batch_size_max=3, waiting_max=50, repeats_reserved=4))
+    desk.submit(*(some_request(100 + n) for n in range(8)))
+    await desk.finish_all()
+    assert [len(batch) for batch, _ in desk.batches] == [3, 3, 2]
+    amounts = [request.purchase.amount_minor for request, _ in desk.answered]
+    assert amounts == [100 + n for n in range(8)]
+
+
+async def test_each_lane_has_one_batch_at_work_and_lanes_do_not_wait_for_each_other() -> None:
+    lanes = 4
+    desk = Desk(Limits(lanes, batch_size_max=100, waiting_max=100, repeats_reserved=4))
+    people = {lane_of(number, lanes): number for number in range(1, 100)}
+    assert len(people) == lanes
+    for _ in range(2):
+        desk.submit(*(some_request(100, number) for number in people.values()))
+        await desk.started(lanes)
+    assert len(desk.batches) == lanes
+    for batch, _ in desk.batches:
+        assert len(batch) == 1
+    desk.finish(2)
+    await desk.started(lanes + 1)
+    assert desk.batches[lanes][0][0].card_ref == desk.batches[2][0][0].card_ref
+    await desk.finish_all()
+
+
+async def test_a_person_stays_in_one_lane() -> None:
+    desk = Desk(Limits(8, batch_size_max=1, waiting_max=100, repeats_reserved=4))
+    desk.submit(*(some_request(100 + n, 7) for n in range(5)))
+    await desk.started(1)
+    assert len(desk.batches) == 1
+    await desk.finish_all()
+    assert [batch[0].purchase.amount_minor for batch, _ in desk.batches] == [
+        100 + n for n in range(5)
+    ]
+
+
+async def test_when_too_many_wait_a_first_request_is_refused_at_once(desk: Desk) -> None:
+    desk.submit(*(some_request() for _ in range(6)))
+    assert desk.answered == []
+    desk.submit(some_request())
+    assert desk.reasons() == [Reason.ISSUER_DOWN]
+    assert desk.batcher.waiting == 6
+
+
+async def test_repeats_have_room_of_their_own(desk: Desk) -> None:
+    desk.submit(*(some_request() for _ in range(6)))
+    desk.submit(*(again(some_request()) for _ in range(4)))
+    assert desk.answered == []
+    assert desk.batcher.waiting == 10
+
+
+async def test_a_repeat_without_any_room_is_met_with_silence(desk: Desk) -> None:
+    desk.submit(*(again(some_request()) for _ in range(10)))
+    desk.submit(again(some_request()))
+    assert desk.reasons() == [None]
+
+
+async def test_room_comes_back_with_each_answer(desk: Desk) -> None:
+    desk.submit(*(some_request() for _ in range(6)))
+    await desk.finish_all()
+    desk.submit(some_request())
+    await desk.finish_all()
+    assert desk.reasons() == [Reason.APPROVED] * 7
+
+
+async def test_unknown_cards_are_looked_up_together(desk: Desk) -> None:
+    desk.submit(some_request(100, 200))
+    await asyncio.sleep(0)
+    desk.submit(some_request(100, 201), some_request(200, 201), some_request(100, 5_000))
+    await desk.finish_all()
+    assert desk.cards.asked == [{card_ref(200)}, {card_ref(201), card_ref(5_000)}]
+    holders = {ref: number for _, holder_of in desk.batches for ref, number in holder_of.items()}
+    assert holders == {card_ref(200): 200, card_ref(201): 201}
+    assert desk.reasons() == [Reason.APPROVED] * 4
+
+
+async def test_without_a_database_nobody_can_be_looked_up(desk: Desk) -> None:
+    desk.cards.down = True
+    desk.submit(some_request(100, 200), again(some_request(100, 201)))
+    await desk.finish_all()
+    assert desk.reasons() == [Reason.ISSUER_DOWN, None]
+    assert desk.batches == []
+
+
+async def test_draining_answers_everything_that_was_taken_in(desk: Desk) -> None:
+    desk.submit(*(some_request() for _ in range(3)), *(some_request(1, 200) for _ in range(3)))
+    await desk.started(1)
+    draining = asyncio.create_task(desk.batcher.drained())
+    await asyncio.sleep(0)
+    assert not draining.done()
+    await desk.finish_all()
+    await draining
+    assert desk.reasons() == [Reason.APPROVED] * 6
+    assert desk.batcher.waiting == 0
+
+
+async def test_a_peer_whose_answer_cannot_be_written_costs_its_neighbours_nothing(
+    desk: Desk,
+) -> None:
+    def broken(outcome: Outcome | None) -> None:
+        raise ValueError("no such peer")
+
+    desk.batcher.submit(some_request(), broken)
+    desk.submit(some_request(), some_request())
+    await desk.finish_all()
+    assert desk.reasons() == [Reason.APPROVED] * 2
+
+
+async def test_a_caller_can_wait_for_its_outcome(desk: Desk) -> None:
+    asking = asyncio.create_task(desk.batcher.ask(some_request(700)))
+    await desk.finish_all()
+    outcome = await asking
+    assert outcome is not None and outcome.requested_minor == 700
+
+
+async def test_a_caller_that_went_away_harms_nobody(desk: Desk) -> None:
+    asking = asyncio.create_task(desk.batcher.ask(some_request()))
+    await desk.started(1)
+    asking.cancel()
+    desk.submit(some_request())
+    await desk.finish_all()
+    assert desk.reasons() == [Reason.APPROVED]
