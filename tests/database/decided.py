@@ -1,4 +1,4 @@
-"""Two people, three payments that the engine decided, and a client of HTTP over them."""
+"""Three people, four payments that the engine decided, and a client of HTTP over them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,7 +14,7 @@ from authz.engine import Engine
 from authz.gateway import Deps, create_app
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
-from authz.requests import Kind, Request
+from authz.requests import Kind, Original, Request
 from authz.store import Store
 from tests.authz.builders import numbers, some_request
 from tests.authz.world.builders import some_world
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from tests.database.conftest import MakeDatabase
 
 TUESDAY, SUNDAY = "2026-11-24T12:30:00+01:00", "2026-11-22T12:30:00+01:00"
-PARIS_CARD, REUNION_CARD = "9999670000000012", "9999670000000020"
-BOUGHT, TOO_MUCH, HELD = "000000000001", "000000000002", "000000000003"
+PARIS_CARD, REUNION_CARD, THIRD_CARD = "9999670000000012", "9999670000000020", "9999670000000038"
+BOUGHT, TOO_MUCH, HELD, LIVED = "000000000001", "000000000002", "000000000003", "000000000004"
 
 
-def two_people() -> Any:
-    """One works in Paris with vouchers of two years, the other on La Réunion."""
+def three_people() -> Any:
+    """One works in Paris with vouchers of two years, the others on La Réunion."""
     world = some_world()
     world["employers"].append({"id": "emp-2", "department": "974"})
     world["accounts"][0]["lots"] = [
@@ -37,10 +37,14 @@ def two_people() -> Any:
         {"vintage": 2025, "amount": 800, "loaded_on": "2025-11-05"},
     ]
     far = {"id": "acc-2", "employer": "emp-2", "person": "per-2"}
-    world["accounts"].append({**far, "lots": [{"vintage": 2026, "amount": 5_000}]})
+    far_lots = [{"vintage": 2026, "amount": 5_000}]
+    world["accounts"].append({**far, "lots": far_lots})
     world["cards"].append(
         {"id": "card-2", "account": "acc-2", "pan": REUNION_CARD, "expiry": "2912"}
     )
+    world["accounts"].append({**far, "id": "acc-3", "person": "per-3", "lots": far_lots})
+    card = world["cards"][1]
+    world["cards"].append({**card, "id": "card-3", "account": "acc-3", "pan": THIRD_CARD})
     return world
 
 
@@ -63,15 +67,19 @@ async def prepare(url: str, folder: Path) -> None:
     await database.upgrade(url)
     sql = await database.connect(url)
     await set_clock(sql, TUESDAY)
-    await load(sql, folder, two_people())
+    await load(sql, folder, three_people())
     await sql.close()
     requests = [
         pay(1_250, BOUGHT),
         pay(4_000, TOO_MUCH),
         pay(700, HELD, REUNION_CARD, kind=Kind.HOLD),
+        pay(1_000, LIVED, THIRD_CARD, kind=Kind.HOLD),
+        pay(800, "000000000005", THIRD_CARD, kind=Kind.CAPTURE, about=Original(rrn=LIVED)),
+        pay(300, "000000000006", THIRD_CARD, kind=Kind.REFUND, about=Original(rrn=LIVED)),
     ]
     answers = await decide(url, requests)
-    assert [answer.approved for answer in answers if answer] == [True, False, True]
+    approved = [answer.approved for answer in answers if answer]
+    assert approved == [True, False, True, True, True, True]
 
 
 async def set_clock(sql: Any, instant: str) -> None:
@@ -81,7 +89,7 @@ async def set_clock(sql: Any, instant: str) -> None:
 
 @pytest.fixture(scope="module")
 def url(make_database: "MakeDatabase", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database in which three payments were decided; its books hold at the end."""
+    """A database in which four payments were decided; its books hold at the end."""
     url = make_database()
 
     async def prove() -> tuple[str, ...]:

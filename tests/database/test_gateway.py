@@ -8,6 +8,7 @@ from authz.gateway import Deps
 from tests.database.decided import (
     BOUGHT,
     HELD,
+    LIVED,
     SUNDAY,
     TOO_MUCH,
     account,
@@ -158,6 +159,25 @@ async def test_a_decline_moved_nothing(http: httpx.AsyncClient) -> None:
     assert [event["type"] for event in declined["events"]] == ["DECLINED"]
 
 
+async def test_a_payment_tells_all_that_was_about_it(http: httpx.AsyncClient) -> None:
+    lived = await one(http, LIVED)
+    assert lived["state"] == "PARTIALLY_REFUNDED"
+    assert lived["totals"] == {
+        "authorized": 1_000,
+        "reversed": 0,
+        "captured": 800,
+        "refunded": 300,
+    }
+    assert lived["vouchers"] == [{"vintage": 2026, "amount": 500}]
+    assert [(event["type"], event["amount"]) for event in lived["events"]] == [
+        ("AUTHORIZED", 1_000),
+        ("CAPTURED", 800),
+        ("REFUNDED", 300),
+    ]
+    lot = (await account(http, "acc-3"))["lots"][0]
+    assert (lot["available"], lot["held"]) == (4_500, 0)
+
+
 async def test_a_payment_is_found_by_its_id(http: httpx.AsyncClient) -> None:
     paid = await one(http, BOUGHT)
     assert (await http.get(f"/v1/authorizations/{paid['id']}")).json() == paid
@@ -172,14 +192,14 @@ async def test_an_unknown_payment_is_not_found(http: httpx.AsyncClient, name: st
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ({}, [HELD, TOO_MUCH, BOUGHT]),
+        ({}, [LIVED, HELD, TOO_MUCH, BOUGHT]),
         ({"account": "acc-1"}, [TOO_MUCH, BOUGHT]),
         ({"account": "acc-1", "rrn": BOUGHT}, [BOUGHT]),
         ({"account": "acc-2", "rrn": BOUGHT}, []),
         ({"account": "acc-9"}, []),
         ({"rrn": HELD}, [HELD]),
         ({"rrn": HELD, "terminal": "TERM0002"}, []),
-        ({"terminal": "TERM0001"}, [HELD, TOO_MUCH, BOUGHT]),
+        ({"terminal": "TERM0001"}, [LIVED, HELD, TOO_MUCH, BOUGHT]),
     ],
 )
 async def test_every_filter_narrows(
