@@ -43,6 +43,7 @@ def load(
     console = Console(stderr=True, highlight=False)
     report = asyncio.run(_load(settings, url_of(settings), file, console))
     console.print(_summary(report))
+    console.print(_sums(report), soft_wrap=True)
 
 
 @app.command("generate", epilog="Example: millesime world generate --accounts 1000 --seed 7")
@@ -80,8 +81,11 @@ def _summary(report: WorldReport) -> Table:
     table = Table("records", "loaded", "skipped", show_edge=False)
     for kind in ("employer", "merchant", "account", "card", "token"):
         table.add_row(f"{kind}s", *(str(of.get(kind, 0)) for of in (report.loaded, report.skipped)))
-    table.caption = (
+    return table
+
+
+def _sums(report: WorldReport) -> str:
+    return (
         f"{report.holders_opened} persons opened, {report.holders_changed} changed,"
         f" {report.movements} movements booked"
     )
-    return table
