@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from authz.purse import Purse
+from authz.requests import Kind
 from authz.state import Payment
 from ledger.accounts import is_lot, is_spending
 from ledger.transfers import Kind as Movement
@@ -54,8 +55,11 @@ def posted_minor(payment: Payment) -> int:
 
 
 def is_captured(payment: Payment) -> bool:
-    """Whether a hold was posted, in full or in part (HLD-01: one capture)."""
-    return any(transfer.kind == Movement.POST for transfer in payment.movements)
+    """Whether a hold was posted, in full or in part, in time or late (HLD-01: one capture)."""
+    return payment.kind is Kind.HOLD and any(
+        t.kind == Movement.POST or (t.kind == Movement.DIRECT and _spends(t))
+        for t in payment.movements
+    )
 
 
 def undo(payment: Payment, amount_minor: int, clerk: Clerk) -> Iterator[Transfer]:

@@ -31,7 +31,7 @@ _decode_facts = msgpack.Decoder(Facts).decode
 
 
 def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outcome:
-    """Answer a reversal, a capture or a refund."""
+    """Answer a reversal, a capture, a refund, or the expiry of a hold."""
     payment = find_original(request, draft)
     if payment is None:
         if request.kind is Kind.REVERSAL and request.about is not None:
@@ -43,6 +43,9 @@ def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outc
             return _reverse(request, draft, payment)
         case Kind.CAPTURE:
             return _capture(request, draft, payment, books)
+        case Kind.EXPIRY:
+            held_minor = aftermath.held_minor(payment)
+            return _kept(request, draft, payment, Reason.APPROVED, held_minor)
         case _:
             return _refund(request, draft, payment, books)
 

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "demo": ("authz.commands.simulators:demo", "Play a lunch rush and prove the books."),
     "simulate": ("authz.commands.simulators:simulate", "Terminals and rushes, from outside."),
     "world": ("authz.commands.world:app", "Load people, cards and money; generate worlds."),
+    "jobs": ("authz.commands.jobs:app", "What is due at a date, done by hand."),
     "audit": ("authz.commands.audit:audit", "Prove the books."),
     "explain": ("authz.commands.explain:explain", "Tell why a payment was decided so."),
     "db": ("authz.commands.db:app", "The database schema."),

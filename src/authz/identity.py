@@ -22,6 +22,11 @@ def fingerprint(card_ref: bytes, processing: str, amount: str, mid: str, currenc
     return _hash(card_ref.hex(), processing, amount, mid, currency)
 
 
+def expiry_key(holder_id: int, authorization_id: int) -> bytes:
+    """The end of a hold that nobody captured: there is one for each payment."""
+    return _hash("expiry", str(holder_id), str(authorization_id))
+
+
 def _hash(*parts: str) -> bytes:
     """Sixteen bytes that stand for these texts; none of them can hold the separator."""
     return blake2b("\x1f".join(parts).encode(), digest_size=SIZE).digest()

@@ -53,6 +53,8 @@ def state_of(steps: Sequence[Step], *, approved: bool) -> str:
     if totals.refunded_minor:
         whole = totals.refunded_minor + reversed_minor >= captured_minor
         return "REFUNDED" if whole else "PARTIALLY_REFUNDED"
+    if moved_by(steps, Kind.EXPIRY) and not captured_minor:
+        return "EXPIRED"
     if reversed_minor:
         if reversed_minor >= totals.authorized_minor:
             return "REVERSED"
@@ -61,6 +63,11 @@ def state_of(steps: Sequence[Step], *, approved: bool) -> str:
         # A captured hold left what was not captured: only what came back afterwards counts.
         return "REVERSED" if _undone_after_capture(steps) >= captured_minor else "CAPTURED"
     return "CAPTURED" if captured_minor else "AUTHORIZED"
+
+
+def moved_by(steps: Sequence[Step], kind: Kind) -> int:
+    """What the answers of one kind moved, in cents."""
+    return sum(step.amount_minor for step in steps if step.kind is kind)
 
 
 def _undone_after_capture(steps: Sequence[Step]) -> int:

@@ -26,9 +26,11 @@ class Kind(Enum):
     """0200 with DE3 20: give back money of a captured payment (REF-01)."""
     ADVICE = "ADVICE"
     """0120, or 0220 that names none: it happened, post it (ADV-01)."""
+    EXPIRY = "EXPIRY"
+    """Our own: nobody captured a hold in time, what it holds falls free (HLD-03)."""
 
 
-ABOUT_A_PAYMENT: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.REFUND})
+ABOUT_A_PAYMENT: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.REFUND, Kind.EXPIRY})
 _CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE})
 
 

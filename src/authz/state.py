@@ -39,6 +39,10 @@ class LotInfo(Struct, frozen=True, gc=False, array_like=True):
     origin: Origin
     loaded_on: date
     from_vintage: int | None = None
+    from_lot: int | None = None
+    """The lot whose rest this one is, after an exchange; there is one for each lot."""
+    late: bool = False
+    """Exchanged when nobody could ask for it any more: flagged for accounting (VIN-09)."""
 
 
 class Profile(Struct, frozen=True, gc=False, array_like=True):

@@ -176,7 +176,12 @@ class Search(BaseModel):
     cursor: Annotated[str | None, Field(max_length=40, examples=["1f-3c0a51b2400"])] = None
 
 
-EVENTS: Final = {Kind.REVERSAL: "REVERSED", Kind.CAPTURE: "CAPTURED", Kind.REFUND: "REFUNDED"}
+EVENTS: Final = {
+    Kind.REVERSAL: "REVERSED",
+    Kind.CAPTURE: "CAPTURED",
+    Kind.REFUND: "REFUNDED",
+    Kind.EXPIRY: "EXPIRED",
+}
 
 PublicId = Annotated[str, Path(max_length=40, examples=["1f-3c0a51b2400"])]
 

@@ -102,7 +102,8 @@ VINTAGES = (
         lot_no       smallint not null,
         vintage      smallint not null,
         reason       text not null
-            check (reason in ('EXCHANGED', 'EXCHANGED_LATE', 'EXPIRED', 'REQUESTED', 'LOST')),
+            check (reason in
+                ('EXCHANGED', 'EXCHANGED_LATE', 'EXPIRED', 'REQUESTED', 'LOST', 'RETURNED')),
         amount_minor bigint not null check (amount_minor > 0),
         day          date not null,
         primary key (holder_id, seq)

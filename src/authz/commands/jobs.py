@@ -1,0 +1,91 @@
+"""`millesime jobs`: run one timer job by hand."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from authz import database
+from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
+from authz.commands.store import opened, rulebooks_of, url_of
+from authz.engine import Engine
+from authz.ids import AuthorizationIds
+from authz.jobs import JOBS, Counts, Work, clock
+from authz.metrics import Metrics
+from authz.settings import load
+from authz.store import Store
+from authz.usage import UsageError
+from rules.rulebook import Rulebook
+
+ANSWER_TIMEOUT_S = 30.0
+
+app = typer.Typer(
+    help="What is due at a date, done by hand.", no_args_is_help=True, add_completion=False
+)
+
+
+@app.callback()
+def _jobs() -> None:
+    """A running engine runs them by itself; by hand they may run beside it."""
+
+
+@app.command("list", epilog="Example: millesime jobs list")
+def names() -> None:
+    """What jobs there are."""
+    say = Console(highlight=False, soft_wrap=True).print
+    for name, job in JOBS.items():
+        say(f"{name:20} {job.words}")
+
+
+@app.command(epilog="Example: millesime jobs run exchange-vintages --now 2027-03-01T00:05:00+01:00")
+def run(
+    name: Annotated[str, typer.Argument(help="One of `millesime jobs list`.")],
+    now: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="ISO 8601 with its zone (default: the clock)."),
+    ] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    rulebook: RulebookFiles = None,
+    config: Config = None,
+) -> None:
+    """Run one job until nothing is left that is due. Running it again changes nothing."""
+    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
+    settings = load({**flags, "config": config})
+    if name not in JOBS:
+        raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
+    done = asyncio.run(run_job(url_of(settings), name, rulebooks_of(settings.rulebook), now))
+    for what, count in done.items():
+        Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
+
+
+async def run_job(url: str, name: str, books: dict[str, Rulebook], now: str | None) -> Counts:
+    """Run a job with an engine of its own, made for it. Raises UsageError for what is no instant.
+
+    Where a test clock is set, payments' movements carry it; `now` says what is due.
+    """
+    at = None if now is None else _instant(now)
+    async with opened(url):  # refuses a wrong schema or role, with one line
+        pass
+    pool = await database.open_pool(url, size=2)
+    try:
+        node = await pool.fetchval("select nextval('node_nos')")
+        ids = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
+        engine = Engine(Store(pool, answer_timeout_s=ANSWER_TIMEOUT_S), books, ids, Metrics())
+        work = Work(pool, lambda asked: engine.run(asked, {}), books, at or await clock(pool))
+        return await JOBS[name].run(work)
+    finally:
+        await pool.close()
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--now {text!r} is no ISO 8601 instant") from None
+    if instant.tzinfo is None:
+        raise UsageError("--now needs its zone, as in 2027-03-01T00:05:00+01:00")
+    return instant.astimezone(UTC)
