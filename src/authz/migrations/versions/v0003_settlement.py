@@ -1,0 +1,166 @@
+"""Settlement and proof: roll-ups, seals, what was paid to merchants, and what may be forgotten.
+
+All of it is written by jobs from committed rows of the books, never by the road. Totals may be
+computed again from the books; seals and remittances are append-only like the books themselves.
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+# A block range holds one day or two, since rows come in the order of their time: an index of a few
+# pages finds a day, and costs the road next to nothing.
+DAYS = (
+    "create index authorizations_by_business_day on authorizations using brin (business_day)"
+    " with (pages_per_range = 16, autosummarize = on)",
+    "create index transfers_by_instant on transfers using brin (at)"
+    " with (pages_per_range = 16, autosummarize = on)",
+)
+
+ROLLED = (
+    # How far the roll-up has come in each holder's movements. What lies behind is in the totals,
+    # once; what lies before it is not.
+    """
+    create table rolled_marks (
+        holder_id bigint primary key,
+        seq       bigint not null check (seq > 0)
+    )
+    """,
+    # Four sums of an account on a civil day in Paris, in cents. Account 0 stands for all lots.
+    """
+    create table rolled_totals (
+        account_id      bigint not null check (account_id < 4096),
+        day             date not null,
+        debits_pending  bigint not null,
+        debits_posted   bigint not null,
+        credits_pending bigint not null,
+        credits_posted  bigint not null,
+        primary key (account_id, day)
+    )
+    """,
+    # What a merchant is owed for one settlement date, by where the money comes from, and by the
+    # vintage that it counted as (0: no voucher). Below zero where more came back than was spent.
+    """
+    create table payable_days (
+        merchant_no  bigint not null check (merchant_no > 0),
+        business_day date not null,
+        source       text not null check (source in ('VOUCHER', 'BANK', 'LOSS')),
+        vintage      smallint not null check ((vintage = 0) = (source <> 'VOUCHER')),
+        minor        bigint not null,
+        primary key (merchant_no, business_day, source, vintage)
+    )
+    """,
+)
+
+# One run of the sealer is one head; a block is a stretch of one holder's movements. Every digest is
+# keyed and holds the one before it, of the same holder for blocks, of all for heads.
+SEALS = (
+    """
+    create table seal_heads (
+        head_no   bigint primary key check (head_no > 0),
+        digest    bytea not null check (length(digest) = 32),
+        blocks    integer not null check (blocks > 0),
+        key_id    text not null,
+        sealed_at timestamptz not null
+    )
+    """,
+    """
+    create table seals (
+        holder_id bigint not null check (holder_id > 0),
+        to_seq    bigint not null,
+        from_seq  bigint not null check (from_seq > 0),
+        head_no   bigint not null,
+        previous  bytea not null check (length(previous) = 32),
+        digest    bytea not null check (length(digest) = 32),
+        primary key (holder_id, to_seq),
+        unique (holder_id, from_seq),
+        constraint a_block_has_rows check (from_seq <= to_seq)
+    )
+    """,
+    "create index seals_by_head on seals (head_no, holder_id)",
+)
+
+# A payment to a merchant: all that was owed up to `last_day` less all that was paid before. `seq`
+# is the first of its movements under the house. A merchant is paid for a day once.
+REMITTANCES = (
+    "create sequence remittance_nos",
+    """
+    create table remittances (
+        remittance_no bigint primary key,
+        merchant_no   bigint not null,
+        last_day      date not null,
+        execute_on    date not null check (execute_on > last_day),
+        voucher_minor bigint not null,
+        bank_minor    bigint not null,
+        loss_minor    bigint not null,
+        seq           bigint not null,
+        made_at       timestamptz not null,
+        unique (merchant_no, last_day),
+        constraint a_payment_pays check (voucher_minor + bank_minor + loss_minor > 0)
+    )
+    """,
+)
+
+# The role that decides may not delete; forgetting goes through these two, which refuse to touch
+# what is young. Numbers of authorizations hold their instant: ms since 2020, then 22 bits.
+FORGETTING = (
+    """
+    create function forget_keys(older_than timestamptz, at_most integer) returns bigint
+    language plpgsql security definer set search_path = public, pg_temp as $$
+    declare
+        first_kept bigint :=
+            ((extract(epoch from older_than) * 1000)::bigint - 1577836800000) << 22;
+        forgotten bigint;
+    begin
+        if older_than > clock_timestamp() - interval '7 days' then
+            raise exception 'request keys are kept for seven days at least';
+        end if;
+        delete from request_keys where key_hash in (
+            select key_hash from request_keys where authorization_id < first_kept limit at_most
+        );
+        get diagnostics forgotten = row_count;
+        return forgotten;
+    end $$
+    """,
+    """
+    create function forget_facts(older_than timestamptz, at_most integer) returns bigint
+    language plpgsql security definer set search_path = public, pg_temp as $$
+    declare
+        first_kept bigint :=
+            ((extract(epoch from older_than) * 1000)::bigint - 1577836800000) << 22;
+        forgotten bigint;
+    begin
+        if older_than > clock_timestamp() - interval '90 days' then
+            raise exception 'the facts of decisions are kept for ninety days at least';
+        end if;
+        update authorizations set facts = '' where (holder_id, authorization_id) in (
+            select holder_id, authorization_id from authorizations
+            where authorization_id < first_kept and facts <> '' limit at_most
+        );
+        get diagnostics forgotten = row_count;
+        return forgotten;
+    end $$
+    """,
+    "revoke execute on function forget_keys, forget_facts from public",
+)
+
+ROLE = (
+    "grant select, insert, update on rolled_marks, rolled_totals, payable_days to millesime_engine",
+    "grant select, insert on seal_heads, seals, remittances to millesime_engine",
+    "grant usage on sequence remittance_nos to millesime_engine",
+    "grant execute on function forget_keys, forget_facts to millesime_engine",
+)
+
+
+def upgrade() -> None:
+    """Add everything, in one SQL transaction."""
+    for statement in (*DAYS, *ROLLED, *SEALS, *REMITTANCES, *FORGETTING, *ROLE):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """There is no way back: seals and payments are never thrown away by a command."""
+    raise NotImplementedError("seals cannot be downgraded; restore a backup instead")

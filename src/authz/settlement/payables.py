@@ -1,0 +1,158 @@
+"""What is owed to each merchant, by settlement date, source of the money and vintage.
+
+Added up from the books by the roll-up, under its marks. Voucher money, a bank's money and the
+issuer's own never mix (L.3262-2): each is summed and paid by itself.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from ledger.accounts import House
+from ledger.rollup import Due
+from rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+ZONE: Final = "Europe/Paris"
+
+
+class Source(StrEnum):
+    """Whose money a merchant is paid with; the words of `payable_days.source`."""
+
+    VOUCHER = "VOUCHER"
+    BANK = "BANK"
+    LOSS = "LOSS"
+
+
+# What comes back counts where the original counted, whatever account it goes to (VIN-09, REF-05).
+# Payments to merchants are no answer to anybody and have no authorization.
+MOVED: Final = """
+    with due as (
+        select * from unnest($1::bigint[], $2::bigint[], $3::bigint[])
+            as d (holder_id, since, until)
+    ), moved as (
+        select t.holder_id, t.day, t.credit_account < 0 as paid, t.amount_minor,
+            case when t.credit_account < 0 then -t.credit_account else -t.debit_account end
+                as merchant_no,
+            case when t.credit_account < 0 then t.debit_account
+                else coalesce(o.debit_account, t.credit_account) end as from_account,
+            coalesce(a.business_day, (t.at at time zone $4)::date) as business_day
+        from due d
+        join transfers t on t.holder_id = d.holder_id and t.seq > d.since and t.seq <= d.until
+        left join transfers o on o.holder_id = t.holder_id and o.seq = t.about_seq
+        left join authorizations a
+            on a.holder_id = t.holder_id and a.authorization_id = t.authorization_id
+        where t.kind in ('direct', 'post') and t.authorization_id is not null
+            and (t.credit_account < 0 or t.debit_account < 0)
+    )
+    select m.merchant_no, m.business_day,
+        case when m.from_account = $5 then 'BANK' when m.from_account = $6 then 'LOSS'
+            else 'VOUCHER' end as source,
+        coalesce(l.vintage, 0) as vintage, m.day,
+        sum(case when m.paid then m.amount_minor else -m.amount_minor end)::bigint as minor
+    from moved m left join ledger_accounts l
+        on l.holder_id = m.from_account >> 12 and l.account_id = m.from_account
+        and m.from_account >= 4096
+    group by 1, 2, 3, 4, 5
+"""
+ADD: Final = """
+    insert into payable_days as p
+    select merchant_no, business_day, source, vintage, sum(minor)
+    from unnest($1::bigint[], $2::date[], $3::text[], $4::smallint[], $5::bigint[])
+        as n (merchant_no, business_day, source, vintage, minor)
+    group by 1, 2, 3, 4 order by 1, 2, 3, 4
+    on conflict (merchant_no, business_day, source, vintage)
+        do update set minor = p.minor + excluded.minor
+"""
+# Late is what was presented after the last day of its vintage (VIN-12); those days come as $2, $3.
+OWED: Final = """
+    select p.merchant_no, p.source, p.vintage,
+        sum(p.minor) filter (where e.last is null or p.business_day <= e.last)::bigint,
+        sum(p.minor) filter (where p.business_day > e.last)::bigint
+    from payable_days p
+    left join unnest($2::smallint[], $3::date[]) as e (vintage, last) on e.vintage = p.vintage
+    where p.business_day <= $1
+    group by 1, 2, 3 order by 1, 2, 3
+"""
+PAID: Final = """
+    select merchant_no, sum(voucher_minor)::bigint, sum(bank_minor)::bigint,
+        sum(loss_minor)::bigint
+    from remittances where last_day <= $1 group by merchant_no
+"""
+VINTAGES: Final = "select distinct vintage from payable_days where vintage > 0"
+
+
+class Owed(Struct, frozen=True):
+    """What is owed to a merchant and was not paid yet, by source, in cents.
+
+    Below zero where more came back than was paid: it waits for the next sales. `withheld_minor`
+    was presented after the last day of its vintage and is not payable (VIN-12).
+    """
+
+    merchant_no: int
+    voucher_minor: int
+    bank_minor: int
+    loss_minor: int
+    withheld_minor: int
+
+    @property
+    def payable(self) -> dict[Source, int]:
+        """What can be paid now, the sources that owe nothing left out."""
+        by_source = {
+            Source.VOUCHER: self.voucher_minor,
+            Source.BANK: self.bank_minor,
+            Source.LOSS: self.loss_minor,
+        }
+        return {source: minor for source, minor in by_source.items() if minor > 0}
+
+
+class Payables:
+    """Adds payables up beside the roll-up: `ledger.rollup.step(..., also=(payables.add,))`."""
+
+    def __init__(self, book: Rulebook) -> None:
+        """`book` says as which vintage a lot counted on a day, and until when it is presented."""
+        self._book = book
+
+    async def add(self, tx: "Tx", due: Due) -> None:
+        """Add the movements of one step of the roll-up."""
+        house = int(House.BANK_RECEIVABLE), int(House.ISSUER_LOSS)
+        rows = await tx.fetch(MOVED, due.holder_ids, due.since, due.until, ZONE, *house)
+        added = [(row[0], row[1], row[2], self._counted_as(row[3], row[4]), row[5]) for row in rows]
+        if added:
+            await tx.execute(ADD, *(list(column) for column in zip(*added, strict=True)))
+
+    async def owed(self, tx: "Tx", last_day: date) -> list[Owed]:
+        """What every merchant is owed for all days up to `last_day`, less what was paid."""
+        vintages = [row[0] for row in await tx.fetch(VINTAGES)]
+        ends = [self._book.presentation_end(vintage) for vintage in vintages]
+        rows = await tx.fetch(OWED, last_day, vintages, ends)
+        paid = {row[0]: tuple(row)[1:] for row in await tx.fetch(PAID, last_day)}
+        by_merchant: dict[int, list[tuple[str, int, int]]] = {}
+        for merchant_no, source, _, in_time, late in rows:
+            by_merchant.setdefault(merchant_no, []).append((source, in_time or 0, late or 0))
+        return [
+            _owed(merchant_no, sums, paid.get(merchant_no, (0, 0, 0)))
+            for merchant_no, sums in by_merchant.items()
+        ]
+
+    def _counted_as(self, vintage: int, day: date) -> int:
+        """A lot past its end counted as exchanged, even if that was booked later (VIN-06)."""
+        return (self._book.seen_as(vintage, day) or vintage) if vintage else 0
+
+
+def _owed(
+    merchant_no: int, sums: Iterable[tuple[str, int, int]], paid: tuple[int, int, int]
+) -> Owed:
+    """Late sales are withheld; what came back late of sales in time still lowers what is owed."""
+    owed_minor = dict.fromkeys(Source, 0)
+    withheld_minor = 0
+    for source, in_time_minor, late_minor in sums:
+        owed_minor[Source(source)] += in_time_minor + min(late_minor, 0)
+        withheld_minor += max(late_minor, 0)
+    voucher, bank, loss = (owed_minor[s] - minor for s, minor in zip(Source, paid, strict=True))
+    return Owed(merchant_no, voucher, bank, loss, withheld_minor)
