@@ -1,5 +1,6 @@
 """A holder's money while a batch is being decided: the row as read, and what was done to it."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final
 
@@ -9,6 +10,7 @@ from ledger.balances import lot_effects, usage_effect
 from ledger.transfers import Transfer
 from rules.facts import Lot, Usage
 
+_LONG_AGO: Final = date.min
 USAGE_TAIL_DAYS: Final = 8
 """Days of voucher use kept in the holder's row; older days are summed from the books when asked."""
 
@@ -78,22 +80,28 @@ class Purse:
 
     def row(self) -> tuple[object, ...]:
         """The holder's row after the batch, in the order of the type `holder_after`."""
-        since = self.holder.usage_since
-        if len(self.used) > USAGE_TAIL_DAYS:
-            newest = max(day for _, day in self.used)
+        since, used = self.holder.usage_since, self.used
+        if len(used) > USAGE_TAIL_DAYS:
+            newest = max(day for _, day in used)
             since = max(since, newest - timedelta(days=USAGE_TAIL_DAYS))
-        tail = [(key, minor) for key, minor in self.used.items() if key[1] >= since]
+        if since > _LONG_AGO:
+            used = {key: minor for key, minor in used.items() if key[1] >= since}
         return (
             self.holder.holder_id,
             self.holder.version + 1,
             self.seq,
             since,
-            [account_no for (account_no, _), _ in tail],
-            [day for (_, day), _ in tail],
-            [used_minor for _, used_minor in tail],
-            self.available,
-            self.held,
+            _array(account_no for account_no, _ in used),
+            _array(day for _, day in used),
+            _array(used.values()),
+            _array(self.available),
+            _array(self.held),
         )
+
+
+def _array(values: Iterable[object]) -> str:
+    """PostgreSQL's text of an array of numbers or dates."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _lot(info: LotInfo, available_minor: int) -> Lot:

@@ -7,7 +7,6 @@ by the next call of the method they are for.
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
 from typing import Any, cast
 
 from msgspec.structs import replace
@@ -18,6 +17,7 @@ from authz.requests import Request
 from authz.state import Holder, KeptAnswer, State, UsedDay
 from authz.store import Conflict, HolderOf, InDoubt, Save, Store
 from rules.decision import Reason
+from tests.authz.arrays import days, numbers
 from tests.authz.builders import some_state
 
 DECIDED = (
@@ -133,15 +133,15 @@ class MemoryStore:
         self.state.holders[holder.holder_id] = holder
 
     def _after(self, row: tuple[Any, ...]) -> Holder:
-        number, version, last_seq, since, accounts, days, minor, available, held = row
+        number, version, last_seq, since, accounts, used_days, minor, available, held = row
         return replace(
             self.state.holders[number],
             version=version,
             last_seq=last_seq,
             usage_since=since,
-            used=tuple(map(UsedDay, accounts, cast(list[date], days), minor)),
-            lot_available=tuple(available),
-            lot_held=tuple(held),
+            used=tuple(map(UsedDay, numbers(accounts), days(used_days), numbers(minor))),
+            lot_available=tuple(numbers(available)),
+            lot_held=tuple(numbers(held)),
         )
 
     def _kept_for(self, requests: Sequence[Request]) -> dict[bytes, KeptAnswer]:

@@ -7,6 +7,7 @@ import pytest
 from authz.purse import USAGE_TAIL_DAYS, Purse
 from authz.state import UsedDay
 from rules.facts import Usage
+from tests.authz.arrays import days, numbers
 from tests.authz.builders import some_holder
 
 DAY = date(2026, 11, 24)
@@ -18,7 +19,9 @@ def row(purse: Purse) -> dict[str, object]:
         "holder_id", "version", "last_seq", "usage_since", "usage_accounts", "usage_days",
         "usage_minor", "lot_available", "lot_held",
     )  # fmt: skip
-    return dict(zip(columns, purse.row(), strict=True))
+    read = {**dict.fromkeys(columns[4:], numbers), "usage_days": days}
+    row = zip(columns, purse.row(), strict=True)
+    return {name: read[name](value) if name in read else value for name, value in row}
 
 
 def test_what_is_taken_is_gone_and_counts_for_the_day() -> None:
@@ -80,12 +83,12 @@ def test_the_row_moves_version_and_number_on() -> None:
 
 
 def test_old_days_leave_the_row_and_it_says_since_when() -> None:
-    days = [DAY - timedelta(days=n) for n in range(USAGE_TAIL_DAYS + 5)]
-    purse = Purse(some_holder(used=tuple(UsedDay(1, day, 100) for day in days)))
+    used = [DAY - timedelta(days=n) for n in range(USAGE_TAIL_DAYS + 5)]
+    purse = Purse(some_holder(used=tuple(UsedDay(1, day, 100) for day in used)))
     after = row(purse)
     since = DAY - timedelta(days=USAGE_TAIL_DAYS)
     assert after["usage_since"] == since
-    assert sorted(after["usage_days"]) == sorted(day for day in days if day >= since)  # type: ignore[call-overload]
+    assert sorted(after["usage_days"]) == sorted(day for day in used if day >= since)  # type: ignore[call-overload]
 
 
 def test_what_left_the_row_once_never_comes_back() -> None:

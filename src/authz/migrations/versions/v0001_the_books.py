@@ -203,11 +203,11 @@ REFERENCE = (
 )
 
 SAVE = (
+    # Its arrays travel as their text: a client's driver looks at every element of an array.
     """
     create type holder_after as (
         holder_id bigint, version bigint, last_seq bigint, usage_since date,
-        usage_accounts smallint[], usage_days date[], usage_minor bigint[],
-        lot_available bigint[], lot_held bigint[]
+        usage_accounts text, usage_days text, usage_minor text, lot_available text, lot_held text
     )
     """,
     # The only writer of the books.
@@ -244,9 +244,9 @@ SAVE = (
         end if;
         update holders h set
             version = a.version, last_seq = a.last_seq, usage_since = a.usage_since,
-            usage_accounts = a.usage_accounts, usage_days = a.usage_days,
-            usage_minor = a.usage_minor,
-            lot_available = a.lot_available, lot_held = a.lot_held
+            usage_accounts = a.usage_accounts::smallint[], usage_days = a.usage_days::date[],
+            usage_minor = a.usage_minor::bigint[],
+            lot_available = a.lot_available::bigint[], lot_held = a.lot_held::bigint[]
             from unnest(afters) as a
             where h.holder_id = a.holder_id and h.holder_id = any (read_holders);
         insert into authorizations select * from unnest(decided);
