@@ -68,6 +68,7 @@ def serve(settings: Settings) -> int:
     configure_logs(settings.log_level, settings.log_format)
     if settings.bank is not None:
         raise UsageError("the bank leg is not built yet: leave --bank out, no top-up is asked")
+    _ports_are_free(settings)
     url = database_url(settings)
     uvloop.run(prepare(settings, url))
     if settings.workers > 1:
@@ -75,6 +76,13 @@ def serve(settings: Settings) -> int:
 
         return supervise(settings, url)
     return uvloop.run(run(settings, url))
+
+
+def _ports_are_free(settings: Settings) -> None:
+    """A second engine must find its ports taken before it touches clock or world of the first."""
+    doors = [door.address for door in settings.listeners]
+    for address in (*doors, Address(settings.host, settings.http_port)):
+        listening_socket(address, shared_port=False).close()
 
 
 def database_url(settings: Settings) -> str:
