@@ -6,7 +6,8 @@
 from typing import Final
 
 _MASK: Final = 0xFFFF_FFFF
-_GOLDEN: Final = 0x9E37_79B9
+_START: Final = 0x9E37_79B9 + 4 + 3_923_095
+"""The initial value of `hash_bytes_uint32`: the golden ratio, the length, a constant."""
 
 
 def lane_of(holder_id: int, lanes: int) -> int:
@@ -27,18 +28,14 @@ def _signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
-def _rotate(value: int, bits: int) -> int:
-    return ((value << bits) | (value >> (32 - bits))) & _MASK
-
-
 def _hash_uint32(key: int) -> int:
-    """Bob Jenkins's final mix of one 32-bit word."""
-    start = (_GOLDEN + 4 + 3923095) & _MASK
-    a, b, c = (start + key) & _MASK, start, start
-    c = ((c ^ b) - _rotate(b, 14)) & _MASK
-    a = ((a ^ c) - _rotate(c, 11)) & _MASK
-    b = ((b ^ a) - _rotate(a, 25)) & _MASK
-    c = ((c ^ b) - _rotate(b, 16)) & _MASK
-    a = ((a ^ c) - _rotate(c, 4)) & _MASK
-    b = ((b ^ a) - _rotate(a, 14)) & _MASK
-    return ((c ^ b) - _rotate(b, 24)) & _MASK
+    """Bob Jenkins's final mix of one 32-bit word; written out, since every request passes here."""
+    a = (_START + key) & _MASK
+    b = c = _START
+    c = ((c ^ b) - (b << 14 | b >> 18)) & _MASK
+    a = ((a ^ c) - (c << 11 | c >> 21)) & _MASK
+    b = ((b ^ a) - (a << 25 | a >> 7)) & _MASK
+    c = ((c ^ b) - (b << 16 | b >> 16)) & _MASK
+    a = ((a ^ c) - (c << 4 | c >> 28)) & _MASK
+    b = ((b ^ a) - (a << 14 | a >> 18)) & _MASK
+    return ((c ^ b) - (b << 24 | b >> 8)) & _MASK
