@@ -16,9 +16,12 @@ from authz.ids import public_id
 from authz.requests import Kind
 from authz.state import Profile
 from ledger.accounts import lot_no_of
-from ledger.audit import AuditReport, LawResult
+from ledger.audit import AuditReport, LawResult, check
 from ledger.audit import audit as audit_books
 from ledger.balances import lot_effects, usage_effect
+from ledger.rollup_check import TOTALS_ARE_THE_BOOKS
+from ledger.seal import Head, SealKey
+from ledger.seal_check import check_seals
 from ledger.transfers import Kind as Movement
 from ledger.transfers import Transfer
 from rules.decision import Approved, Decision
@@ -61,18 +64,27 @@ LAWS: Final[Mapping[str, str]] = {
     "keys_name_an_answer": "every request key names an answer that is kept, or is a tombstone",
 }
 
+SEALS_HOLD: Final = "seals_hold"
+SEALS_WORDS: Final = "what was sealed is still in the books, to the byte"
+
 _decode_facts: Final = msgpack.Decoder(Facts).decode
 _decode_profile: Final = msgpack.Decoder(Profile).decode
 Progress = Callable[[int], None]
 
 
 class Report(Struct, frozen=True):
-    """The verdict on books and answers. `unread_rulebooks` could not be loaded for re-deciding."""
+    """The verdict on books and answers. `unread_rulebooks` could not be loaded for re-deciding.
+
+    `seals_verified` is false where no key was there to verify them with. `forgotten` answers have
+    lost their facts to retention and were not decided again.
+    """
 
     books: AuditReport
     laws: tuple[LawResult, ...]
     decisions: int
     unread_rulebooks: tuple[str, ...]
+    seals_verified: bool = False
+    forgotten: int = 0
 
     @property
     def holds(self) -> bool:
@@ -86,11 +98,16 @@ class Report(Struct, frozen=True):
 
 
 async def audit(
-    tx: "Tx", rulebooks: Mapping[str, Rulebook], progress: Progress = lambda holders: None
+    tx: "Tx",
+    rulebooks: Mapping[str, Rulebook],
+    progress: Progress = lambda holders: None,
+    seal_key: SealKey | None = None,
+    published: Head | None = None,
 ) -> Report:
     """Prove everything, in the caller's repeatable-read SQL transaction.
 
-    `rulebooks` are the known ones by version; `progress` is told how many holders are done.
+    `rulebooks` are the known ones by version; `progress` is told how many holders are done. With
+    `seal_key` the seals are proved too, `published` being a head that was kept elsewhere.
     """
     books = await audit_books(tx)
     proof = _Proof(rulebooks)
@@ -109,7 +126,18 @@ async def audit(
         done += len(rows)
         progress(done)
     await proof.check_keys(tx)
-    return Report(books, proof.results(), proof.decisions, tuple(sorted(proof.unread)))
+    laws = [*proof.results(), await check(tx, TOTALS_ARE_THE_BOOKS)]
+    if seal_key is not None:
+        seals = await check_seals(tx, seal_key, published)
+        laws.append(LawResult(SEALS_HOLD, SEALS_WORDS, seals.blocks, seals.violations))
+    return Report(
+        books,
+        tuple(laws),
+        proof.decisions,
+        tuple(sorted(proof.unread)),
+        seal_key is not None,
+        proof.forgotten,
+    )
 
 
 class _Proof:
@@ -119,6 +147,7 @@ class _Proof:
         self.rulebooks = rulebooks
         self.unread: set[str] = set()
         self.decisions = 0
+        self.forgotten = 0
         self._checked = dict.fromkeys(LAWS, 0)
         self._violations: dict[str, list[str]] = {name: [] for name in LAWS}
 
@@ -187,6 +216,9 @@ class _Replay:
     def _look(self, row: Any, *, true_facts: bool) -> None:
         """Decide again; `true_facts` where the replay stands just before this answer."""
         if row["kind"] not in DECIDED_BY_RULES:
+            return
+        if not row["facts"]:  # every decision of the rules was kept with its facts
+            self._proof.forgotten += 1
             return
         facts = _decode_facts(row["facts"])
         place = self._at(row["authorization_id"])

@@ -4,6 +4,10 @@
 key_id = "digest-2026"
 key = "…64 hex digits…"
 
+[seal]                       # seals the books; with its key nobody can make a seal that fits
+key_id = "seal-2026"
+key = "…64 hex digits…"
+
 [[pan_encryption]]           # key_id, key (32 bytes); the first encrypts, the others still read
 [[emv_master]]               # bin (6 to 8 digits), key_id, key (16 bytes)
 [[zone]]                     # key_id, key (16 or 24 bytes): PIN blocks between two zones
@@ -24,9 +28,11 @@ from msgspec import Meta, Struct
 
 from authz.pan import PanDigester
 from authz.usage import UsageError
+from ledger.seal import SealKey
 
 DEVELOPMENT_FILE: Final = "keys.development.toml"
 DIGEST_KEY_BYTES: Final = 32
+SEAL_KEY_BYTES: Final = 32
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 KeyId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 
@@ -65,7 +71,7 @@ class PanDigestKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NamedKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """A PAN encryption key or a zone key."""
+    """A PAN encryption key, a zone key or the key that seals the books."""
 
     key_id: KeyId
     key: Secret
@@ -95,10 +101,15 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     emv_master: tuple[EmvMasterKey, ...] = ()
     zone: tuple[NamedKey, ...] = ()
     mac: tuple[MacKey, ...] = ()
+    seal: NamedKey | None = None
 
     def digester(self) -> PanDigester:
         """What makes card references from now on."""
         return PanDigester(self.pan_digest.key.reveal(), self.pan_digest.key_id)
+
+    def seal_key(self) -> SealKey | None:
+        """What seals the books and proves the seals; None in a file from before there were any."""
+        return None if self.seal is None else SealKey(self.seal.key_id, self.seal.key)
 
 
 AnyKey = PanDigestKey | NamedKey | EmvMasterKey | MacKey
@@ -108,6 +119,7 @@ LENGTHS: Final = {
     "emv_master": (16,),
     "zone": (16, 24),
     "mac": (16, 24),
+    "seal": (SEAL_KEY_BYTES,),
 }
 
 
@@ -126,12 +138,16 @@ def read_key_file(path: Path) -> Keys:
 
 
 def new_key_file(path: Path) -> Keys:
-    """Write a file with a fresh digest key, mode 600. Raises UsageError where one is already."""
+    """Write a file with fresh keys, mode 600. Raises UsageError where one is already."""
     content = {
         "pan_digest": {
             "key_id": f"digest-{secrets.token_hex(4)}",
             "key": secrets.token_hex(DIGEST_KEY_BYTES),
-        }
+        },
+        "seal": {
+            "key_id": f"seal-{secrets.token_hex(4)}",
+            "key": secrets.token_hex(SEAL_KEY_BYTES),
+        },
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,7 +209,7 @@ def _secret(wanted: type, value: object) -> Secret:
 def _check(path: Path, keys: Keys) -> None:
     for table, lengths in LENGTHS.items():
         found = getattr(keys, table)
-        group: tuple[AnyKey, ...] = found if isinstance(found, tuple) else (found,)
+        group: tuple[AnyKey, ...] = found if isinstance(found, tuple) else (found,) if found else ()
         for key in group:
             if len(key.key) not in lengths:
                 wanted = " or ".join(map(str, lengths))

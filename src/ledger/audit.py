@@ -76,13 +76,14 @@ async def audit(tx: "Tx") -> AuditReport:
     if await tx.fetchval("show transaction_isolation") not in SNAPSHOTS:
         raise ValueError("an audit needs a repeatable-read SQL transaction")
     await tx.execute(MORE_MEMORY)
-    laws = tuple([await _check(tx, law) for law in LAWS])
+    laws = tuple([await check(tx, law) for law in LAWS])
     totals = await tx.fetchrow("with " + PLACES + TOTALS, 1, *PLACE_ACCOUNTS)
     assert totals is not None, "an aggregate is always one row"
     return AuditReport(laws, *totals)
 
 
-async def _check(tx: "Tx", law: Law) -> LawResult:
+async def check(tx: "Tx", law: Law) -> LawResult:
+    """Hold every row against one law, in the caller's snapshot."""
     row = await tx.fetchrow(law.given + law.statement, VIOLATIONS_NAMED_MAX, *law.parameters)
     assert row is not None, "a law's statement is always one row"
     checked_rows, violations = row

@@ -10,9 +10,11 @@ from rich.console import Console
 
 from authz.audit import Report
 from authz.audit import audit as prove
-from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, url_of
+from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
+from authz.commands.store import opened, rulebooks_of, seal_key_of, url_of
 from authz.settings import load
+from authz.usage import UsageError
+from ledger.seal import Head, SealKey
 from rules.rulebook import Rulebook
 
 BROKEN: Final = 4
@@ -23,6 +25,11 @@ def audit(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     rulebook: RulebookFiles = None,
+    keys: Keys = None,
+    seal_head: Annotated[
+        str | None,
+        typer.Option(metavar="NO:DIGEST", help="A head that `millesime export seal-head` told."),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Prove the books and every answer, in one snapshot, beside a live engine if need be.
@@ -30,9 +37,12 @@ def audit(
     Ends with exit code 4 when a law is broken.
     """
     flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "config": config})
+    settings = load({**flags, "keys": keys, "config": config})
     books = {book.version: book for book in rulebooks_of(settings.rulebook).values()}
-    report = asyncio.run(_audit(url_of(settings), books))
+    key, published = seal_key_of(settings), head_of(seal_head)
+    if published is not None and key is None:
+        raise UsageError("a seal head can only be proved with the key that made it: --keys FILE")
+    report = asyncio.run(_audit(url_of(settings), books, key, published))
     if as_json:
         said = {"holds": report.holds, "broken": report.broken, "report": report}
         sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
@@ -44,11 +54,24 @@ def audit(
 audit.epilog = "Example: millesime audit --json"  # type: ignore[attr-defined]
 
 
-async def _audit(url: str, books: dict[str, Rulebook]) -> Report:
+def head_of(text: str | None) -> Head | None:
+    """A published head, NO:DIGEST in hex. Raises UsageError."""
+    if text is None:
+        return None
+    number, _, digest = text.partition(":")
+    try:
+        return Head(int(number), bytes.fromhex(digest))
+    except ValueError:
+        raise UsageError(f"--seal-head {text!r} is not NO:DIGEST") from None
+
+
+async def _audit(
+    url: str, books: dict[str, Rulebook], key: SealKey | None, published: Head | None
+) -> Report:
     async with opened(url) as sql:
         await sql.execute("set statement_timeout = 0")
         async with sql.transaction(isolation="repeatable_read", readonly=True):
-            return await prove(sql, books)
+            return await prove(sql, books, seal_key=key, published=published)
 
 
 def show(report: Report) -> None:
@@ -61,6 +84,10 @@ def show(report: Report) -> None:
             say(f"       {violation}")
     for version in report.unread_rulebooks:
         say(f"not decided again: rulebook {version} is not loaded")
+    if report.forgotten:
+        say(f"not decided again: {report.forgotten:,} whose facts were forgotten (retention)")
+    if not report.seals_verified:
+        say("seals not verified: there is no seal key here (--keys FILE)")
     books = report.books
     say(
         f"{books.holders:,} holders, {books.transfers:,} movements, {report.decisions:,} decisions"

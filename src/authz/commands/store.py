@@ -8,10 +8,11 @@ import asyncpg
 from rich.console import Console
 
 from authz import database
-from authz.keys import development_keys, read_key_file
+from authz.keys import DEVELOPMENT_FILE, development_keys, read_key_file
 from authz.pan import PanDigester
 from authz.settings import Settings
 from authz.usage import UsageError
+from ledger.seal import SealKey
 from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 
 
@@ -33,6 +34,14 @@ def digester_of(settings: Settings) -> PanDigester:
         said = f"no --keys given: made a development key file, {path}"
         Console(stderr=True, highlight=False, soft_wrap=True).print(said)
     return keys.digester()
+
+
+def seal_key_of(settings: Settings) -> SealKey | None:
+    """The key that seals the books, if there is one; a development file is not made for it."""
+    path = settings.keys or settings.data_dir / DEVELOPMENT_FILE
+    if settings.keys is None and not path.exists():
+        return None
+    return read_key_file(path).seal_key()
 
 
 def rulebooks_of(files: tuple[Path, ...]) -> dict[str, Rulebook]:

@@ -1,0 +1,109 @@
+"""The seals: whoever changes the books without the key is found, and the block is named."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from authz.keys import Secret
+from ledger import journal
+from ledger.audit import audit
+from ledger.seal import Head, SealError, SealKey, last_head, seal, unsealed
+from ledger.seal_check import check_seals
+from tests.database.books import AT, a_small_world, books_url, buying, tx
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+__all__ = ["books_url", "tx"]
+
+KEY = SealKey("seal-1", Secret(bytes(range(32))))
+OTHER = SealKey("seal-2", Secret(bytes(32)))
+
+
+async def seal_all(tx: "Tx", holders_max: int = 2, movements_max: int = 6) -> int:
+    heads = 0
+    while await seal(tx, KEY, AT, holders_max=holders_max, movements_max=movements_max):
+        heads += 1
+    return heads
+
+
+@pytest.fixture
+async def sealed(tx: "Tx") -> "Tx":
+    """Three holders of fifteen movements each, in blocks of six, two holders a head."""
+    await a_small_world(tx)
+    assert await seal_all(tx) > 3
+    return tx
+
+
+async def test_everything_is_sealed_and_the_seals_hold(sealed: "Tx") -> None:
+    assert await unsealed(sealed) == (0, None)
+    proof = await check_seals(sealed, KEY)
+    assert (proof.blocks, proof.violations) == (9, ())
+    assert proof.head == await last_head(sealed)
+    assert (await audit(sealed)).holds
+
+
+async def test_what_comes_later_is_chained_on(sealed: "Tx") -> None:
+    published = await last_head(sealed)
+    await journal.post_for_holder(sealed, 2, buying(100))
+    assert (await unsealed(sealed))[0] == 1
+    assert await seal_all(sealed) == 1
+    proof = await check_seals(sealed, KEY, published)
+    assert (proof.blocks, proof.violations) == (10, ())
+    assert proof.head != published
+    assert (await audit(sealed)).holds
+
+
+SECOND = "holder 2: block 7 to 12 "
+TAMPERED = [
+    ("update transfers set amount_minor = 401 where (holder_id, seq) = (2, 8)",
+     SECOND + "is not what was sealed"),
+    ("update transfers set at = at + interval '1 microsecond' where (holder_id, seq) = (2, 8)",
+     SECOND + "is not what was sealed"),
+    ("update transfers set authorization_id = null where (holder_id, seq) = (2, 8)",
+     SECOND + "is not what was sealed"),
+    ("delete from transfers where (holder_id, seq) = (2, 8)", SECOND + "lacks movement 8"),
+    ("delete from seals where (holder_id, from_seq) = (2, 1)",
+     SECOND + "does not follow the one before it"),
+    ("update seals set digest = previous where (holder_id, from_seq) = (2, 7)",
+     SECOND + "is not what was sealed"),
+    ("update seals set previous = digest where (holder_id, from_seq) = (2, 7)",
+     SECOND + "does not follow the one before it"),
+    ("update seal_heads set digest = sha256('x') where head_no = 2",
+     "head 2 is not what was sealed"),
+    ("delete from seal_heads where head_no = 2", "head 3 is not what was sealed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sql", "words"), TAMPERED)
+async def test_what_a_superuser_changes_is_named(sealed: "Tx", sql: str, words: str) -> None:
+    await sealed.execute(sql)
+    assert (await check_seals(sealed, KEY)).violations[0] == words
+
+
+async def test_another_key_fits_no_block(sealed: "Tx") -> None:
+    assert "is not what was sealed" in (await check_seals(sealed, OTHER)).violations[0]
+
+
+async def test_blocks_taken_off_the_end_are_missed_where_the_head_was_published(
+    sealed: "Tx",
+) -> None:
+    published = await last_head(sealed)
+    assert published is not None
+    await sealed.execute("delete from seals where head_no = $1", published.head_no)
+    await sealed.execute("delete from seal_heads where head_no = $1", published.head_no)
+    assert (await check_seals(sealed, KEY)).violations == ()
+    missed = (await check_seals(sealed, KEY, published)).violations
+    assert missed == (f"head {published.head_no}, which was published, is gone",)
+
+
+async def test_a_head_that_is_not_the_published_one_is_named(sealed: "Tx") -> None:
+    proof = await check_seals(sealed, KEY, Head(1, bytes(32)))
+    assert proof.violations == ("head 1 is not the one that was published",)
+
+
+async def test_books_with_a_gap_are_not_sealed_over_it(tx: "Tx") -> None:
+    await a_small_world(tx)
+    await tx.execute("delete from transfers where (holder_id, seq) = (2, 4)")
+    with pytest.raises(SealError, match="holder 2: movements 1 to 6 are not all there"):
+        await seal_all(tx)
