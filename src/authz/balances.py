@@ -1,5 +1,6 @@
 """What a holder could spend now, for people to look at: nothing is locked, nothing written."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,12 @@ SHOWN_AFTER_EXPIRY: Final = timedelta(days=15)
 HOLDER_OF: Final = """
     select c.test_clock, h.* from directory d join holders h using (holder_id) cross join control c
     where d.kind = 'account' and d.name = $1
+"""
+# What is in the expired account of each lot: it went there and was not exchanged or lost since.
+EXPIRED_OF: Final = """
+    select lot_no, sum(case reason when 'EXPIRED' then amount_minor else -amount_minor end)::bigint
+    from vintage_moves where holder_id = $1 and reason in ('EXPIRED', 'REQUESTED', 'LOST')
+    group by lot_no
 """
 EMPLOYER: Final = "select record from employers where employer_no = $1"
 
@@ -56,12 +63,16 @@ class AccountView(Struct, frozen=True):
 
 
 class FoundAccount(Struct, frozen=True):
-    """What was read: the person's row, the account in question and its employer."""
+    """What was read: the person's row, the account in question and its employer.
+
+    `expired` is what stands in the expired account, in cents by lot.
+    """
 
     now: datetime
     holder: Holder
     held: HolderAccount
     employer: Employer
+    expired: Mapping[int, int] = {}
 
 
 async def find_account(tx: "Tx", name: str) -> FoundAccount | None:
@@ -74,7 +85,8 @@ async def find_account(tx: "Tx", name: str) -> FoundAccount | None:
     employer = employer_of(await tx.fetchval(EMPLOYER, held.employer_no))
     now = row["test_clock"] or datetime.now(UTC)
     day = civil_day(now, zone_of(employer.workplace.department))
-    return FoundAccount(now, await _with_day(tx, holder, day), held, employer)
+    expired = {row[0]: row[1] for row in await tx.fetch(EXPIRED_OF, holder.holder_id)}
+    return FoundAccount(now, await _with_day(tx, holder, day), held, employer, expired)
 
 
 def account_view(found: FoundAccount, book: Rulebook) -> AccountView:
@@ -95,31 +107,58 @@ def account_view(found: FoundAccount, book: Rulebook) -> AccountView:
         lots=purse.lots_of(account_no),
         usage=purse.usage(account_no, per_person=book.cap_per_person),
     )
-    lots = [
-        view
-        for info in found.holder.profile.lots
-        if info.account_no == account_no
-        for view in _lot_views(
-            info, purse.available[info.lot_no - 1], purse.held[info.lot_no - 1], day, book
-        )
-    ]
+    lots: dict[tuple[int, int], LotView] = {}
+    for info in found.holder.profile.lots:
+        if info.account_no == account_no:
+            for view in _lot_views(info, _Money.of(info, purse, found.expired), day, book):
+                key = _root(info, found.holder.profile.lots), view.vintage
+                lots[key] = _added(lots[key], view) if key in lots else view
     return AccountView(
         found.held,
         found.holder.profile.person,
-        tuple(sorted(lots, key=_debit_order)),
+        tuple(sorted(lots.values(), key=_debit_order)),
         standing(facts, book),
         datetime.combine(day + timedelta(days=1), time(), zone),
         found.now,
     )
 
 
-def _lot_views(
-    info: LotInfo, available_minor: int, held_minor: int, day: date, book: Rulebook
-) -> list[LotView]:
+class _Money(Struct, frozen=True):
+    """What is in a lot, and what went from it into the expired account and is still there."""
+
+    available_minor: int
+    held_minor: int
+    expired_minor: int
+
+    @classmethod
+    def of(cls, info: LotInfo, purse: Purse, expired: Mapping[int, int]) -> "_Money":
+        index = info.lot_no - 1
+        return cls(purse.available[index], purse.held[index], expired.get(info.lot_no, 0))
+
+
+def _root(info: LotInfo, lots: Sequence[LotInfo]) -> int:
+    """The lot that was loaded, however often its rest was exchanged."""
+    while info.from_lot is not None:
+        info = lots[info.from_lot - 1]
+    return info.lot_no
+
+
+def _added(one: LotView, other: LotView) -> LotView:
+    """One line for what was exchanged and booked and what was exchanged and was not yet."""
+    return replace(
+        one,
+        available_minor=one.available_minor + other.available_minor,
+        held_minor=one.held_minor + other.held_minor,
+        expired_minor=one.expired_minor + other.expired_minor,
+    )
+
+
+def _lot_views(info: LotInfo, money: _Money, day: date, book: Rulebook) -> list[LotView]:
     """One line, or two when the free part was exchanged and the held part was not (VIN-08).
 
     A lot that has nothing left is shown until the end of its vintage.
     """
+    available_minor, held_minor = money.available_minor, money.held_minor
     ends, seen_as = book.vintage_end(info.vintage), book.seen_as(info.vintage, day)
     if day <= ends:
         return [_line(info, available_minor, held_minor, 0, ends)]
@@ -128,10 +167,11 @@ def _lot_views(
         exchanged = _line(info, available_minor, 0, 0, book.vintage_end(seen_as), seen_as)
         lines.append(exchanged)
         available_minor = 0
+    expired_minor = available_minor + money.expired_minor
     if day > ends + SHOWN_AFTER_EXPIRY:
-        available_minor = 0
-    if held_minor or available_minor:
-        lines.append(_line(info, 0, held_minor, available_minor, ends))
+        expired_minor = 0
+    if held_minor or expired_minor:
+        lines.append(_line(info, 0, held_minor, expired_minor, ends))
     return lines
 
 

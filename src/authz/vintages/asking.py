@@ -1,0 +1,118 @@
+"""The exchange on request: the employee asks, the employer orders (R.3262-5 al. 3, R.3262-12).
+
+Both are rows with a date. Whoever comes second sets the exchange off; whoever comes too late is
+told so, and what nobody exchanged is lost after the last day of orders (VIN-07).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, msgpack
+
+from authz.reference import employer_of
+from authz.state import Profile
+from authz.vintages.deadlines import order_until, request_until
+from authz.vintages.job import settle
+from authz.vintages.plan import Move, Why
+from rules.geography import civil_day, zone_of
+from rules.parameters import ExchangeMode
+from rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+ACCOUNT: Final = """
+    select c.test_clock, h.holder_id, h.profile from directory d join holders h using (holder_id)
+    cross join control c where d.kind = 'account' and d.name = $1
+"""
+EMPLOYER: Final = """
+    select c.test_clock, e.employer_no, e.record from employers e cross join control c
+    where e.employer_id = $1
+"""
+EMPLOYER_RECORD: Final = "select record from employers where employer_no = $1"
+ASK: Final = """
+    insert into exchange_requests (holder_id, account_no, vintage, amount_minor, requested_on)
+    values ($1, $2, $3, $4, $5) on conflict do nothing
+"""
+ORDER: Final = """
+    insert into exchange_orders (employer_no, vintage, ordered_on)
+    values ($1, $2, $3) on conflict do nothing
+"""
+WHO_ASKED: Final = "select distinct holder_id from exchange_requests where vintage = $1"
+
+_decode: Final = msgpack.Decoder(Profile).decode
+
+
+class TooLate(Exception):
+    """The last day for it has passed; the text says which day that was."""
+
+
+class NotOnRequest(Exception):
+    """Vouchers of this vintage are not exchanged on request; the text says what happens."""
+
+
+class Unknown(LookupError):
+    """There is no such account or employer."""
+
+
+class Exchanged(Struct, frozen=True):
+    """What was exchanged at once, in cents; the rest waits for the other side or its time."""
+
+    day: date
+    exchanged_minor: int
+
+
+async def request_exchange(
+    tx: "Tx",
+    account: str,
+    vintage: int,
+    amount_minor: int | None,
+    books: Mapping[str, Rulebook],
+) -> Exchanged:
+    """The employee asks for so much of a vintage (None: all). The first request counts.
+
+    Runs in the caller's SQL transaction. Raises Unknown, NotOnRequest, TooLate.
+    """
+    row = await tx.fetchrow(ACCOUNT, account)
+    if row is None:
+        raise Unknown("there is no such account")
+    held = next(h for h in _decode(row["profile"]).accounts if h.account.account_id == account)
+    now, book = row["test_clock"] or datetime.now(UTC), books[held.account.programme]
+    day = _day(await tx.fetchval(EMPLOYER_RECORD, held.employer_no), now)
+    _refuse_wrong_time(book, vintage, day, request_until(book.vintage_end(vintage)))
+    await tx.execute(ASK, row["holder_id"], held.account.account_no, vintage, amount_minor, day)
+    return Exchanged(day, _requested(await settle(tx, [row["holder_id"]], books, now)))
+
+
+async def order_exchange(
+    tx: "Tx", employer: str, vintage: int, books: Mapping[str, Rulebook], programme: str
+) -> Exchanged:
+    """The employer orders the exchange for all who asked in time. Same errors."""
+    row = await tx.fetchrow(EMPLOYER, employer)
+    if row is None:
+        raise Unknown("there is no such employer")
+    now, book = row["test_clock"] or datetime.now(UTC), books[programme]
+    day = _day(row["record"], now)
+    _refuse_wrong_time(book, vintage, day, order_until(book.vintage_end(vintage)))
+    await tx.execute(ORDER, row["employer_no"], vintage, day)
+    holders = [asked["holder_id"] for asked in await tx.fetch(WHO_ASKED, vintage)]
+    return Exchanged(day, _requested(await settle(tx, holders, books, now)))
+
+
+def _day(record: str, now: datetime) -> date:
+    return civil_day(now, zone_of(employer_of(record).workplace.department))
+
+
+def _refuse_wrong_time(book: Rulebook, vintage: int, day: date, until: date) -> None:
+    mode = book.exchange_mode(vintage)
+    if mode is not ExchangeMode.ON_REQUEST:
+        raise NotOnRequest(f"vouchers of {vintage} are exchanged in mode {mode.value}")
+    if day <= book.vintage_end(vintage):
+        raise NotOnRequest(f"vouchers of {vintage} have not expired yet")
+    if day > until:
+        raise TooLate(f"the last day was {until.isoformat()}")
+
+
+def _requested(moves: list[Move]) -> int:
+    return sum(m.transfer.amount_minor for m in moves if m.why is Why.REQUESTED)

@@ -1,0 +1,260 @@
+"""1 March over a database: exchanged, expired, asked for, lost; nothing appears or vanishes."""
+
+from pathlib import Path
+
+import pytest
+
+from authz.requests import Kind
+from authz.vintages.asking import (
+    Exchanged,
+    NotOnRequest,
+    TooLate,
+    Unknown,
+    order_exchange,
+    request_exchange,
+)
+from authz.vintages.shares import Share, shares_of
+from rules.decision import Reason
+from tests.database.town import Town, town
+from tests.road.people import Setting
+from tests.rules.builders import BOOK
+
+LAST_FRIDAY = "2027-02-26T12:30:00+01:00"
+LAST_MINUTE = "2027-02-28T23:59:59+01:00"
+MARCH_FIRST = "2027-03-01T00:00:00+01:00"
+MONDAY_NOON = "2027-03-01T12:30:00+01:00"
+ON_REQUEST = BOOK.derive(exchange_mode="ON_REQUEST")
+NONE = BOOK.derive(exchange_mode="NONE")
+TWO = {1: Setting(lots={2026: 4230, 2027: 6000})}
+
+
+async def ask(t: Town, vintage: int = 2026, amount_minor: int | None = None) -> Exchanged:
+    async with t.pool.acquire() as sql, sql.transaction():
+        return await request_exchange(sql, "acc-1", vintage, amount_minor, t.books)
+
+
+async def order(t: Town, vintage: int = 2026, employer: str = "emp-1") -> Exchanged:
+    async with t.pool.acquire() as sql, sql.transaction():
+        return await order_exchange(sql, employer, vintage, t.books, "fr-meal")
+
+
+async def test_ex_30_the_exchanged_lot_pays_first_and_there_is_no_gap(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO) as t:
+        await t.at(MONDAY_NOON)
+        assert (await t.run("exchange-vintages"))["exchanged"] == 4230
+        paid = await t.pay(2000)
+        assert (paid.reason, paid.balance_minor) == (Reason.APPROVED, 8230)
+        assert await t.lots() == [(2027, 2026, 2230, 0, 0), (2027, None, 6000, 0, 0)]
+
+
+async def test_ex_30_without_the_job_the_same_is_paid_and_shown(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO) as t:
+        await t.at(MONDAY_NOON)
+        assert (await t.pay(2000)).balance_minor == 8230
+        before = await t.lots()
+        assert before == [(2027, 2026, 2230, 0, 0), (2027, None, 6000, 0, 0)]
+        assert (await t.run("exchange-vintages"))["exchanged"] == 2230
+        assert await t.lots() == before
+
+
+async def test_ex_29_the_last_day_ends_at_midnight_of_the_workplace(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    people = {1: Setting(), 2: Setting(workplace="974", merchant="974")}
+    async with town(calendar_url, tmp_path, people) as t:
+        await t.at(LAST_MINUTE)
+        assert (await t.run("exchange-vintages"))["exchanged"] == 10_000
+        assert await t.lots("acc-1") == [(2026, None, 10_000, 0, 0)]
+        assert await t.lots("acc-2") == [(2027, 2026, 10_000, 0, 0)]
+        await t.at(MARCH_FIRST)
+        assert (await t.run("exchange-vintages"))["exchanged"] == 10_000
+
+
+async def test_running_it_twice_is_once_and_a_clock_set_back_undoes_nothing(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO) as t:
+        await t.at(MONDAY_NOON)
+        await t.run("exchange-vintages")
+        assert not any((await t.run("exchange-vintages")).values())
+        await t.at(LAST_FRIDAY)
+        assert not any((await t.run("exchange-vintages")).values())
+        lots = [(2026, None, 0, 0, 0), (2027, 2026, 4230, 0, 0), (2027, None, 6000, 0, 0)]
+        assert await t.lots() == lots
+        assert (await t.pay(1000)).reason is Reason.APPROVED
+
+
+async def test_years_that_were_missed_are_made_up_one_by_one(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting(lots={2024: 1000, 2025: 500})}) as t:
+        await t.at(MONDAY_NOON)
+        before = await t.lots()
+        assert (await t.run("exchange-vintages"))["exchanged"] == 3 * 1000 + 2 * 500
+        after = await t.lots()
+        assert after == before == [(2027, 2026, 1000, 0, 0), (2027, 2026, 500, 0, 0)]
+
+
+async def test_vin_08_a_hold_of_february_is_captured_in_march(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting()}) as t:
+        await t.at(LAST_FRIDAY)
+        hold = await t.pay(1800, kind=Kind.HOLD)
+        await t.at(MONDAY_NOON)
+        before = await t.lots()
+        await t.run("exchange-vintages")
+        assert await t.lots() == before
+        assert sorted(before) == [(2026, None, 0, 1800, 0), (2027, 2026, 8200, 0, 0)]
+        assert (await t.about(Kind.CAPTURE, hold, 1500)).reason is Reason.APPROVED
+        before = await t.lots()
+        assert (await t.run("exchange-vintages"))["exchanged"] == 300
+        assert await t.lots() == before == [(2027, 2026, 8500, 0, 0)]
+
+
+async def test_ex_37_a_refund_in_march_goes_to_the_exchanged_lot(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting()}) as t:
+        await t.at(LAST_FRIDAY)
+        paid = await t.pay(1800)
+        await t.at(MONDAY_NOON)
+        await t.run("exchange-vintages")
+        await t.at("2027-03-10T12:00:00+01:00")
+        await t.about(Kind.REFUND, paid, 1800)
+        before = await t.lots()
+        assert (await t.run("exchange-vintages"))["exchanged"] == 1800
+        assert await t.lots() == before == [(2027, 2026, 10_000, 0, 0)]
+
+
+@pytest.mark.parametrize("swept", [True, False])
+async def test_on_request_it_expires_and_is_shown_for_fifteen_days(
+    calendar_url: str, tmp_path: Path, swept: bool
+) -> None:
+    async with town(calendar_url, tmp_path, TWO, ON_REQUEST) as t:
+        await t.at(MARCH_FIRST)
+        if swept:
+            assert (await t.run("exchange-vintages"))["expired"] == 4230
+        shown = [(2026, None, 0, 0, 4230), (2027, None, 6000, 0, 0)]
+        assert await t.lots() == shown
+        assert (await t.pay(1)).balance_minor == 5999
+        await t.at("2027-03-15T23:59:00+01:00")
+        assert (await t.lots())[0] == shown[0]
+        await t.at("2027-03-16T00:00:00+01:00")
+        assert [lot[0] for lot in await t.lots()] == [2027]
+
+
+async def test_ex_32_asked_in_time_and_ordered_in_time_is_exchanged(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO, ON_REQUEST) as t:
+        await t.at(MARCH_FIRST)
+        await t.run("exchange-vintages")
+        await t.at("2027-03-12T10:00:00+01:00")
+        assert (await ask(t)).exchanged_minor == 0
+        await t.at("2027-03-30T10:00:00+02:00")
+        assert (await order(t)).exchanged_minor == 4230
+        assert await t.lots() == [(2027, 2026, 4230, 0, 0), (2027, None, 6000, 0, 0)]
+        await t.at("2027-04-01T10:00:00+02:00")
+        assert not any((await t.run("exchange-vintages")).values())
+
+
+async def test_ex_32_asked_on_the_16th_is_refused_and_lost_after_the_31st(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO, ON_REQUEST) as t:
+        await t.at("2027-03-16T00:00:00+01:00")
+        with pytest.raises(TooLate, match="2027-03-15"):
+            await ask(t)
+        await t.run("exchange-vintages")
+        await t.at("2027-03-31T23:59:00+02:00")
+        assert (await t.run("exchange-vintages"))["lost"] == 0
+        await t.at("2027-04-01T00:00:00+02:00")
+        with pytest.raises(TooLate, match="2027-03-31"):
+            await order(t)
+        assert (await t.run("exchange-vintages"))["lost"] == 4230
+        async with t.pool.acquire() as sql:
+            assert await shares_of(sql, 2026) == [Share("emp-1", "", 2026, 1, 4230)]
+
+
+async def test_a_request_may_be_for_a_part_and_the_rest_is_lost(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO, ON_REQUEST) as t:
+        await t.at(MARCH_FIRST)
+        assert (await order(t)).exchanged_minor == 0
+        assert (await ask(t, amount_minor=1000)).exchanged_minor == 1000
+        assert (await ask(t, amount_minor=1000)).exchanged_minor == 0
+        await t.at("2027-04-01T00:00:00+02:00")
+        assert (await t.run("exchange-vintages"))["lost"] == 3230
+        assert await t.lots() == [(2027, 2026, 1000, 0, 0), (2027, None, 6000, 0, 0)]
+
+
+async def test_what_is_exchanged_by_itself_cannot_be_asked_for(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO) as t:
+        await t.at(MARCH_FIRST)
+        with pytest.raises(NotOnRequest, match="AUTO"):
+            await ask(t)
+    async with town(calendar_url, tmp_path, TWO, ON_REQUEST) as t:
+        with pytest.raises(NotOnRequest, match="not expired yet"):
+            await ask(t)
+        with pytest.raises(Unknown):
+            await order(t, employer="emp-9")
+
+
+@pytest.mark.parametrize(
+    ("refunded_at", "reason"),
+    [
+        ("2027-03-10T12:00:00+01:00", "exchanged"),
+        ("2027-03-31T12:00:00+02:00", "exchanged"),
+        ("2027-04-01T12:00:00+02:00", "exchanged_late"),
+    ],
+)
+async def test_vin_09_a_refund_is_never_lost(
+    calendar_url: str, tmp_path: Path, refunded_at: str, reason: str
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting()}, ON_REQUEST) as t:
+        await t.at(LAST_FRIDAY)
+        paid = await t.pay(1800)
+        await t.at(refunded_at)
+        await t.about(Kind.REFUND, paid, 1800)
+        done = await t.run("exchange-vintages")
+        assert (done[reason], done["expired"]) == (1800, 8200)
+        assert (2027, 2026, 1800, 0, 0) in await t.lots()
+
+
+@pytest.mark.parametrize(
+    ("released_at", "reason"),
+    [
+        ("2027-03-15T12:00:00+01:00", "expired"),
+        ("2027-03-16T12:00:00+01:00", "exchanged"),
+        ("2027-04-01T12:00:00+02:00", "exchanged_late"),
+    ],
+)
+async def test_vin_08_a_release_follows_the_rules_of_its_day(
+    calendar_url: str, tmp_path: Path, released_at: str, reason: str
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting()}, ON_REQUEST) as t:
+        await t.at(LAST_FRIDAY)
+        hold = await t.pay(1800, kind=Kind.HOLD)
+        await t.at(MONDAY_NOON)
+        assert (await t.run("exchange-vintages"))["expired"] == 8200
+        await t.at(released_at)
+        await t.about(Kind.REVERSAL, hold)
+        assert (await t.run("exchange-vintages"))[reason] == 1800
+
+
+async def test_without_exchange_it_expires_and_is_lost(calendar_url: str, tmp_path: Path) -> None:
+    async with town(calendar_url, tmp_path, TWO, NONE) as t:
+        await t.at(MARCH_FIRST)
+        assert (await t.run("exchange-vintages"))["expired"] == 4230
+        assert (await t.pay(2000)).reason is Reason.APPROVED
+        await t.at("2027-04-01T12:00:00+02:00")
+        assert (await t.run("exchange-vintages"))["lost"] == 4230
+        assert await t.lots() == [(2027, None, 4000, 0, 0)]
