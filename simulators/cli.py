@@ -1,4 +1,4 @@
-"""The commands `simulate terminal` and `simulate rush`: strangers at the engine's door."""
+"""The commands under `simulate`: strangers at the engine's door."""
 
 import asyncio
 import sys
@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from simulators import screen
+from simulators.bank_command import bank
 from simulators.journal import Journal
 from simulators.link import Link, LinkDownError, UnansweredError
 from simulators.messages import CardData, TerminalData, balance_inquiry, purchase, repeat
@@ -32,10 +33,12 @@ T = TypeVar("T")
 
 app = typer.Typer(
     name="simulate",
-    help="Simulators: terminals and acquirers that talk to a running engine.",
+    help="Simulators: terminals and acquirers that talk to a running engine, and a bank.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
+
+app.command(epilog=bank.epilog)(bank)  # type: ignore[attr-defined]
 
 Connect = Annotated[str, typer.Option(metavar="HOST:PORT", help="The engine's ISO 8583 door.")]
 Profile = Annotated[str, typer.Option(help="How to write: ascii, ascii-binary or bcd.")]

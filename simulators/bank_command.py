@@ -1,0 +1,83 @@
+"""The command `simulate bank`: a bank acquirer for the engine's `--bank`, until it is stopped."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulators.bank import BankHost, Manners
+from simulators.bank_books import BankBooks, BankRules
+from simulators.link import split_address
+
+
+def bank(
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT")] = "127.0.0.1:8600",
+    control: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where it takes orders, JSON lines.")
+    ] = None,
+    books: Annotated[
+        Path | None, typer.Option(help="Keep its books in this file, and go on from it.")
+    ] = None,
+    balance: Annotated[int, typer.Option(help="Cents on every card.")] = 100_000_000,
+    limit: Annotated[int, typer.Option(help="Cents a payment at most.")] = 1_000_000,
+    decline: Annotated[
+        list[str] | None, typer.Option(metavar="PAN=CODE", help="Decline this card; repeatable.")
+    ] = None,
+    delay_ms: Annotated[int, typer.Option(help="Before every answer.")] = 0,
+    late: Annotated[float, typer.Option(help="Share of answers that come late.")] = 0.0,
+    late_ms: Annotated[int, typer.Option(help="How late.")] = 2_500,
+    drop: Annotated[float, typer.Option(help="Share of answers never sent.")] = 0.0,
+    lose: Annotated[float, typer.Option(help="Share of questions never heard.")] = 0.0,
+    duplicate: Annotated[float, typer.Option(help="Share of answers sent twice.")] = 0.0,
+    restart_every: Annotated[int, typer.Option(help="Away after so many questions.")] = 0,
+    away_ms: Annotated[int, typer.Option(help="For how long.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed, the same faults.")] = 1,
+) -> None:
+    """Answer as a bank until SIGTERM or Ctrl-C, then print the books as one JSON line.
+
+    Prints `{"event":"ready","bank":ADDRESS}` first.
+    """
+    rules = BankRules(balance, limit, dict(_declines(decline or ())))
+    manners = Manners(
+        delay_ms, late, late_ms, drop, lose, duplicate, False, restart_every, away_ms, seed
+    )
+    host = BankHost(BankBooks(rules, books), manners)
+    asyncio.run(_run(host, listen, control))
+
+
+bank.epilog = (  # type: ignore[attr-defined]
+    "Example: millesime simulate bank --listen 127.0.0.1:8600 --late 0.05 --drop 0.02 --seed 1"
+)
+
+
+def _declines(given: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for each in given:
+        pan, sign, code = each.partition("=")
+        if not (sign and pan.isdigit() and len(code) == 2):
+            raise typer.BadParameter(
+                "a card to decline is written PAN=CODE, as 9999490000000015=51"
+            )
+        yield pan, code
+
+
+async def _run(host: BankHost, listen: str, control: str | None) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    ready = {"event": "ready", "bank": await host.open(*split_address(listen))}
+    if control is not None:
+        ready["control"] = await host.open_control(*split_address(control))
+    _say(ready)
+    await stop.wait()
+    await host.close()
+    _say(host.books.summary())
+
+
+def _say(what: object) -> None:
+    sys.stdout.write(json.dumps(what, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
