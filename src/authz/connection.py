@@ -72,6 +72,7 @@ class Connection(asyncio.Protocol):
         "_out",
         "_poison",
         "_stan",
+        "_stopped",
         "_transport",
         "echoed",
         "heard_s",
@@ -84,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._flushing = False
         self._closing = False
+        self._stopped = False
         self._in_flight = 0
         self._poison = 0
         self._stan = 0
@@ -201,7 +203,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._in_flight -= 1
         made_room = self._in_flight == self._desk.limits.in_flight_max - 1
-        if made_room and self._transport is not None and not self._closing:
+        if made_room and self._transport is not None and not (self._closing or self._stopped):
             self._transport.resume_reading()
         if outcome is None:
             self._desk.metrics.silences += 1
@@ -252,6 +254,7 @@ class Connection(asyncio.Protocol):
 
     def stop_reading(self) -> None:
         """Take nothing more from the peer; what was taken is still answered."""
+        self._stopped = True
         if self._transport is not None:
             self._transport.pause_reading()
 
