@@ -1,0 +1,150 @@
+"""A PostgreSQL of its own for a benchmark: databases with worlds, and the proof afterwards.
+
+One server for all contestants, with the product's own settings: fsync and synchronous_commit on, a
+unix socket for each of them.
+"""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from authz.database import upgrade
+from authz.keys import new_key_file
+from authz.postgres import Embedded, ensure_running, remove
+from benchmarks import world
+
+SETTINGS = (
+    "fsync",
+    "synchronous_commit",
+    "full_page_writes",
+    "shared_buffers",
+    "max_wal_size",
+    "checkpoint_timeout",
+    "wal_buffers",
+    "autovacuum",
+)
+
+
+class Unproved(Exception):
+    """The audit refused the books, or they disagree with the answers: no numbers."""
+
+
+class Lab:
+    """The server, its key file, and the databases made so far."""
+
+    def __init__(self, directory: Path, server: Embedded) -> None:
+        """`directory` takes keys and logs; it goes when the lab closes."""
+        self.directory = directory
+        self.server = server
+        self.keys = directory / "keys.toml"
+        self._digester = new_key_file(self.keys).digester()
+        self._sizes: dict[str, world.Size] = {}
+        self._runs = 0
+
+    def next_run(self) -> int:
+        """A number that no other run of this lab has: its frames are all new."""
+        self._runs += 1
+        return self._runs
+
+    def url(self, name: str) -> str:
+        """The URL of a database, as its owner."""
+        return self.server.url_of(name)
+
+    def make_world(self, name: str, size: world.Size) -> None:
+        """A migrated database with a generated world."""
+        self.execute("postgres", f"create database {name} template template0")
+        asyncio.run(upgrade(self.url(name)))
+        asyncio.run(world.generate(self.url(name), size, self._digester))
+        self._sizes[name] = size
+
+    def copy_world(self, name: str, source: str) -> None:
+        """The same world once more, under another name."""
+        self.execute("postgres", f"create database {name} template {source}")
+        self._sizes[name] = self._sizes[source]
+
+    def make_empty(self, name: str) -> None:
+        """A database without anything."""
+        self.execute("postgres", f"create database {name} template template0")
+
+    def size(self, name: str) -> world.Size:
+        """How large the world in a database is."""
+        return self._sizes[name]
+
+    def execute(self, name: str, statement: str) -> None:
+        """Run one statement of ours."""
+
+        async def run() -> None:
+            sql = await asyncpg.connect(self.url(name))
+            try:
+                await sql.execute(statement)
+            finally:
+                await sql.close()
+
+        asyncio.run(run())
+
+    def rows(self, name: str, query: str) -> list[Any]:
+        """What a query of ours gives."""
+
+        async def run() -> list[Any]:
+            sql = await asyncpg.connect(self.url(name))
+            try:
+                return list(await sql.fetch(query))
+            finally:
+                await sql.close()
+
+        return asyncio.run(run())
+
+    def settings(self) -> dict[str, str]:
+        """The server's settings that matter here, as they are in force."""
+        rows = self.rows("postgres", "select name, current_setting(name) as value from pg_settings")
+        return {row["name"]: row["value"] for row in rows if row["name"] in SETTINGS}
+
+    def prove(self, name: str, approved: int) -> dict[str, Any]:
+        """`millesime audit`, and as many approvals in the books as were answered. Else `Unproved`.
+
+        An answer that was lost on its way is no fault: the books may know of more, never of less.
+        """
+        argv = [sys.executable, "-m", "authz", "audit", "--json", "--database-url", self.url(name)]
+        ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise Unproved(f"{name}: {ended.stdout[-2000:]} {ended.stderr[-2000:]}")
+        report = msgspec.json.decode(ended.stdout)
+        kept = self.rows(
+            name, "select count(*) as n from authorizations where reason = 'APPROVED'"
+        )[0]["n"]
+        if kept < approved:
+            raise Unproved(f"{name}: {approved} approvals were answered, {kept} are kept")
+        laws = [
+            law["name"] for law in (*report["report"]["books"]["laws"], *report["report"]["laws"])
+        ]
+        return {
+            "holds": report["holds"],
+            "laws": laws,
+            "decisions_made_again": report["report"]["decisions"],
+            "approved_answered": approved,
+            "approved_kept": kept,
+        }
+
+
+@contextmanager
+def opened() -> Iterator[Lab]:
+    """A lab for the length of a block; nothing of it stays."""
+    with tempfile.TemporaryDirectory(prefix="millesime-bench-") as directory:
+        data = Path(directory) / "data"
+        data.mkdir()
+        for path in (Path(directory), data):
+            path.chmod(0o755)
+        server = ensure_running(data)
+        try:
+            yield Lab(Path(directory), server)
+        finally:
+            server.stop()
+            remove(data)
