@@ -5,20 +5,27 @@ done once. `millesime jobs run NAME` runs one by hand; `serve` runs them all.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import asyncpg
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
+from authz.batcher import Batcher
 from authz.database import DatabaseError
 from authz.expiry import expire_holds
 from authz.outcomes import Outcome
 from authz.requests import Request
+from authz.retention import USUAL, Retention, forget
+from authz.sealing import seal_books
+from authz.settlement.rollup import roll_up
 from authz.store import LOST
 from authz.vintages.job import exchange_vintages
+from ledger.seal import SealError, SealKey
 from rules.rulebook import Rulebook
 
 Decide = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome | None]]]
@@ -26,6 +33,8 @@ Decide = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome | None]]]
 Counts = Mapping[str, int]
 """What a run did, by what; zeros where there was nothing to do."""
 
+SETTLED: Final = "fr-meal"
+"""The programme whose rulebook says until when vouchers may be presented (VIN-12)."""
 TEST_CLOCK: Final = "select test_clock from control"
 LOOK_BACK: Final = timedelta(days=60)
 """Days that a job which has run before looks at again; its first run looks at all."""
@@ -36,7 +45,8 @@ _log = structlog.get_logger()
 class Work(Struct, frozen=True):
     """What a job is given. `pool` is in the engine's role; `now` is UTC.
 
-    Days before `since` were looked at not long ago: a job need not look at them again.
+    Days before `since` were looked at not long ago: a job need not look at them again. Without a
+    `seal_key` nothing is sealed.
     """
 
     pool: asyncpg.Pool
@@ -44,6 +54,8 @@ class Work(Struct, frozen=True):
     rulebooks: Mapping[str, Rulebook]
     now: datetime
     since: date = date.min
+    seal_key: SealKey | None = None
+    retention: Retention = USUAL
 
 
 class Job(Struct, frozen=True):
@@ -62,6 +74,25 @@ async def _exchange_vintages(work: Work) -> Counts:
     return await exchange_vintages(work.pool, work.rulebooks, work.now)
 
 
+async def _roll_up(work: Work) -> Counts:
+    return await roll_up(work.pool, work.rulebooks[SETTLED])
+
+
+async def _seal(work: Work) -> Counts:
+    if work.seal_key is None:
+        _log.warning("unsealed", why="there is no seal key in the key file")
+        return {"heads": 0}
+    try:
+        return await seal_books(work.pool, work.seal_key, work.now)
+    except SealError as gap:
+        _log.critical("books_broken", why=str(gap))
+        return {"heads": 0}
+
+
+async def _retain(work: Work) -> Counts:
+    return await forget(work.pool, work.retention)
+
+
 JOBS: Final[Mapping[str, Job]] = {
     "expire-holds": Job(
         _expire_holds, 30.0, "Let holds fall free that nobody captured in time (HLD-03)."
@@ -69,6 +100,9 @@ JOBS: Final[Mapping[str, Job]] = {
     "exchange-vintages": Job(
         _exchange_vintages, 300.0, "Book what became of vouchers after their last day (VIN-06)."
     ),
+    "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
+    "seal": Job(_seal, 300.0, "Chain what was booked by a keyed hash."),
+    "retain": Job(_retain, 3600.0, "Forget keys and facts that are old enough."),
 }
 
 
@@ -77,30 +111,55 @@ async def clock(pool: asyncpg.Pool) -> datetime:
     return await pool.fetchval(TEST_CLOCK) or datetime.now(UTC)
 
 
+@asynccontextmanager
+async def timers(
+    pool: asyncpg.Pool, batcher: Batcher, rulebooks: Mapping[str, Rulebook]
+) -> AsyncIterator[None]:
+    """Run all jobs beside the caller; their payments go with the batches of everybody else's."""
+
+    async def decide(requests: Sequence[Request]) -> Sequence[Outcome | None]:
+        return await asyncio.gather(*(batcher.ask(request) for request in requests))
+
+    running = asyncio.create_task(keep_running(pool, decide, rulebooks))
+    running.add_done_callback(_tell)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+def _tell(running: asyncio.Task[None]) -> None:
+    """Only a fault of ours ends the jobs before the service; payments go on without them."""
+    if not running.cancelled() and (error := running.exception()) is not None:
+        _log.error("jobs_stopped", error=type(error).__name__, exc_info=error)
+
+
 async def keep_running(
     pool: asyncpg.Pool,
     decide: Decide,
     rulebooks: Mapping[str, Rulebook],
     jobs: Mapping[str, Job] = JOBS,
+    *,
+    seal_key: SealKey | None = None,
+    retention: Retention = USUAL,
 ) -> None:
     """Run every job when it is due, until cancelled. A database that is away is waited for."""
+    work = Work(
+        pool, decide, rulebooks, datetime.min.replace(tzinfo=UTC), date.min, seal_key, retention
+    )
     async with asyncio.TaskGroup() as group:
         for name, job in jobs.items():
-            group.create_task(_repeat(name, job, pool, decide, rulebooks))
+            group.create_task(_repeat(name, job, work))
 
 
-async def _repeat(
-    name: str,
-    job: Job,
-    pool: asyncpg.Pool,
-    decide: Decide,
-    rulebooks: Mapping[str, Rulebook],
-) -> None:
+async def _repeat(name: str, job: Job, work: Work) -> None:
+    """`work` is what stays the same; each run has its own instant."""
     since = date.min
     while True:
         try:
-            now = await clock(pool)
-            done = await job.run(Work(pool, decide, rulebooks, now, since))
+            now = await clock(work.pool)
+            done = await job.run(replace(work, now=now, since=since))
         except (*LOST, asyncpg.PostgresError, DatabaseError) as error:
             _log.warning("job_failed", job=name, error=type(error).__name__)
         else:

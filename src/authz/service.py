@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ from authz.engine import Engine
 from authz.framing import framing
 from authz.ids import AuthorizationIds
 from authz.iso8583.profiles import profile
+from authz.jobs import timers
 from authz.keys import Keys, development_keys, read_key_file
 from authz.logs import configure_logs
 from authz.metrics import Metrics
@@ -159,7 +160,8 @@ async def run(
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
-        number = await stop
+        async with timers(engine.readers, engine.batcher, engine.books) if web else nullcontext():
+            number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)
     return 130 if number == signal.SIGINT else 0

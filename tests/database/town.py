@@ -4,7 +4,7 @@ Every test of the calendar ends with `prove`: ledger and answers, by the product
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -88,8 +88,12 @@ class Town:
 
     async def run(self, job: str) -> Counts:
         """Run a job by the town's clock."""
-        work = Work(self.pool, lambda asked: self.engine.run(asked, {}), self.books, self.now)
+        work = Work(self.pool, self.decide, self.books, self.now)
         return await JOBS[job].run(work)
+
+    async def decide(self, asked: Sequence[Request]) -> Sequence[Outcome | None]:
+        """The road for requests that name no card."""
+        return await self.engine.run(asked, {})
 
     async def view(self, account: str = "acc-1") -> AccountView:
         """What the holder is told."""

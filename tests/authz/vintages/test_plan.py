@@ -167,3 +167,12 @@ def test_a_closed_account_gives_everything_back_whatever_its_vintage() -> None:
         (Why.RETURNED, House.RETURNED_TO_EMPLOYER, 100),
         (Why.RETURNED, House.RETURNED_TO_EMPLOYER, 50),
     ]
+
+
+def test_what_comes_back_to_an_exchanged_lot_follows_into_its_one_successor() -> None:
+    purse = Purse([(2026, 0, 100)])
+    purse.run(date(2027, 3, 1))
+    purse.running = replace(purse.running, lot_available=(40, 100))
+    due = purse.run(date(2027, 3, 10))
+    assert due.opened == ()
+    assert purse.running.lot_available == (0, 140)

@@ -1,0 +1,90 @@
+"""The table of jobs: run by hand, by the service's timers, and again after a database was away."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from authz import jobs
+from authz.batcher import Batcher, Limits
+from authz.commands.jobs import app, run_job
+from authz.directory import Directory
+from authz.jobs import JOBS, Counts, Job, Work, keep_running, timers
+from authz.requests import Kind
+from authz.usage import UsageError
+from tests.database.town import LONG_S, town
+from tests.road.people import Setting
+
+FRIDAY = "2026-11-27T12:30:00+01:00"
+ONE = {1: Setting()}
+
+
+async def test_by_hand_the_command_runs_with_an_engine_of_its_own(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, ONE) as t:
+        await t.at(FRIDAY)
+        await t.pay(2300, kind=Kind.HOLD)
+        done = await run_job(calendar_url, "expire-holds", t.books, "2026-12-05T00:00:00+01:00")
+        assert done == {"expired": 1, "unanswered": 0}
+        done = await run_job(
+            calendar_url, "exchange-vintages", t.books, "2027-03-01T00:00:00+01:00"
+        )
+        assert done["exchanged"] == 10_000
+
+
+@pytest.mark.parametrize("now", ["tomorrow", "2027-03-01T00:00:00"])
+async def test_an_instant_needs_its_zone(calendar_url: str, now: str) -> None:
+    with pytest.raises(UsageError, match="--now"):
+        await run_job(calendar_url, "expire-holds", {}, now)
+
+
+def test_an_unknown_job_is_refused_with_those_there_are() -> None:
+    done = CliRunner().invoke(app, ["run", "tidy-up"])
+    assert isinstance(done.exception, UsageError)
+    assert "exchange-vintages" in str(done.exception)
+
+
+async def test_the_service_sends_expiries_with_everybody_elses_batches(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, ONE) as t:
+        await t.at(FRIDAY)
+        await t.pay(2300, kind=Kind.HOLD)
+        await t.at("2026-12-05T00:00:00+01:00")
+        directory = Directory(t.pool, known_max=10, answer_timeout_s=LONG_S)
+        batcher = Batcher(t.engine.run, directory, Limits(2, 8, 100, 10))
+        async with asyncio.timeout(10), timers(t.pool, batcher, t.books):
+            while (await t.lots())[0][3]:  # noqa: ASYNC110 - the database tells nobody
+                await asyncio.sleep(0.02)
+        assert await t.lots() == [(2026, None, 10_000, 0, 0)]
+
+
+async def test_a_job_whose_database_is_away_is_run_again(calendar_url: str, tmp_path: Path) -> None:
+    runs: list[Work] = []
+    thrice = asyncio.Event()
+
+    async def fails_once(work: Work) -> Counts:
+        runs.append(work)
+        if len(runs) == 1:
+            raise OSError("away")
+        if len(runs) == 3:
+            thrice.set()
+        return {"done": 1}
+
+    async with town(calendar_url, tmp_path, ONE) as t:
+        job = Job(fails_once, 0.0, "a test's own")
+        running = asyncio.create_task(keep_running(t.pool, t.decide, t.books, {"own": job}))
+        async with asyncio.timeout(10):
+            await thrice.wait()
+        running.cancel()
+        await asyncio.wait([running])
+    assert [run.now for run in runs] == [t.now] * len(runs)
+    assert runs[1].since == runs[0].since
+    assert runs[2].since == t.now.date() - jobs.LOOK_BACK
+
+
+def test_every_job_says_what_it_does() -> None:
+    assert {"expire-holds", "exchange-vintages"} <= set(JOBS)
+    assert all(job.words.endswith(".") and job.every_s > 0 for job in JOBS.values())
