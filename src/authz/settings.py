@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     read_timeout_s: Positive = 90
     """A peer that stays silent through the echo is hung up on after this."""
 
+    keep_keys_days: Annotated[int, Field(ge=7)] = 45
+    """How long a request key is remembered, in days: a repeat after that is a new request."""
+    keep_facts_days: Annotated[int, Field(ge=90)] = 400
+    """How long the facts of a decision are kept, in days, so that it can be explained."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

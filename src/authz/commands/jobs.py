@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from authz import database
-from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, url_of
+from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
+from authz.commands.store import opened, rulebooks_of, seal_key_of, url_of
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.jobs import JOBS, Counts, Work, clock
 from authz.metrics import Metrics
+from authz.retention import USUAL, Retention
 from authz.settings import load
 from authz.store import Store
 from authz.usage import UsageError
+from ledger.seal import SealKey
 from rules.rulebook import Rulebook
 
 ANSWER_TIMEOUT_S = 30.0
@@ -50,19 +53,30 @@ def run(
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     rulebook: RulebookFiles = None,
+    keys: Keys = None,
     config: Config = None,
 ) -> None:
     """Run one job until nothing is left that is due. Running it again changes nothing."""
     flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "config": config})
+    settings = load({**flags, "keys": keys, "config": config})
     if name not in JOBS:
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
-    done = asyncio.run(run_job(url_of(settings), name, rulebooks_of(settings.rulebook), now))
+    books = rulebooks_of(settings.rulebook)
+    url, key = url_of(settings), seal_key_of(settings)
+    retention = Retention(settings.keep_keys_days, settings.keep_facts_days)
+    done = asyncio.run(run_job(url, name, books, now, key, retention))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
 
 
-async def run_job(url: str, name: str, books: dict[str, Rulebook], now: str | None) -> Counts:
+async def run_job(
+    url: str,
+    name: str,
+    books: dict[str, Rulebook],
+    now: str | None,
+    seal_key: SealKey | None = None,
+    retention: Retention = USUAL,
+) -> Counts:
     """Run a job with an engine of its own, made for it. Raises UsageError for what is no instant.
 
     Where a test clock is set, payments' movements carry it; `now` says what is due.
@@ -75,8 +89,9 @@ async def run_job(url: str, name: str, books: dict[str, Rulebook], now: str | No
         node = await pool.fetchval("select nextval('node_nos')")
         ids = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
         engine = Engine(Store(pool, answer_timeout_s=ANSWER_TIMEOUT_S), books, ids, Metrics())
-        work = Work(pool, lambda asked: engine.run(asked, {}), books, at or await clock(pool))
-        return await JOBS[name].run(work)
+        due = at or await clock(pool)
+        work = Work(pool, lambda asked: engine.run(asked, {}), books, due)
+        return await JOBS[name].run(replace(work, seal_key=seal_key, retention=retention))
     finally:
         await pool.close()
 

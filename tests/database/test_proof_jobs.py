@@ -1,0 +1,97 @@
+"""Roll-up, seal and retention as jobs beside a real engine: twice at once, and again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from authz import database
+from authz.audit import audit
+from authz.jobs import JOBS, Counts, Work
+from authz.keys import Secret
+from authz.requests import Kind
+from authz.retention import USUAL, Retention
+from authz.sealing import seal_books
+from authz.settlement.rollup import roll_up
+from ledger.rollup import behind
+from ledger.seal import SealKey, unsealed
+from tests.database.town import Town, town
+from tests.road.people import Setting
+
+KEY = SealKey("seal-1", Secret(bytes(range(32))))
+
+
+@pytest.fixture
+async def busy(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    """Five people who bought, held, captured, refunded and cancelled; proved afterwards."""
+    await database.upgrade(database_url)
+    async with town(database_url, tmp_path, dict.fromkeys(range(1, 6), Setting())) as made:
+        for person in range(1, 6):
+            bought = await made.pay(1000, person)
+            held = await made.pay(700, person, Kind.HOLD)
+            await made.about(Kind.CAPTURE, held, 600)
+            await made.about(Kind.REFUND, bought, 250)
+            await made.about(Kind.REVERSAL, await made.pay(200, person))
+        yield made
+        await made.prove()
+
+
+async def run(town: Town, job: str, retention: Retention = USUAL) -> Counts:
+    work = Work(town.pool, lambda asked: town.engine.run(asked, {}), town.books, town.now)
+    return await JOBS[job].run(replace(work, seal_key=KEY, retention=retention))
+
+
+async def test_two_roll_ups_at_once_count_everything_once(busy: Town) -> None:
+    both = [roll_up(busy.pool, busy.book, holders_max=1) for _ in range(2)]
+    done = await asyncio.gather(*both)
+    assert sum(each["holders"] for each in done) >= 1
+    await run(busy, "roll-up")
+    async with busy.pool.acquire() as sql:
+        assert await behind(sql) == (0, 0)
+
+
+async def test_two_sealers_at_once_make_one_chain(busy: Town) -> None:
+    await asyncio.gather(*(seal_books(busy.pool, KEY, busy.now, holders_max=1) for _ in range(2)))
+    await run(busy, "seal")
+    async with busy.pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
+        assert await unsealed(sql) == (0, None)
+        report = await audit(sql, {busy.book.version: busy.book}, seal_key=KEY)
+        assert report.holds and report.seals_verified
+
+
+async def test_jobs_that_have_nothing_to_do_do_nothing(busy: Town) -> None:
+    for job, what in (("roll-up", "holders"), ("seal", "heads")):
+        assert (await run(busy, job))[what] > 0
+        assert (await run(busy, job))[what] == 0
+
+
+async def test_a_total_that_was_changed_is_named_by_the_audit(busy: Town) -> None:
+    await run(busy, "roll-up")
+    change = "update rolled_totals set credits_posted = credits_posted + 1 where account_id = -1"
+    async with busy.pool.acquire() as sql:
+        transaction = sql.transaction(isolation="repeatable_read")
+        await transaction.start()
+        await sql.execute(change)
+        report = await audit(sql, {busy.book.version: busy.book})
+        await transaction.rollback()
+    assert report.broken == ("totals_are_the_books",)
+
+
+async def test_old_keys_and_facts_are_forgotten_and_the_books_still_proved(busy: Town) -> None:
+    kept = await busy.pool.fetchval("select count(*) from request_keys")
+    # The town's authorizations have numbers of May 2026, more than a hundred days ago.
+    assert await run(busy, "retain") == {"keys": kept, "facts": 0}
+    done = await run(busy, "retain", Retention(facts_days=100))
+    assert done["facts"] > 0
+    async with busy.pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
+        report = await audit(sql, {busy.book.version: busy.book})
+        assert report.holds and report.forgotten > 0
+
+
+@pytest.mark.parametrize("call", ["forget_keys(now(), 10)", "forget_facts(now(), 10)"])
+async def test_what_is_young_cannot_be_forgotten(busy: Town, call: str) -> None:
+    with pytest.raises(asyncpg.RaiseError, match="days at least"):
+        await busy.pool.execute("select " + call)
