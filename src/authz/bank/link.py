@@ -1,0 +1,247 @@
+"""The line to the bank acquirer: one TCP connection that comes back, many questions in flight.
+
+An answer belongs to the question with its class, STAN and terminal; one that nobody waits for (any
+more) is counted and dropped. Whoever asked and lost the line does not know what the bank did.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final, cast
+
+import structlog
+from msgspec import Struct
+
+from authz.addresses import Address
+from authz.bank.breaker import Breaker
+from authz.bank.words import Stamp, sign_on
+from authz.framing import FrameBuffer, FramingError, framing, wrap
+from authz.iso8583.codec import DecodeError
+from authz.iso8583.message import Message
+from authz.iso8583.profiles import profile
+from authz.network import ECHO, SIGN_ON
+
+CODEC: Final = profile("ascii").codec
+FRAMING: Final = framing("2b")
+STAN_MAX: Final = 999_999
+_STAN, _TERMINAL, _CODE = 11, 41, 39
+
+_log = structlog.get_logger()
+
+
+class NotSent(Exception):
+    """Nothing left for the bank: there is no line, or it does not answer."""
+
+
+class Silent(Exception):
+    """The question left, and no answer came: nobody knows what the bank did."""
+
+
+class Patience(Struct, frozen=True):
+    """How long the line is waited for, in seconds.
+
+    After a failure the next attempt waits `back_off_s`, then twice as long, up to the maximum.
+    """
+
+    connect_s: float = 2.0
+    network_s: float = 2.0
+    echo_idle_s: float = 30.0
+    probe_s: float = 1.0
+    back_off_s: float = 0.05
+    back_off_max_s: float = 5.0
+
+
+Key = tuple[str, str, str]
+
+
+class BankLink:
+    """The client. `run` keeps the line up; `ask` uses it."""
+
+    def __init__(
+        self,
+        address: Address,
+        institution: str,
+        patience: Patience | None = None,
+        breaker: Breaker | None = None,
+    ) -> None:
+        """Nothing is opened before `run`."""
+        self._address = address
+        self._institution = institution
+        self._patience = patience or Patience()
+        self._breaker = breaker or Breaker()
+        self._waiting: dict[Key, asyncio.Future[Message]] = {}
+        self._transport: asyncio.Transport | None = None
+        self._lost = asyncio.Event()
+        self._signed_on = False
+        self._network_stan = 0
+        self._heard_s = 0.0
+        self.strays = 0
+        """Answers that came twice or too late."""
+        self.asked = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a payment may count on the bank now."""
+        return self._signed_on and self._breaker.closed
+
+    @property
+    def in_flight(self) -> int:
+        """Questions that wait for their answer."""
+        return len(self._waiting)
+
+    async def run(self) -> None:
+        """Keep the line up until cancelled."""
+        pause_s = self._patience.back_off_s
+        try:
+            while True:
+                if await self._connect():
+                    pause_s = self._patience.back_off_s
+                    await self._keep()
+                self._hang_up()
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, self._patience.back_off_max_s)
+        finally:
+            self._hang_up()
+
+    async def ask(self, message: Message, timeout_s: float) -> Message:
+        """The bank's answer. Raises `NotSent`, or `Silent` once the question may have left."""
+        if not self._signed_on:
+            raise NotSent("no line to the bank")
+        self.asked += 1
+        try:
+            answer = await self._ask(message, timeout_s)
+        except Silent:
+            self._breaker.fell_silent()
+            raise
+        self._breaker.answered()
+        return answer
+
+    async def _ask(self, message: Message, timeout_s: float) -> Message:
+        transport, key = self._transport, _key(message)
+        if transport is None:
+            raise NotSent("no line to the bank")
+        assert key not in self._waiting, "a STAN is in flight once"
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = answer
+        transport.write(wrap(FRAMING, CODEC.encode(message)))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        except TimeoutError:
+            raise Silent("no answer in time") from None
+        finally:
+            self._waiting.pop(key, None)
+
+    async def _connect(self) -> bool:
+        """Connect and sign on; whether the bank said yes."""
+        loop = asyncio.get_running_loop()
+        self._lost.clear()
+        try:
+            async with asyncio.timeout(self._patience.connect_s):
+                await loop.create_connection(
+                    lambda: _Line(self), self._address.host, self._address.port
+                )
+            answer = await self._network(SIGN_ON)
+        except (OSError, Silent, NotSent) as error:  # TimeoutError is an OSError
+            _log.info("bank_not_reached", error=type(error).__name__)
+            return False
+        self._signed_on = answer.fields.get(_CODE) == "00"
+        _log.info("bank_signed_on" if self._signed_on else "bank_refused_sign_on")
+        if self._signed_on:
+            self._breaker.answered()
+        return self._signed_on
+
+    async def _keep(self) -> None:
+        """Until the line is lost: echo when idle, and while the breaker is open, as a probe."""
+        while not self._lost.is_set():
+            due_s = self._patience.probe_s
+            if self._breaker.closed:
+                due_s = self._heard_s + self._patience.echo_idle_s - monotonic()
+            if due_s > 0 and await self._lost_within(min(due_s, self._patience.probe_s)):
+                return
+            idle_s = monotonic() - self._heard_s
+            if self._breaker.closed and idle_s < self._patience.echo_idle_s:
+                continue
+            try:
+                await self._network(ECHO)
+            except (Silent, NotSent):
+                if self._breaker.closed:
+                    return
+            else:
+                self._breaker.answered()
+
+    async def _lost_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._lost.wait()
+        except TimeoutError:
+            return False
+
+    async def _network(self, code: str) -> Message:
+        self._network_stan = self._network_stan % STAN_MAX + 1
+        stamp = Stamp(f"{self._network_stan:06d}", datetime.now(UTC))
+        message = sign_on(stamp, self._institution, code)
+        return await self._ask(message, self._patience.network_s)
+
+    # ---- what the line tells
+
+    def connected(self, transport: asyncio.Transport) -> None:
+        """There is a connection."""
+        self._transport = transport
+        self._heard_s = monotonic()
+
+    def heard(self, message: Message) -> None:
+        """A message came; an answer goes to who waits for it."""
+        self._heard_s = monotonic()
+        waiting = self._waiting.get(_key(message))
+        if waiting is None or waiting.done():
+            self.strays += 1
+        else:
+            waiting.set_result(message)
+
+    def lost(self) -> None:
+        """The connection ended."""
+        self._signed_on = False
+        self._transport = None
+        self._lost.set()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(Silent("the line broke"))
+
+    def _hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+        self.lost()
+
+
+class _Line(asyncio.Protocol):
+    """One connection: bytes to messages."""
+
+    def __init__(self, link: BankLink) -> None:
+        self._link = link
+        self._buffer = FrameBuffer(FRAMING)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods and not the base class.
+        self._transport = cast(asyncio.Transport, transport)
+        self._link.connected(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            frames = self._buffer.feed(data)
+            for frame in frames:
+                self._link.heard(CODEC.decode(frame.body))
+        except (FramingError, DecodeError) as error:
+            _log.warning("bank_unreadable", why=str(error))
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._link.lost()
+
+
+def _key(message: Message) -> Key:
+    """Class, STAN and terminal; a repeat waits like its first sending."""
+    fields = message.fields
+    function = int(message.mti[2]) & ~1
+    terminal = fields.get(_TERMINAL, "").rstrip()
+    return f"{message.mti[:2]}{function}", fields.get(_STAN, ""), terminal
