@@ -40,6 +40,7 @@ class AccountKind(StrEnum):
     RETURNED_TO_EMPLOYER = "RETURNED_TO_EMPLOYER"
     SUSPENSE = "SUSPENSE"
     BANK_RECEIVABLE = "BANK_RECEIVABLE"
+    OWN_CASH = "OWN_CASH"
     EXPIRED = "EXPIRED"
     LOST = "LOST"
     PAPER = "PAPER"
@@ -53,6 +54,7 @@ class House(IntEnum):
 
     TRUST_CASH = 100
     BANK_RECEIVABLE = 110
+    OWN_CASH = 120
     EMPLOYER_PREPAID = 200
     RETURNED_TO_EMPLOYER = 210
     SUSPENSE = 220
@@ -86,6 +88,8 @@ CHART: Final = (
           "the bank account that holds employers' money and nothing else", "L.3262-2"),
     Entry(K.BANK_RECEIVABLE, House.BANK_RECEIVABLE, "Due from holders' bank cards", D,
           "bank legs of top-ups: never voucher money", "L.3262-2 al. 3, TOP-13"),
+    Entry(K.OWN_CASH, House.OWN_CASH, "Own bank account", D,
+          "the issuer's own money, which pays merchants for its losses", "L.3262-2"),
     Entry(K.EMPLOYER_PREPAID, House.EMPLOYER_PREPAID, "Employers' prepayments", C,
           "paid by employers, not yet delivered as vouchers", "R.3262-22"),
     Entry(K.RETURNED_TO_EMPLOYER, House.RETURNED_TO_EMPLOYER, "To return to employers", C,

@@ -99,6 +99,7 @@ def test_what_the_issuer_has_or_loses_stands_on_the_debit_side() -> None:
     assert debit_side == {
         AccountKind.TRUST_CASH,
         AccountKind.BANK_RECEIVABLE,
+        AccountKind.OWN_CASH,
         AccountKind.ISSUER_LOSS,
     }
 
