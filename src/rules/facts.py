@@ -82,8 +82,19 @@ class Origin(Enum):
     EXCHANGE = "EXCHANGE"
 
 
+class HolderProof(Struct, frozen=True, gc=False, array_like=True):
+    """The holder's own yes to an online payment, of so much at most, until an instant (UTC)."""
+
+    account_id: str
+    amount_max_minor: int
+    expires_at: datetime
+
+
 class Purchase(Struct, frozen=True, gc=False, array_like=True):
-    """What the merchant asks: `amount_minor` is `A`, `eligible_minor` the subtotal, if sent."""
+    """What the merchant asks: `amount_minor` is `A`, `eligible_minor` the subtotal, if sent.
+
+    `proof` is of this merchant; it is looked at only where `proof_wanted` (online, API-01).
+    """
 
     amount_minor: int
     eligible_minor: int | None = None
@@ -93,6 +104,8 @@ class Purchase(Struct, frozen=True, gc=False, array_like=True):
     channel: Channel = Channel.IN_STORE
     expiry: str | None = None
     """DE14 as presented, YYMM."""
+    proof_wanted: bool = False
+    proof: HolderProof | None = None
 
 
 class Card(Struct, frozen=True, gc=False, array_like=True):

@@ -1,6 +1,6 @@
 """The ordered rules and the two ways to run them: decide, and explain the very same decision."""
 
-from rules import card, days, eligible, merchant, place, purchase, tell, token
+from rules import card, days, eligible, merchant, online, place, purchase, tell, token
 from rules.case import Case, Rule, open_case
 from rules.decision import Approved, Decision, Declined, Reason, Step, Trace
 from rules.facts import Facts
@@ -17,6 +17,7 @@ CREDENTIAL: tuple[Rule, ...] = (
     Rule(card.card_is_active, "CRD-02, CRD-03, TOK-07", card.tell_card),
     Rule(token.token_is_active, "TOK-01, TOK-05", token.tell_token),
     Rule(card.account_is_open, "CRD-06, R.3262-11", card.tell_account),
+    Rule(online.holder_is_verified, "AUT-01, API-01", online.tell_proof),
     Rule(purchase.currency_is_euro, "MER-04", purchase.tell_currency),
     Rule(purchase.type_is_purchase, "MER-04, L.3262-3 al. 2", purchase.tell_type),
 )
@@ -30,6 +31,7 @@ CIRCUMSTANCES: tuple[Rule, ...] = (
     Rule(place.place_is_allowed, "GEO-01, GEO-02, R.3262-9", place.tell_place),
     Rule(eligible.subtotal_is_sent_where_required, "ELI-03", eligible.tell_required),
     Rule(eligible.something_is_eligible, "ELI-01", eligible.tell_eligible),
+    Rule(online.online_minimum_is_reached, "P-ONLINE-MIN, API-05", online.tell_minimum),
 )
 """Where, when and what: asked of payments only (steps 5 to 9)."""
 

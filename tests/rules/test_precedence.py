@@ -9,6 +9,7 @@ from rules.decision import Declined, Reason
 from rules.facts import (
     AccountStatus,
     CardStatus,
+    Channel,
     Facts,
     GeoScope,
     MerchantClass,
@@ -42,6 +43,11 @@ def of_card(facts: Facts, **changes: object) -> Facts:
 # From the mildest to the gravest: each line is done on top of all lines above it.
 BREAKS = (
     ("amount_is_covered", Reason.INSUFFICIENT_BALANCE, lambda f: replace(f, lots=())),
+    (
+        "online_minimum_is_reached",
+        Reason.INVALID_AMOUNT,
+        lambda f: of_purchase(f, channel=Channel.ECOMMERCE, eligible_minor=149),
+    ),
     (
         "something_is_eligible",
         Reason.NOTHING_ELIGIBLE,
@@ -80,6 +86,11 @@ BREAKS = (
         "currency_is_euro",
         Reason.TYPE_NOT_ALLOWED,
         lambda f: of_purchase(f, currency="840"),
+    ),
+    (
+        "holder_is_verified",
+        Reason.VERIFY_REQUIRED,
+        lambda f: of_purchase(f, proof_wanted=True),
     ),
     (
         "account_is_open",
