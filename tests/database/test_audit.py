@@ -1,0 +1,95 @@
+"""The proof of answers and books: tampered with by a superuser, and the broken law is named."""
+
+import asyncio
+from typing import NamedTuple
+
+import asyncpg
+import pytest
+
+from authz.audit import LAWS
+from tests.authz.builders import again
+from tests.database.conftest import MakeDatabase
+from tests.database.roads import Process, audited, buys, people_template, prove
+
+__all__ = ["people_template"]
+
+
+class Tampering(NamedTuple):
+    """A change by hand, and the law of `authz.audit` that names it."""
+
+    law: str
+    sql: str
+
+
+TAMPERINGS = (
+    Tampering(
+        "facts_were_true",
+        "update authorizations set facts = (select facts from authorizations b"
+        " where b.requested_minor = 400) where requested_minor = 800",
+    ),
+    Tampering(
+        "decisions_repeat",
+        "update authorizations set reason = 'INSUFFICIENT_BALANCE' where reason = 'DAILY_CAP'",
+    ),
+    Tampering(
+        "decisions_repeat",
+        "update authorizations set approved_minor = 399 where requested_minor = 400",
+    ),
+    Tampering(
+        "answers_are_booked",
+        "update authorizations set approved_minor = 399 where requested_minor = 400",
+    ),
+    Tampering(
+        "answers_are_booked",
+        "update transfers set authorization_id = null where amount_minor = 400",
+    ),
+    Tampering(
+        "movements_are_answered",
+        "delete from authorizations where requested_minor = 400",
+    ),
+    Tampering(
+        "cap_is_kept",
+        "update transfers set amount_minor = 4000 where amount_minor = 400",
+    ),
+    Tampering(
+        "keys_name_an_answer",
+        "delete from authorizations where reason = 'DAILY_CAP'",
+    ),
+)
+
+
+@pytest.fixture
+async def day(people_template: str, make_database: MakeDatabase) -> str:
+    """A day of a few people: approvals, a decline, a repeat, a hold."""
+    url = await asyncio.to_thread(make_database, people_template)
+    paid = buys(400, 1)
+    async with Process(url) as engine:
+        reasons = await engine.reasons(paid, buys(700, 2), buys(3000, 3), buys(800, 1))
+        assert reasons == ["APPROVED", "APPROVED", "DAILY_CAP", "APPROVED"]
+        assert await engine.reasons(again(paid), buys(100, 2)) == ["APPROVED"] * 2
+    await prove(url)
+    return url
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda each: f"{each.law}-{each.sql[:30]}")
+async def test_each_law_names_who_breaks_it(day: str, tampering: Tampering) -> None:
+    sql = await asyncpg.connect(day)
+    try:
+        assert not (await sql.execute(tampering.sql)).endswith(" 0"), "nothing was tampered with"
+    finally:
+        await sql.close()
+    report = await audited(day)
+    assert not report.holds
+    assert tampering.law in report.broken
+    [law] = [law for law in report.laws if law.name == tampering.law]
+    assert law.violations and all(law.violations)
+
+
+def test_every_law_is_broken_here_once() -> None:
+    assert {tampering.law for tampering in TAMPERINGS} == set(LAWS)
+
+
+async def test_an_unknown_rulebook_is_told_and_not_passed_over(day: str) -> None:
+    report = await audited(day, books=())
+    assert report.decisions == 0
+    assert len(report.unread_rulebooks) == 1
