@@ -10,7 +10,8 @@ key = "…64 hex digits…"
 
 [[pan_encryption]]           # key_id, key (32 bytes); the first encrypts, the others still read
 [[emv_master]]               # bin (6 to 8 digits), key_id, key (16 bytes)
-[[zone]]                     # key_id, key (16 or 24 bytes): PIN blocks between two zones
+[[zone]]                     # profile, key_id, key (16 or 24 bytes), use: "pin" (blocks between two
+                             # zones) or "master" (carries new keys, 0800/161)
 [[mac]]                      # profile, key_id, key (16 or 24 bytes)
 """
 
@@ -20,7 +21,7 @@ import stat
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final, Literal, NoReturn
 
 import msgspec
 import tomli_w
@@ -71,10 +72,19 @@ class PanDigestKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NamedKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """A PAN encryption key, a zone key or the key that seals the books."""
+    """A PAN encryption key, or the key that seals the books."""
 
     key_id: KeyId
     key: Secret
+
+
+class ZoneKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """A key shared with one profile's network: for PIN blocks, or to carry new keys under."""
+
+    key_id: KeyId
+    key: Secret
+    profile: Annotated[str, Meta(min_length=1)] = "ascii"
+    use: Literal["pin", "master"] = "pin"
 
 
 class EmvMasterKey(Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,7 +109,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     pan_digest: PanDigestKey
     pan_encryption: tuple[NamedKey, ...] = ()
     emv_master: tuple[EmvMasterKey, ...] = ()
-    zone: tuple[NamedKey, ...] = ()
+    zone: tuple[ZoneKey, ...] = ()
     mac: tuple[MacKey, ...] = ()
     seal: NamedKey | None = None
 
@@ -112,7 +122,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
         return None if self.seal is None else SealKey(self.seal.key_id, self.seal.key)
 
 
-AnyKey = PanDigestKey | NamedKey | EmvMasterKey | MacKey
+AnyKey = PanDigestKey | NamedKey | ZoneKey | EmvMasterKey | MacKey
 LENGTHS: Final = {
     "pan_digest": (DIGEST_KEY_BYTES,),
     "pan_encryption": (32,),

@@ -1,0 +1,164 @@
+"""The security module in this process: keys from the key file, contexts made once, caches bounded.
+
+One event loop uses it; nothing in it is for several threads.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import Final
+
+from msgspec import Struct
+
+from authz.hsm import ChipCard, Cryptogram, KeyUse, Pin
+from authz.hsm.des import DesKey, pad_with_zeros
+from authz.hsm.emv import (
+    CSU_APPROVED,
+    CSU_DECLINED,
+    CVN_10,
+    CVN_18,
+    arpc_1,
+    arpc_2,
+    card_key,
+    common_session_key,
+    padded,
+)
+from authz.hsm.pin_block import pin_of
+from authz.keys import Keys
+
+OLD_KEY_VALID_S: Final = 60.0
+"""How long messages under a replaced key are still taken (wire.md, links and keys)."""
+CARDS_KEPT_MAX: Final = 16_384
+SESSIONS_KEPT_MAX: Final = 1_024
+_APPROVING: Final = frozenset({"00", "10"})
+_BIN_SIZES: Final = (8, 7, 6)
+_KEY_SIZES: Final = (16, 24)
+_PIN_REF_SIZE: Final = 16
+
+
+class _Keyring(Struct):
+    """The keys of one profile for one use: the one that counts, and the one before it."""
+
+    current: DesKey
+    before: DesKey | None = None
+    before_until_s: float = 0.0
+
+    def valid(self, now_s: float) -> tuple[DesKey, ...]:
+        if self.before is None or now_s > self.before_until_s:
+            self.before = None
+            return (self.current,)
+        return (self.current, self.before)
+
+    def replace(self, key: DesKey, now_s: float) -> None:
+        self.before, self.before_until_s = self.current, now_s + OLD_KEY_VALID_S
+        self.current = key
+
+
+class SoftwareModule:
+    """Implements `SecurityModule` over a key file."""
+
+    def __init__(self, keys: Keys, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic, in seconds; it ends the life of replaced keys."""
+        self._clock = clock
+        self._issuers = {each.bin: DesKey(each.key.reveal()) for each in keys.emv_master}
+        self._rings: dict[tuple[str, KeyUse], _Keyring] = {}
+        # The first key of a profile is the one that counts.
+        for mac_key in reversed(keys.mac):
+            self._rings[mac_key.profile, "mac"] = _Keyring(DesKey(mac_key.key.reveal()))
+        for zone in reversed(keys.zone):
+            self._rings[zone.profile, zone.use] = _Keyring(DesKey(zone.key.reveal()))
+        secret = keys.pan_digest.key.reveal()
+        self._pin_digest = blake2b(key=secret, digest_size=_PIN_REF_SIZE, person=b"card pin")
+        self._cards: dict[tuple[bytes, str], DesKey] = {}
+        self._session = lru_cache(maxsize=SESSIONS_KEPT_MAX)(DesKey)
+
+    # ---- chips
+
+    def arqc_holds(self, card: ChipCard, cryptogram: Cryptogram) -> bool | None:
+        """Whether the card made this cryptogram; None without a key of its BIN or for the CVN."""
+        key = self._key_of(card, cryptogram)
+        if key is None:
+            return None
+        computed_over = padded(cryptogram.cvn, cryptogram.data)
+        return len(cryptogram.arqc) == 8 and key.mac_holds(computed_over, cryptogram.arqc)
+
+    def arpc(self, card: ChipCard, cryptogram: Cryptogram, response_code: str) -> bytes:
+        """Issuer authentication data (tag 91); `response_code` is the answer's, two characters."""
+        key = self._key_of(card, cryptogram)
+        assert key is not None, "an answer authenticates itself to a cryptogram that holds"
+        if cryptogram.cvn == CVN_10:
+            return arpc_1(key, cryptogram.arqc, response_code)
+        csu = CSU_APPROVED if response_code in _APPROVING else CSU_DECLINED
+        return arpc_2(key, cryptogram.arqc, csu)
+
+    def _key_of(self, card: ChipCard, cryptogram: Cryptogram) -> DesKey | None:
+        own = self._card_key(card)
+        if own is None or cryptogram.cvn == CVN_10:
+            return own
+        if cryptogram.cvn != CVN_18:
+            return None
+        return self._session(common_session_key(own, cryptogram.atc))
+
+    def _card_key(self, card: ChipCard) -> DesKey | None:
+        name = card.card_ref, card.sequence
+        key = self._cards.get(name)
+        if key is None and (issuer := self._issuer(card.pan)) is not None:
+            if len(self._cards) >= CARDS_KEPT_MAX:
+                del self._cards[next(iter(self._cards))]
+            key = self._cards[name] = DesKey(card_key(issuer, card.pan, card.sequence))
+        return key
+
+    def _issuer(self, pan: str) -> DesKey | None:
+        found = (self._issuers.get(pan[:size]) for size in _BIN_SIZES)
+        return next((issuer for issuer in found if issuer is not None), None)
+
+    # ---- messages
+
+    def has_mac_key(self, profile: str) -> bool:
+        """Whether messages of this profile can be authenticated at all."""
+        return (profile, "mac") in self._rings
+
+    def mac(self, profile: str, data: bytes) -> bytes:
+        """Eight bytes that authenticate `data`. Raises KeyError without a key of the profile."""
+        return self._rings[profile, "mac"].current.mac(pad_with_zeros(data))
+
+    def mac_holds(self, profile: str, data: bytes, mac: bytes) -> bool:
+        """Whether `mac`, whole or its first four bytes, is right under a key that is valid now."""
+        ring = self._rings.get((profile, "mac"))
+        if ring is None:
+            return False
+        message = pad_with_zeros(data)
+        return any(key.mac_holds(message, mac) for key in ring.valid(self._clock()))
+
+    # ---- PINs
+
+    def open_pin(self, profile: str, block: bytes, pan: str) -> Pin | None:
+        """The PIN of an enciphered block, format 0 or 3; None where it cannot be one."""
+        ring = self._rings.get((profile, "pin"))
+        if ring is None or len(block) != 8:
+            return None
+        found = (pin_of(key.decrypt(block), pan) for key in ring.valid(self._clock()))
+        return next((pin for pin in found if pin is not None), None)
+
+    def pin_ref(self, card_ref: bytes, pin: Pin) -> bytes:
+        """The 16 bytes that are kept of a card's PIN: keyed, since PINs are few."""
+        digest = self._pin_digest.copy()
+        digest.update(card_ref + pin.reveal().encode())
+        return digest.digest()
+
+    # ---- keys
+
+    def change_key(self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes) -> bool:
+        """Take a new key under the zone master key; false, and nothing changed, if it is not right.
+
+        The old key stays valid for `OLD_KEY_VALID_S`. A profile that has no such key gets none.
+        """
+        master, ring = self._rings.get((profile, "master")), self._rings.get((profile, use))
+        if use == "master" or master is None or ring is None or len(wrapped) not in _KEY_SIZES:
+            return False
+        key = DesKey(master.current.decrypt(wrapped))
+        if not compare_digest(key.check_value(), check_value):
+            return False
+        ring.replace(key, self._clock())
+        return True
