@@ -44,6 +44,7 @@ class AccountKind(StrEnum):
     EXPIRED = "EXPIRED"
     LOST = "LOST"
     PAPER = "PAPER"
+    CHARITY = "CHARITY"
     OPENING_SPEND = "OPENING_SPEND"
     ISSUER_LOSS = "ISSUER_LOSS"
     FEES = "FEES"
@@ -58,6 +59,7 @@ class House(IntEnum):
     EMPLOYER_PREPAID = 200
     RETURNED_TO_EMPLOYER = 210
     SUSPENSE = 220
+    CHARITY = 230
     EXPIRED = 300
     LOST = 310
     PAPER = 320
@@ -96,6 +98,8 @@ CHART: Final = (
           "loads taken back while unspent", "LOD-04"),
     Entry(K.SUSPENSE, House.SUSPENSE, "Employers' suspense", C,
           "refunds to accounts that have been closed", "REF-05"),
+    Entry(K.CHARITY, House.CHARITY, "Given to charities", C,
+          "vouchers that holders gave away, to be paid out to charities we know"),
     Entry(K.EXPIRED, House.EXPIRED, "Expired vouchers", C,
           "past their last day of use, exchangeable on request until 31 March",
           "R.3262-5 al. 3, R.3262-12"),

@@ -43,6 +43,7 @@ PLAN: Final[Mapping[AccountKind, Compte]] = {
     K.EXPIRED: Compte("467400", "Titres périmés, échangeables"),
     K.LOST: Compte("467500", "Titres perdus, à répartir (R.3262-14)"),
     K.PAPER: Compte("467600", "Titres convertis en papier"),
+    K.CHARITY: Compte("467700", "Titres donnés à des associations"),
     K.EMPLOYER_PREPAID: Compte("419100", "Avances des employeurs"),
     K.RETURNED_TO_EMPLOYER: Compte("419700", "À rendre aux employeurs"),
     K.SUSPENSE: Compte("471000", "Compte d'attente"),

@@ -304,6 +304,7 @@ USAGE_IS_THE_BOOKS: Final = Law(
 
 # By the other account of every movement of a lot. Only these places may give to a lot or take from
 # one: never the bank account, a bank card or the issuer's own pocket (L.3262-2, L.3262-3).
+# What expired may go on from there, to be lost.
 PLACES: Final = """
     places as (
         select holder_id,
@@ -318,6 +319,10 @@ PLACES: Final = """
             union all
             select holder_id, credit_account, -amount_minor from transfers
             where kind in ('direct', 'post') and debit_account >= 4096 and credit_account < 4096
+            union all
+            select holder_id, unnest(array[debit_account, credit_account]),
+                unnest(array[amount_minor, -amount_minor]) from transfers
+            where kind = 'direct' and debit_account = $4 and credit_account < 4096
         ) as flows group by holder_id
     )
 """
@@ -327,7 +332,7 @@ PLACE_ACCOUNTS: Final = (
     OPENING_SPEND,
     int(House.EXPIRED),
     [int(House.LOST), int(House.PAPER)],
-    [int(House.RETURNED_TO_EMPLOYER), int(House.SUSPENSE)],
+    [int(House.RETURNED_TO_EMPLOYER), int(House.SUSPENSE), int(House.CHARITY)],
 )
 
 NOTHING_GOES_ASTRAY: Final = Law(
