@@ -23,6 +23,8 @@ _HOT: Final = {
     "enable_mergejoin": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+_QUERIES_MAX: Final = 1 << 62
+"""A session is never replaced for its age: its prepared statements are what makes it fast."""
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
 
 
@@ -70,10 +72,16 @@ async def open_pool(
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=answer_timeout_s,
             max_inactive_connection_lifetime=0,
+            max_queries=_QUERIES_MAX,
+            reset=_keep_as_it_is,
             server_settings=_session(ENGINE_ROLE, statement_timeout_ms) | (_HOT if hot else {}),
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise DatabaseError(_refusal(url, error)) from error
+
+
+async def _keep_as_it_is(_connection: asyncpg.Connection) -> None:
+    """Our statements leave nothing behind in a session: no round trip to clean up after them."""
 
 
 def _session(role: str | None, statement_timeout_ms: int | None = None) -> dict[str, str]:
