@@ -31,7 +31,7 @@ _decode_facts = msgpack.Decoder(Facts).decode
 
 
 def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outcome:
-    """Answer a reversal, a capture, a refund, or the expiry of a hold."""
+    """Answer a reversal, a cancel, a capture, a refund, or the expiry of a hold."""
     payment = find_original(request, draft)
     if payment is None:
         if request.kind is Kind.REVERSAL and request.about is not None:
@@ -41,6 +41,8 @@ def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outc
     match request.kind:
         case Kind.REVERSAL:
             return _reverse(request, draft, payment)
+        case Kind.CANCEL:
+            return _cancel(request, draft, payment)
         case Kind.CAPTURE:
             return _capture(request, draft, payment, books)
         case Kind.EXPIRY:
@@ -126,6 +128,16 @@ def _reverse(request: Request, draft: Draft, payment: Payment) -> Outcome:
     standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
     undone_minor = max(0, standing_minor - request.new_total_minor)
     return _kept(request, draft, payment, Reason.APPROVED, undone_minor)
+
+
+def _cancel(request: Request, draft: Draft, payment: Payment) -> Outcome:
+    """All that is held falls free, at most once; money that was taken is refunded (HLD-04)."""
+    if payment.approved_minor == 0:
+        return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor)
+    if payment.kind is not Kind.HOLD or aftermath.is_captured(payment):
+        return _kept(request, draft, payment, Reason.INVALID_TRANSACTION, 0)
+    held_minor = aftermath.held_minor(payment)
+    return _kept(request, draft, payment, Reason.APPROVED, held_minor)
 
 
 def _capture(
@@ -234,7 +246,7 @@ def _kept(
         closed = _account(draft, payment).status is AccountStatus.CLOSED
         clerk = aftermath.Clerk(purse, number, at, House.SUSPENSE if closed else None)
         act = aftermath.capture if request.kind is Kind.CAPTURE else aftermath.undo
-        undone = request.kind is Kind.REVERSAL
+        undone = request.kind in (Kind.REVERSAL, Kind.CANCEL)
         draft.post_about(payment, act(payment, amount_minor, clerk), undone=undone)
     return _answered(request, draft, payment, reason, amount_minor, number, at)
 

@@ -55,7 +55,7 @@ READ_PAYMENTS: Final = """
            a.approved_minor, a.facts,
            exists (select 1 from authorizations r
                    where r.holder_id = a.holder_id and r.about_id = a.authorization_id
-                     and r.kind = 'REVERSAL') as reversed
+                     and r.kind in ('REVERSAL', 'CANCEL')) as reversed
     from unnest($1::bigint[], $2::bigint[]) as p (holder_id, authorization_id)
     join authorizations a
         on a.holder_id = p.holder_id and a.authorization_id = p.authorization_id

@@ -62,8 +62,8 @@ class Payment(Struct, frozen=True):
     """One payment with what became of it. Amounts in cents, `at` in UTC.
 
     `account_id` is None where the card was nobody's (ADV-01). `steps` are the payment's own answer
-    and those about it, in order. `vouchers` are what is held or spent of each vintage, as it
-    counted when it was decided, oldest first.
+    and those about it, in order, `movements` what all of them moved. `vouchers` are what is held or
+    spent of each vintage, as it counted when it was decided, oldest first.
     """
 
     holder_id: int
@@ -89,6 +89,7 @@ class Payment(Struct, frozen=True):
     rulebook: str
     facts: Facts | None
     steps: tuple[Step, ...]
+    movements: tuple[Transfer, ...]
     vouchers: tuple[tuple[int, int], ...]
 
     @property
@@ -98,12 +99,12 @@ class Payment(Struct, frozen=True):
 
 
 _AS_READ: Final = frozenset(Payment.__struct_fields__) - {
-    "account_id", "kind", "reason", "facts", "steps", "vouchers",
+    "account_id", "kind", "reason", "facts", "steps", "movements", "vouchers",
 }  # fmt: skip
 
 
 class Filter(Struct, frozen=True):
-    """What to look for; None means any."""
+    """What to look for; None means any. `rrn` is the order reference where `terminal` is empty."""
 
     rrn: str | None = None
     terminal: str | None = None
@@ -111,11 +112,18 @@ class Filter(Struct, frozen=True):
 
 
 async def find(
-    tx: "Tx", holder_id: int, authorization_id: int, books: Sequence[Rulebook]
+    tx: "Tx",
+    holder_id: int,
+    authorization_id: int,
+    books: Sequence[Rulebook],
+    until: int | None = None,
 ) -> Payment | None:
-    """One payment, or None. `books` tell which vintage a lot counted as."""
+    """One payment, or None. `books` tell which vintage a lot counted as.
+
+    With `until` as it stood after the answer of that number, for an answer that is given again.
+    """
     rows = await tx.fetch(ONE, holder_id, authorization_id)
-    found = await _complete(tx, rows, books)
+    found = await _complete(tx, rows, books, until)
     return found[0] if found else None
 
 
@@ -165,14 +173,16 @@ async def _account(tx: "Tx", name: str) -> tuple[int, int] | None:
     )
 
 
-async def _complete(tx: "Tx", rows: list[Any], books: Sequence[Rulebook]) -> list[Payment]:
+async def _complete(
+    tx: "Tx", rows: list[Any], books: Sequence[Rulebook], until: int | None = None
+) -> list[Payment]:
     """Add to the rows of payments what was about them and what moved: two statements for all."""
     holders = list({row["holder_id"] for row in rows})
     names = {(row["holder_id"], row["authorization_id"]): _Story(row) for row in rows}
     payment_of = {name: name for name in names}
     for row in await tx.fetch(ABOUT, holders, [number for _, number in names]):
         name = row["holder_id"], row["about_id"]
-        if name in names:
+        if name in names and (until is None or row["authorization_id"] <= until):
             payment_of[row["holder_id"], row["authorization_id"]] = name
             names[name].steps.append(_step(row))
     numbers = [number for _, number in payment_of]
@@ -194,7 +204,9 @@ class _Story:
 
 
 def _step(row: Any) -> Step:
-    return Step(Kind(row["kind"]), row["at"], Reason(row["reason"]), row["approved_minor"])
+    reason = Reason(row["reason"])
+    number = row["authorization_id"]
+    return Step(Kind(row["kind"]), row["at"], reason, row["approved_minor"], number)
 
 
 def _payment(story: _Story, books: Sequence[Rulebook]) -> Payment:
@@ -210,6 +222,7 @@ def _payment(story: _Story, books: Sequence[Rulebook]) -> Payment:
         reason=Reason(row["reason"]),
         facts=facts,
         steps=tuple(story.steps),
+        movements=tuple(story.movements),
         vouchers=vouchers,
         **{name: row[name] for name in _AS_READ},
     )

@@ -17,12 +17,16 @@ POSTED_AT_ONCE: Final = frozenset({Kind.PURCHASE, Kind.ADVICE})
 
 
 class Step(Struct, frozen=True):
-    """One answer about a payment, the payment's own included. `amount_minor` is what it moved."""
+    """One answer about a payment, the payment's own included. `amount_minor` is what it moved.
+
+    `number` is its own name under the holder, which its movements carry.
+    """
 
     kind: Kind
     at: datetime
     reason: Reason
     amount_minor: int
+    number: int = 0
 
 
 class Totals(Struct, frozen=True):
@@ -41,7 +45,8 @@ def totals_of(steps: Sequence[Step]) -> Totals:
     for step in steps[1:]:
         moved[step.kind] += step.amount_minor
     captured = payment.amount_minor if payment.kind in POSTED_AT_ONCE else moved[Kind.CAPTURE]
-    return Totals(payment.amount_minor, moved[Kind.REVERSAL], captured, moved[Kind.REFUND])
+    reversed_minor = moved[Kind.REVERSAL] + moved[Kind.CANCEL]
+    return Totals(payment.amount_minor, reversed_minor, captured, moved[Kind.REFUND])
 
 
 def state_of(steps: Sequence[Step], *, approved: bool) -> str:
@@ -51,8 +56,9 @@ def state_of(steps: Sequence[Step], *, approved: bool) -> str:
         return "DECLINED"
     reversed_minor, captured_minor = totals.reversed_minor, totals.captured_minor
     if totals.refunded_minor:
-        whole = totals.refunded_minor + reversed_minor >= captured_minor
-        return "REFUNDED" if whole else "PARTIALLY_REFUNDED"
+        return "PARTIALLY_REFUNDED" if refundable_minor(steps) else "REFUNDED"
+    if moved_by(steps, Kind.CANCEL):
+        return "CANCELLED"
     if moved_by(steps, Kind.EXPIRY) and not captured_minor:
         return "EXPIRED"
     if reversed_minor:
@@ -63,6 +69,14 @@ def state_of(steps: Sequence[Step], *, approved: bool) -> str:
         # A captured hold left what was not captured: only what came back afterwards counts.
         return "REVERSED" if _undone_after_capture(steps) >= captured_minor else "CAPTURED"
     return "CAPTURED" if captured_minor else "AUTHORIZED"
+
+
+def refundable_minor(steps: Sequence[Step]) -> int:
+    """What was captured and did not come back yet, in cents."""
+    totals = totals_of(steps)
+    at_once = steps[0].kind in POSTED_AT_ONCE
+    undone_minor = totals.reversed_minor if at_once else _undone_after_capture(steps)
+    return max(0, totals.captured_minor - undone_minor - totals.refunded_minor)
 
 
 def moved_by(steps: Sequence[Step], kind: Kind) -> int:

@@ -19,7 +19,9 @@ class Kind(Enum):
     INQUIRY = "INQUIRY"
     """0200 with DE3 31: how much could be spent; holds nothing and is not kept (ENQ-01)."""
     REVERSAL = "REVERSAL"
-    """0400, 0420, or a cancel: undo a payment, or all of it but a new total (REV-01, REV-02)."""
+    """0400 or 0420: undo a payment, or all of it but a new total (REV-01, REV-02)."""
+    CANCEL = "CANCEL"
+    """Let go of a hold that nobody captured; what was captured is refunded (HLD-04, API-03)."""
     CAPTURE = "CAPTURE"
     """0220 that names a hold: post it for at most its amount (HLD-01)."""
     REFUND = "REFUND"
@@ -30,7 +32,9 @@ class Kind(Enum):
     """Our own: nobody captured a hold in time, what it holds falls free (HLD-03)."""
 
 
-ABOUT_A_PAYMENT: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.REFUND, Kind.EXPIRY})
+ABOUT_A_PAYMENT: Final = frozenset(
+    {Kind.REVERSAL, Kind.CANCEL, Kind.CAPTURE, Kind.REFUND, Kind.EXPIRY}
+)
 _CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE})
 
 

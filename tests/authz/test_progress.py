@@ -33,6 +33,15 @@ STORIES = [
     ("hold 100, reversal 40, capture 60", (100, 40, 60, 0), "CAPTURED"),
     ("hold 100, capture 80, reversal 80", (100, 80, 80, 0), "REVERSED"),
     ("hold 100, capture 80, refund 80", (100, 0, 80, 80), "REFUNDED"),
+    ("hold 100, reversal 40, capture 60, refund 20", (100, 40, 60, 20), "PARTIALLY_REFUNDED"),
+    ("hold 100, reversal 40, capture 60, refund 60", (100, 40, 60, 60), "REFUNDED"),
+    ("hold 100, capture 80, reversal 30, refund 50", (100, 30, 80, 50), "REFUNDED"),
+    ("hold 100, cancel 100", (100, 100, 0, 0), "CANCELLED"),
+    ("hold 100, reversal 40, cancel 60", (100, 100, 0, 0), "CANCELLED"),
+    ("hold 100, cancel 0, capture 80", (100, 0, 80, 0), "CAPTURED"),
+    ("hold 100, expiry 100", (100, 0, 0, 0), "EXPIRED"),
+    ("hold 100, expiry 100, cancel 0", (100, 0, 0, 0), "EXPIRED"),
+    ("hold 100, expiry 100, capture 60", (100, 0, 60, 0), "CAPTURED"),
 ]
 
 
