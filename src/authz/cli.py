@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "world": ("authz.commands.world:app", "Load people, cards and money; generate worlds."),
     "jobs": ("authz.commands.jobs:app", "What is due at a date, done by hand."),
     "audit": ("authz.commands.audit:audit", "Prove the books."),
+    "settle": ("authz.commands.settle:app", "What merchants are owed, and paying them."),
     "export": ("authz.commands.export:app", "The books as files: journal, entries, balance."),
     "explain": ("authz.commands.explain:explain", "Tell why a payment was decided so."),
     "db": ("authz.commands.db:app", "The database schema."),

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
@@ -42,7 +42,7 @@ def trial_balance(
     config: Config = None,
 ) -> None:
     """Debits and credits by line of the chart, as rolled up (`millesime jobs run roll-up`)."""
-    last = None if until is None else _day(until)
+    last = None if until is None else day_of_text(until)
 
     async def lines(sql: asyncpg.Connection) -> AsyncIterator[str]:
         holders, movements = await rollup.behind(sql)
@@ -66,7 +66,7 @@ def journal(
     config: Config = None,
 ) -> None:
     """Every movement as CSV, in the order of booking, holds and releases too."""
-    days = _day(first), _day(last)
+    days = day_of_text(first), day_of_text(last)
     _write(lambda sql: exports.journal(sql, *days, ZONE), output, database_url, data_dir, config)
 
 
@@ -119,6 +119,12 @@ async def _copy(url: str, lines: Lines, output: Path | None) -> None:
                     file.write(line)
 
 
+def text_to(output: Path | None, lines: Iterable[str]) -> None:
+    """Write to a new file, or to standard output. Raises UsageError for a file that is there."""
+    with nullcontext(sys.stdout) if output is None else _new(output) as file:
+        file.writelines(lines)
+
+
 def _new(path: Path) -> IO[str]:
     try:
         return path.open("x", encoding="utf-8", newline="")
@@ -126,7 +132,8 @@ def _new(path: Path) -> IO[str]:
         raise UsageError(f"{path} is there already; an export is never overwritten") from None
 
 
-def _day(text: str) -> date:
+def day_of_text(text: str) -> date:
+    """A date, as in 2026-11-30. Raises UsageError."""
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -82,7 +82,7 @@ OWED: Final = """
 PAID: Final = """
     select merchant_no, sum(voucher_minor)::bigint, sum(bank_minor)::bigint,
         sum(loss_minor)::bigint
-    from remittances where last_day <= $1 group by merchant_no
+    from remittances group by merchant_no
 """
 VINTAGES: Final = "select distinct vintage from payable_days where vintage > 0"
 
@@ -127,11 +127,11 @@ class Payables:
             await tx.execute(ADD, *(list(column) for column in zip(*added, strict=True)))
 
     async def owed(self, tx: "Tx", last_day: date) -> list[Owed]:
-        """What every merchant is owed for all days up to `last_day`, less what was paid."""
+        """What every merchant is owed for all days up to `last_day`, less all that was paid."""
         vintages = [row[0] for row in await tx.fetch(VINTAGES)]
         ends = [self._book.presentation_end(vintage) for vintage in vintages]
         rows = await tx.fetch(OWED, last_day, vintages, ends)
-        paid = {row[0]: tuple(row)[1:] for row in await tx.fetch(PAID, last_day)}
+        paid = {row[0]: tuple(row)[1:] for row in await tx.fetch(PAID)}
         by_merchant: dict[int, list[tuple[str, int, int]]] = {}
         for merchant_no, source, _, in_time, late in rows:
             by_merchant.setdefault(merchant_no, []).append((source, in_time or 0, late or 0))
