@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client.core import (
@@ -56,7 +56,8 @@ class Metrics(Collector):
         self.out_of_balance = 0
         self.connections = 0
         self.refused_frames = 0
-        self.waiting = 0
+        self.waiting: Callable[[], int] = lambda: 0
+        """Requests not yet answered, as the batcher has it."""
         self.latency = Buckets(LATENCY_BOUNDS_S)
         self.batch_size = Buckets(BATCH_BOUNDS)
         self.batch_time = Buckets(LATENCY_BOUNDS_S)
@@ -83,7 +84,7 @@ class Metrics(Collector):
         ):
             yield CounterMetricFamily(f"millesime_{name}", words, value=value)
         yield GaugeMetricFamily("millesime_connections", "Open peers", value=self.connections)
-        yield GaugeMetricFamily("millesime_waiting", "Requests not yet answered", self.waiting)
+        yield GaugeMetricFamily("millesime_waiting", "Requests not yet answered", self.waiting())
         yield self.latency.family("millesime_answer_seconds", "From socket read to answer")
         yield self.batch_size.family("millesime_batch_requests", "Requests in a batch")
         yield self.batch_time.family("millesime_batch_seconds", "Load, decide and save")

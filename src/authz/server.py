@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+from contextlib import ExitStack
 from time import monotonic
 from typing import Final
 
@@ -87,12 +88,14 @@ def listening_socket(address: Address, *, shared_port: bool) -> socket.socket:
         family, kind, proto, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.socket(family, kind, proto)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared_port:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listening.bind(place)
-        listening.setblocking(False)
+        with ExitStack() as otherwise:
+            listening = otherwise.enter_context(socket.socket(family, kind, proto))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared_port:
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listening.bind(place)
+            listening.setblocking(False)
+            otherwise.pop_all()  # it is good: whoever asked closes it
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(f"{address} is in use; choose another port") from None

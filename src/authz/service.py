@@ -210,6 +210,7 @@ class _Parts(Struct):
             settings.repeats_reserved,
         )
         batcher = Batcher(engine.run, directory, limits)
+        metrics.waiting = lambda: batcher.waiting
         office = Office(readers, metrics)
         return cls(batcher, office, digester_of(settings), metrics, readers, books, set(), [])
 
