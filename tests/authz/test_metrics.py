@@ -34,7 +34,6 @@ def test_each_counter_is_told_under_its_own_name() -> None:
         "poisoned": "poisoned_total",
         "refused_frames": "refused_frames_total",
         "connections": "connections",
-        "waiting": "waiting",
     }
     for number, name in enumerate(names, 1):
         setattr(metrics, name, number)
@@ -62,3 +61,11 @@ def test_a_batch_is_told_by_size_and_time() -> None:
     assert samples['millesime_batch_requests_bucket{le="2"}'] == 0
     assert samples['millesime_batch_requests_bucket{le="4"}'] == 1
     assert samples['millesime_batch_seconds_bucket{le="0.005"}'] == 1
+
+
+def test_what_waits_is_told_as_it_is_at_the_scrape() -> None:
+    metrics, waiting = Metrics(), [3]
+    metrics.waiting = lambda: waiting[0]
+    assert told(metrics)["millesime_waiting"] == 3
+    waiting[0] = 0
+    assert told(metrics)["millesime_waiting"] == 0
