@@ -59,6 +59,16 @@ OF_AUTHORIZATIONS = """
     where holder_id = any ($1) and authorization_id = any ($2) order by holder_id, seq
 """
 
+# In the order of the primary key, behind the last one that was shown.
+PAGE = """
+    select * from transfers
+    where ($1::bigint is null or (holder_id, seq) > ($1, $2::bigint))
+        and ($3::bigint is null or holder_id = $3)
+        and ($4::bigint is null or debit_account = $4 or credit_account = $4)
+        and ($5::bigint is null or authorization_id = $5)
+    order by holder_id, seq limit $6
+"""
+
 USAGE = """
     with used as (
         select holder_id, debit_account as lot, day, amount_minor as minor from transfers
@@ -159,6 +169,26 @@ async def transfers_of_authorization(
 ) -> list[Transfer]:
     """The movements of one authorization, in the order of the books."""
     return await transfers_of_authorizations(tx, [holder_id], [authorization_id])
+
+
+async def page_of_transfers(
+    tx: "Tx",
+    count_max: int,
+    after: tuple[int, int] | None = None,
+    *,
+    holder_id: int | None = None,
+    account_id: int | None = None,
+    authorization_id: int | None = None,
+) -> list[Transfer]:
+    """Movements by holder and number, at most `count_max`, behind the pair `after`.
+
+    Every filter narrows; one for an account of the house or of a merchant alone costs a scan.
+    """
+    if account_id is not None and holder_id is None:
+        holder_id = holder_of(account_id) or None
+    holder, seq = after or (None, None)
+    rows = await tx.fetch(PAGE, holder, seq, holder_id, account_id, authorization_id, count_max)
+    return [Transfer.from_row(row) for row in rows]
 
 
 async def usage_of(

@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from authz.gateway import accounts, authorizations, clock, operations, problems
+from authz.gateway import accounts, authorizations, clock, ledger, operations, problems
 from authz.gateway.deps import Deps, admit
 
 DESCRIPTION: Final = """
@@ -30,6 +30,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
     v1.include_router(accounts.router)
     v1.include_router(authorizations.router)
+    v1.include_router(ledger.router)
     if deps.test_clock:
         v1.include_router(clock.router)
     app.include_router(v1, responses=problems.described(401, 403, 422, 503))
