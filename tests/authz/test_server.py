@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import cast
 
 import pytest
 
@@ -27,7 +26,7 @@ async def open_door() -> AsyncIterator[Callable[[Patience], "asyncio.Future[Addr
     opened: list[tuple[Server, Desk]] = []
 
     def opens(patience: Patience) -> "asyncio.Future[Address]":
-        desk = cast(Desk, Peer(in_memory(Setting())).connection._desk)
+        desk = Peer(in_memory(Setting())).connection._desk
         desk.connections.clear()
         server = Server(desk, patience)
         opened.append((server, desk))
