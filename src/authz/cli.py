@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "demo": ("authz.commands.simulators:demo", "Play a lunch rush and prove the books."),
     "simulate": ("authz.commands.simulators:simulate", "Terminals and rushes, from outside."),
     "world": ("authz.commands.world:app", "Load people, cards and money; generate worlds."),
+    "loads": ("authz.commands.loads:app", "Employers' orders and their payments."),
     "jobs": ("authz.commands.jobs:app", "What is due at a date, done by hand."),
     "audit": ("authz.commands.audit:audit", "Prove the books."),
     "settle": ("authz.commands.settle:app", "What merchants are owed, and paying them."),

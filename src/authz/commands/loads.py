@@ -1,0 +1,159 @@
+"""`millesime loads`: import orders from files, match payments, tell who lost what."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
+from authz.commands.store import opened, rulebooks_of, url_of
+from authz.loads import statements
+from authz.loads.imports import Imported, import_file
+from authz.loads.orders import Taken
+from authz.loads.payments import LoadView, Refused, find_load, pay
+from authz.loads.reference import normalized
+from authz.settings import Settings
+from authz.settings import load as load_settings
+from authz.usage import UsageError
+from authz.vintages.shares import Share, shares_of
+from rules.rulebook import Rulebook
+
+REFUSED: Final = 2
+
+app = typer.Typer(
+    help="Employers' orders: import them, match their payments.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _loads() -> None:
+    """Orders wait for their payment; then the vouchers are there at once."""
+
+
+@app.command("import", epilog="Example: millesime loads import november.csv --only-good")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV as Excel writes it, or JSON Lines.")],
+    only_good: Annotated[
+        bool, typer.Option("--only-good", help="Order the good lines where others are bad.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; keep nothing.")] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    rulebook: RulebookFiles = None,
+    config: Config = None,
+) -> None:
+    """Order what a file says: one order for each employer. The same file twice is one import.
+
+    With a bad line nothing is ordered, unless only the good ones are asked for.
+    """
+    settings = _settings(database_url, data_dir, config)
+    content = file.read_bytes()
+    books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
+    done = asyncio.run(_import(url_of(settings), content, books, only_good, dry_run))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(_table(done))
+    for line in _summary(done, dry_run=dry_run):
+        console.print(line)
+    raise typer.Exit(REFUSED if done.bad and not done.kept else 0)
+
+
+@app.command("pay", epilog="Example: millesime loads pay 'RF07 MIL0 0000 0012' 25000")
+def pay_(
+    reference: Annotated[str, typer.Argument(help="The structured reference of the payment.")],
+    amount: Annotated[int, typer.Argument(min=1, help="What was paid, in cents.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Match a payment with its order: the vouchers are there at once."""
+    settings = _settings(database_url, data_dir, config)
+    paid = asyncio.run(_pay(url_of(settings), reference, amount))
+    say = Console(highlight=False, soft_wrap=True).print
+    say(f"load-{paid.load_no} {paid.state}: {paid.total_minor:,} cents, {len(paid.lines)} lines")
+
+
+@app.command("shares", epilog="Example: millesime loads shares 2026")
+def shares(
+    vintage: Annotated[int, typer.Argument(min=2014, max=2099, help="The vintage that was lost.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """What the works councils of a lost vintage are to share, by employer (R.3262-14)."""
+    settings = _settings(database_url, data_dir, config)
+    table = Table("employer", "name", "holders", "lost, cents", show_edge=False)
+    for share in asyncio.run(_shares(url_of(settings), vintage)):
+        table.add_row(share.employer, share.name or "", str(share.holders), f"{share.lost_minor:,}")
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def _settings(database_url: str | None, data_dir: Path | None, config: Path | None) -> Settings:
+    return load_settings({"database_url": database_url, "data_dir": data_dir, "config": config})
+
+
+async def _import(
+    url: str, content: bytes, books: dict[str, Rulebook], only_good: bool, dry_run: bool
+) -> Imported:
+    async with opened(url) as sql:
+        await sql.execute("set statement_timeout = 0")
+        return await import_file(sql, content, books, only_good=only_good, dry_run=dry_run)
+
+
+async def _pay(url: str, reference: str, amount_minor: int) -> LoadView:
+    async with opened(url) as sql, sql.transaction():
+        load_no = await sql.fetchval(statements.BY_REFERENCE, normalized(reference) or "")
+        if load_no is None:
+            raise UsageError("no load has this reference; are its check digits right?")
+        try:
+            await pay(sql, load_no, reference, amount_minor)
+        except Refused as refused:
+            raise UsageError(f"{refused.code}: {refused}") from None
+        return await find_load(sql, load_no)
+
+
+async def _shares(url: str, vintage: int) -> Sequence[Share]:
+    async with opened(url) as sql:
+        return await shares_of(sql, vintage)
+
+
+def _table(done: Imported) -> Table:
+    table = Table("line", "account", "titles", "cents", "result", show_edge=False)
+    rows = [(taken.line.line_no, _taken(taken)) for order in done.orders for taken in order.taken]
+    rows += [(bad.line_no, ("", "", "", f"BAD {bad.place}: {bad.why}")) for bad in done.bad]
+    for line_no, cells in sorted(rows, key=lambda row: row[0]):
+        table.add_row(str(line_no), *cells)
+    return table
+
+
+def _taken(taken: Taken) -> tuple[str, str, str, str]:
+    line = taken.line
+    minor = -taken.taken_back_minor if line.count < 0 else line.amount_minor
+    flags = " ".join(flag.value for flag in taken.flags)
+    return line.account, str(line.count), f"{minor:,}", f"ok {flags}".rstrip()
+
+
+def _summary(done: Imported, *, dry_run: bool) -> list[str]:
+    """What is to be paid under which reference, or why nothing is."""
+    lines = [
+        f"load-{order.load_no} {order.employer}: {order.total_minor:,} cents to be paid"
+        f" under {order.reference}"
+        for order in done.orders
+        if done.kept
+    ]
+    if done.repeated:
+        lines.append("this file was imported before; nothing was ordered again")
+    elif dry_run:
+        lines.append(f"checked only: {_count(done)} lines are good, {len(done.bad)} are bad")
+    elif not done.kept:
+        lines.append(f"nothing was ordered: {len(done.bad)} lines are bad (--only-good?)")
+    return lines
+
+
+def _count(done: Imported) -> int:
+    return sum(len(order.taken) for order in done.orders)

@@ -1,0 +1,67 @@
+"""The SQL of orders: rows are only ever added."""
+
+from typing import Final
+
+EMPLOYER: Final = """
+    select c.test_clock, e.employer_no, e.employer_id, e.record
+    from employers e cross join control c where e.employer_id = $1
+"""
+ACCOUNTS: Final = """
+    select d.name, h.holder_id, h.profile from directory d join holders h using (holder_id)
+    where d.kind = 'account' and d.name = any ($1)
+"""
+EMPLOYER_IDS: Final = "select employer_no, employer_id from employers where employer_no = any ($1)"
+BY_REFERENCE: Final = "select load_no from loads where reference = $1"
+KEPT: Final = "select answer from operation_keys where key_hash = $1"
+KEEP: Final = """
+    insert into operation_keys (key_hash, fingerprint, status, answer, kept_at)
+    values ($1, $1, 201, $2, $3)
+"""
+NEXT_LOAD: Final = "select nextval('load_nos')"
+ADD_LOAD: Final = """
+    insert into loads (load_no, employer_no, reference, order_ref, total_minor, ordered_at)
+    values ($1, $2, $3, $4, $5, $6)
+"""
+ADD_LINES: Final = "insert into load_lines select * from unnest($1::load_lines[])"
+ADD_BOOKINGS: Final = "insert into load_bookings select * from unnest($1::load_bookings[])"
+
+# The lots of delivered lines that a correction means: the same account, month and face value.
+DELIVERED: Final = """
+    select l.holder_id, l.account_no, l.period, l.face_minor, b.lot_no
+    from load_lines l join load_bookings b using (holder_id, load_no, line_no)
+    where l.holder_id = any ($1) and l.count > 0 and b.lot_no is not null
+    order by l.load_no desc, l.line_no desc
+"""
+
+LOAD: Final = """
+    select c.test_clock, l.*, e.employer_id, e.record, p.paid_at, p.amount_minor as paid_minor,
+        b.bounced_at is not null and s.settled_at is null as bounced
+    from loads l cross join control c join employers e using (employer_no)
+    left join load_payments p using (load_no)
+    left join load_bounces b using (load_no)
+    left join load_bounces_settled s using (load_no)
+    where l.load_no = $1
+"""
+LINES: Final = """
+    select l.*, b.lot_no, b.amount_minor as booked_minor, h.profile
+    from load_lines l join holders h using (holder_id)
+    left join load_bookings b using (holder_id, load_no, line_no)
+    where l.load_no = $1 order by l.line_no
+"""
+STOPPED: Final = """
+    select l.reference from load_bounces b join loads l using (load_no)
+    left join load_bounces_settled s using (load_no)
+    where l.employer_no = $1 and s.load_no is null order by l.load_no limit 1
+"""
+ADD_PAYMENT: Final = """
+    insert into load_payments (load_no, amount_minor, paid_at) values ($1, $2, $3)
+    on conflict do nothing returning load_no
+"""
+ADD_BOUNCE: Final = """
+    insert into load_bounces (load_no, bounced_at, why) values ($1, $2, $3)
+    on conflict do nothing returning load_no
+"""
+SETTLE_BOUNCE: Final = """
+    insert into load_bounces_settled (load_no, settled_at) values ($1, $2)
+    on conflict do nothing returning load_no
+"""
