@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "settle": ("authz.commands.settle:app", "What merchants are owed, and paying them."),
     "export": ("authz.commands.export:app", "The books as files: journal, entries, balance."),
     "explain": ("authz.commands.explain:explain", "Tell why a payment was decided so."),
+    "backup": ("authz.commands.backup:app", "Backups, and the drill that proves them."),
     "db": ("authz.commands.db:app", "The database schema."),
     "keys": ("authz.commands.keys:app", "The key file."),
     "settings": ("authz.commands.settings:show", "Print the effective settings."),

@@ -4,7 +4,7 @@ import contextlib
 import os
 import pwd
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +46,15 @@ def server_account() -> Account | None:
 
 
 def run_as(
-    account: Account | None, argv: Sequence[str | Path], said: str = ""
+    account: Account | None,
+    argv: Sequence[str | Path],
+    said: str = "",
+    environment: Mapping[str, str] = ENVIRONMENT,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end as the server's account, `said` being its standard input."""
+    """Run a command to its end as the server's account, `said` being its standard input.
+
+    `environment` adds to what the server itself sees.
+    """
     return subprocess.run(
         argv,
         input=said,
@@ -57,7 +63,7 @@ def run_as(
         check=False,
         timeout=COMMAND_S_MAX,
         cwd="/",
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **environment},
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,

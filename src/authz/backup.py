@@ -1,0 +1,130 @@
+"""Backups by PostgreSQL's own programs: a dump that any server can take, a copy of the cluster.
+
+A backup that was never restored is a hope: `drill` restores one and proves its books. Keys are not
+in the database and so in no backup: the key file is kept by itself.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import asyncpg
+
+from authz import database
+from authz.postgres import binary
+from authz.postgres.account import run_as
+from authz.postgres.binaries import installation, usable_by
+from authz.postgres.place import SHELTER, place_of, private_directory
+from authz.usage import UsageError
+
+# Roles belong to a server and not to a database, so that no dump holds them.
+ROLE: Final = (
+    """
+    do $$ begin
+        create role millesime_engine nologin;
+    exception when duplicate_object or unique_violation then null;
+    end $$
+    """,
+    "grant millesime_engine to current_user",
+)
+EMPTY: Final = "select count(*) = 0 from pg_class where relnamespace = 'public'::regnamespace"
+
+
+def dump(url: str, path: Path) -> None:
+    """Write a dump of one snapshot to a new file, mode 600. Raises UsageError."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; a backup is never overwritten") from None
+    try:
+        _run("pg_dump", url, "--format=custom", "--no-owner", f"--file={path}")
+    except UsageError:
+        path.unlink()
+        raise
+
+
+async def restore(path: Path, url: str) -> None:
+    """Put a dump into an empty database, whole or not at all. Raises UsageError."""
+    sql = await database.connect(url, role=None)
+    try:
+        if not await sql.fetchval(EMPTY):
+            raise UsageError("the database is not empty; a backup is restored into a new one")
+        for statement in ROLE:
+            await sql.execute(statement)
+    finally:
+        await sql.close()
+    _run("pg_restore", url, "--no-owner", "--single-transaction", "--exit-on-error", str(path))
+
+
+def base(url: str, data_dir: Path) -> None:
+    """Copy the whole cluster, while it runs, into a new data directory. Raises UsageError.
+
+    `millesime serve --data-dir` and `audit --data-dir` then run on the copy.
+    """
+    place = place_of(data_dir)
+    if place.cluster.exists():
+        raise UsageError(f"{data_dir} holds a cluster already; name a new directory")
+    draft = place.home / f"cluster.new-{os.getpid()}"
+    private_directory(draft, place.account)
+    program = usable_by(place.account, installation(), SHELTER) / "pg_basebackup"
+    plain, environment = without_password(url)
+    done = run_as(
+        place.account,
+        [program, f"--dbname={plain}", f"--pgdata={draft}", "--wal-method=stream",
+         "--checkpoint=fast", "--no-password"],
+        environment=environment,
+    )  # fmt: skip
+    if done.returncode:
+        raise UsageError(f"pg_basebackup: {_last_line(done.stderr)}")
+    draft.rename(place.cluster)
+
+
+async def scratch_database(url: str) -> str:
+    """Make an empty database beside the one of `url`, for a drill; its URL."""
+    name = f"millesime_drill_{secrets.token_hex(4)}"
+    await _administer(url, f"create database {name} template template0")
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+async def drop_scratch(url: str, beside: str) -> None:
+    """Throw a drill's database away; `beside` is the URL of one that stays."""
+    name = urlsplit(url).path.lstrip("/")
+    if not name.startswith("millesime_drill_"):
+        raise UsageError("only a drill's own database is dropped")
+    await _administer(beside, f"drop database {name} with (force)")
+
+
+async def _administer(url: str, command: str) -> None:
+    sql = await database.connect(url, role=None)
+    try:
+        await sql.execute(command)
+    except asyncpg.PostgresError as refused:
+        raise UsageError(f"a drill needs a role that may create databases: {refused}") from None
+    finally:
+        await sql.close()
+
+
+def without_password(url: str) -> tuple[str, dict[str, str]]:
+    """The URL as a command line may show it, and the password as the environment hides it."""
+    parts = urlsplit(database.dsn(url))
+    if parts.password is None:
+        return urlunsplit(parts), {}
+    user, _, host = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}@{host}"
+    return urlunsplit(parts._replace(netloc=netloc)), {"PGPASSWORD": unquote(parts.password)}
+
+
+def _run(program: str, url: str, *arguments: str) -> None:
+    plain, environment = without_password(url)
+    argv: list[str | Path] = [binary(program), f"--dbname={plain}", "--no-password", *arguments]
+    done = run_as(None, argv, environment=environment)
+    if done.returncode:
+        raise UsageError(f"{program}: {_last_line(done.stderr)}")
+
+
+def _last_line(said: str) -> str:
+    lines = said.strip().splitlines()
+    return lines[-1] if lines else "failed without a word"

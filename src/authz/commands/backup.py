@@ -1,0 +1,106 @@
+"""`millesime backup`: dump, copy, restore, and the drill that proves that a backup is one."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from authz import backup
+from authz.audit import Report
+from authz.audit import audit as prove
+from authz.commands.audit import BROKEN, show
+from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
+from authz.commands.store import opened, rulebooks_of, seal_key_of, url_of
+from authz.settings import load
+from ledger.seal import SealKey
+from rules.rulebook import Rulebook
+
+app = typer.Typer(help="Backups, and their proof.", no_args_is_help=True, add_completion=False)
+KEYS_APART: Final = "keep the key file by itself: no backup holds it"
+
+
+@app.callback()
+def _backup() -> None:
+    """By PostgreSQL's own programs, beside a live engine."""
+
+
+@app.command(epilog="Example: millesime backup dump books.dump")
+def dump(
+    path: Annotated[Path, typer.Argument(help="A file that is not there yet.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """One snapshot as a file that any PostgreSQL of this version or newer can take."""
+    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    backup.dump(url_of(settings), path)
+    _say(f"{path}: {path.stat().st_size:,} bytes; {KEYS_APART}")
+
+
+@app.command(epilog="Example: millesime backup base copy-of-tuesday")
+def base(
+    directory: Annotated[Path, typer.Argument(help="A data directory that is not there yet.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """The whole cluster as a new data directory, to be run with `--data-dir`."""
+    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    backup.base(url_of(settings), directory)
+    _say(f"{directory}: millesime audit --data-dir {directory} proves it; {KEYS_APART}")
+
+
+@app.command(epilog="Example: millesime backup restore books.dump --database-url postgresql://…")
+def restore(
+    path: Annotated[Path, typer.Argument(help="A dump.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Put a dump into an empty database. `millesime audit` then proves it."""
+    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    asyncio.run(backup.restore(path, url_of(settings)))
+    _say("restored; prove it: millesime audit")
+
+
+@app.command(epilog="Example: millesime backup drill")
+def drill(
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    rulebook: RulebookFiles = None,
+    keys: Keys = None,
+    config: Config = None,
+) -> None:
+    """Dump, restore into a scratch database beside, prove its books, throw it away.
+
+    Ends with exit code 4 when the books of the backup do not hold.
+    """
+    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
+    settings = load({**flags, "keys": keys, "config": config})
+    books = {book.version: book for book in rulebooks_of(settings.rulebook).values()}
+    report = asyncio.run(run_drill(url_of(settings), books, seal_key_of(settings)))
+    show(report)
+    raise typer.Exit(0 if report.holds else BROKEN)
+
+
+async def run_drill(url: str, books: dict[str, Rulebook], key: SealKey | None) -> Report:
+    """The report on the books as they came back from a dump."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drill.dump"
+        backup.dump(url, path)
+        scratch = await backup.scratch_database(url)
+        try:
+            await backup.restore(path, scratch)
+            async with opened(scratch) as sql:
+                await sql.execute("set statement_timeout = 0")
+                async with sql.transaction(isolation="repeatable_read", readonly=True):
+                    return await prove(sql, books, seal_key=key)
+        finally:
+            await backup.drop_scratch(scratch, url)
+
+
+def _say(words: str) -> None:
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(words)

@@ -1,0 +1,125 @@
+"""A backup is one that was restored and proved: a dump, and a copy of the cluster."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from authz import backup, database
+from authz.audit import Report, audit
+from authz.commands.backup import run_drill
+from authz.keys import Secret
+from authz.postgres import Embedded, ensure_running, remove
+from authz.requests import Kind
+from authz.sealing import seal_books
+from authz.settlement.rollup import roll_up
+from authz.usage import UsageError
+from ledger.seal import SealKey
+from tests.database.conftest import MakeDatabase
+from tests.database.town import Town, town
+from tests.road.people import Setting
+from tests.rules.builders import BOOK
+
+pytestmark = pytest.mark.timeout(120)
+
+KEY = SealKey("seal-1", Secret(bytes(range(32))))
+RULEBOOKS = {BOOK.version: BOOK}
+
+
+@pytest.fixture
+async def busy(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    """Books with payments, roll-up and seals in them; proved afterwards."""
+    await database.upgrade(database_url)
+    async with town(database_url, tmp_path, dict.fromkeys((1, 2), Setting())) as made:
+        bought = await made.pay(1000)
+        await made.about(Kind.REFUND, bought, 250)
+        await made.pay(700, 2, Kind.HOLD)
+        await roll_up(made.pool, made.book)
+        await seal_books(made.pool, KEY, made.now)
+        yield made
+        await made.prove()
+
+
+async def proved(url: str) -> Report:
+    sql = await database.connect(url)
+    try:
+        await database.check(sql)
+        async with sql.transaction(isolation="repeatable_read"):
+            return await audit(sql, RULEBOOKS, seal_key=KEY)
+    finally:
+        await sql.close()
+
+
+async def test_a_dump_restored_into_a_new_database_holds(
+    busy: Town, database_url: str, tmp_path: Path
+) -> None:
+    before = await proved(database_url)
+    backup.dump(database_url, tmp_path / "books.dump")
+    assert (tmp_path / "books.dump").stat().st_mode & 0o077 == 0
+    fresh = await backup.scratch_database(database_url)
+    try:
+        await backup.restore(tmp_path / "books.dump", fresh)
+        after = await proved(fresh)
+        with pytest.raises(UsageError, match="not empty"):
+            await backup.restore(tmp_path / "books.dump", fresh)
+    finally:
+        await backup.drop_scratch(fresh, database_url)
+    assert after.holds and after == before
+    assert after.decisions == 2 and after.seals_verified
+
+
+async def test_the_drill_names_what_is_broken_in_the_backup(busy: Town, database_url: str) -> None:
+    assert (await run_drill(database_url, RULEBOOKS, KEY)).holds
+    tamper = await asyncpg.connect(database_url)
+    change = "update transfers set amount_minor = amount_minor + {} where (holder_id, seq) = (2, 2)"
+    await tamper.execute(change.format(1))
+    report = await run_drill(database_url, RULEBOOKS, KEY)
+    await tamper.execute(change.format(-1))
+    left = await tamper.fetch("select datname from pg_database where datname like '%drill%'")
+    await tamper.close()
+    assert not report.holds and "seals_hold" in report.broken
+    assert left == []
+
+
+@pytest.fixture
+def copy_dir() -> Iterator[Path]:
+    """Where a copy of the cluster goes; removed with all that is in it."""
+    folder = Path(tempfile.mkdtemp(prefix="millesime-copy-"))
+    folder.chmod(0o755)
+    yield folder / "data"
+    if (folder / "data").exists():
+        remove(folder / "data")
+    shutil.rmtree(folder)
+
+
+async def test_a_copy_of_the_cluster_starts_and_holds(
+    busy: Town, embedded: Embedded, database_url: str, copy_dir: Path
+) -> None:
+    before = await proved(database_url)
+    await asyncio.to_thread(backup.base, database_url, copy_dir)
+    name = database_url.split("@/")[1].split("?")[0]
+    copy = await asyncio.to_thread(ensure_running, copy_dir, {"shared_buffers": "64MB"})
+    try:
+        assert copy.pid != embedded.pid
+        assert await proved(copy.url_of(name)) == before
+        with pytest.raises(UsageError, match="a cluster already"):
+            backup.base(database_url, copy_dir)
+    finally:
+        await asyncio.to_thread(copy.stop)
+
+
+def test_an_older_backup_is_never_overwritten(make_database: MakeDatabase, tmp_path: Path) -> None:
+    (tmp_path / "books.dump").write_text("older")
+    with pytest.raises(UsageError, match="never overwritten"):
+        backup.dump(make_database(), tmp_path / "books.dump")
+    assert (tmp_path / "books.dump").read_text() == "older"
+
+
+def test_a_password_is_in_no_command_line() -> None:
+    plain, environment = backup.without_password("postgresql://me:s%20t@db:5432/x?sslmode=require")
+    assert plain == "postgresql://me@db:5432/x?sslmode=require"
+    assert environment == {"PGPASSWORD": "s t"}
