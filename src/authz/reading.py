@@ -11,7 +11,7 @@ from authz.finding import find_named, read_payments, read_restamped
 from authz.kept import kept_answer
 from authz.reference import Reference
 from authz.requests import Request
-from authz.state import Holder, Profile, State, UsedDay
+from authz.state import Holder, KeptAnswer, Profile, State, UsedDay
 from ledger.queries import usage_of
 
 if TYPE_CHECKING:
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 _decode_profile: Final = msgpack.Decoder(Profile).decode
 
-# One row at least: the control row, beside whatever was kept under the batch's keys.
 READ_KEPT: Final = """
-    select c.reference_epoch, c.test_clock, c.business_day, k.key_hash, k.fingerprint,
+    select k.key_hash, k.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
            a.approval_code, a.holder_id, a.authorization_id, a.business_day
-    from control c
-    left join request_keys k on k.key_hash = any ($1)
+    from request_keys k
     left join authorizations a
         on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
+    where k.key_hash = any ($1)
 """
+# One row at least: the control row, beside the holders.
 READ_HOLDERS: Final = """
-    select holder_id, version, last_seq, usage_since, usage_accounts, usage_days, usage_minor,
-           lot_available, lot_held, profile
-    from holders where holder_id = any ($1)
+    select c.reference_epoch, c.test_clock, c.business_day,
+           h.holder_id, h.version, h.last_seq, h.usage_since, h.usage_accounts, h.usage_days,
+           h.usage_minor, h.lot_available, h.lot_held, h.profile
+    from control c left join holders h on h.holder_id = any ($1)
 """
 LOCK_HOLDERS: Final = """
     select 1 from holders where holder_id = any ($1) order by holder_id for update
@@ -48,19 +49,28 @@ class Reader:
         self._reference = reference
 
     async def read(
-        self, sql: "Tx", requests: Sequence[Request], holder_of: Mapping[bytes, int]
+        self,
+        sql: "Tx",
+        requests: Sequence[Request],
+        holder_of: Mapping[bytes, int],
+        *,
+        doubt_all: bool,
     ) -> State:
         """Everything that deciding `requests` needs. `holder_of` maps known card references.
 
-        A holder's version is read before, or with, all that is read of the holder's past: what
+        Without `doubt_all`, only what says itself that it came before, or is about something that
+        did, is looked up by its key; for all others the save finds out, and refuses. A holder's
+        version is read before, or with, all that is read of the holder's past: what
         another process commits in between moves the version, and the save is refused (corner 9).
         """
-        rows = await sql.fetch(READ_KEPT, _keys(requests))
+        kept: dict[bytes, KeptAnswer] = {}
+        if keys := _keys(requests, doubt_all=doubt_all):
+            kept = {row[0]: kept_answer(row[1:]) for row in await sql.fetch(READ_KEPT, keys)}
+        named = await find_named(sql, requests, holder_of, kept)
+        rows = await sql.fetch(READ_HOLDERS, [*{*holder_of.values(), *named.holders}])
         epoch, test_clock, business_day = rows[0][:3]
         self._reference.seen(epoch)
-        kept = {row[3]: kept_answer(row[4:]) for row in rows if row[3] is not None}
-        named = await find_named(sql, requests, holder_of, kept)
-        holders = await _read_holders(sql, {*holder_of.values(), *named.holders})
+        holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
         await read_restamped(sql, requests, holder_of, kept, test_clock)
         payments = await read_payments(sql, named.payments)
         await _read_old_usage(sql, holders, test_clock)
@@ -81,21 +91,18 @@ class Reader:
         )
 
 
-def _keys(requests: Sequence[Request]) -> list[bytes]:
+def _keys(requests: Sequence[Request], *, doubt_all: bool) -> list[bytes]:
     """The keys of the requests, and those of the payments that they are about."""
-    keys = [request.key_hash for request in requests]
+    keys = [r.key_hash for r in requests if doubt_all or r.repeat or r.about is not None]
     for request in requests:
         if request.about is not None:
             keys.extend(request.about.keys)
     return keys
 
 
-async def _read_holders(sql: "Tx", ids: Any) -> dict[int, Holder]:
-    return {row[0]: _holder(row) for row in await sql.fetch(READ_HOLDERS, list(set(ids)))}
-
-
 def _holder(row: Any) -> Holder:
-    holder_id, version, last_seq, since, accounts, days, minor, available, held, profile = row
+    (_, _, _, holder_id, version, last_seq, since, accounts, days, minor, available, held,
+     profile) = row  # fmt: skip
     return Holder(
         holder_id,
         version,

@@ -80,7 +80,7 @@ class Store:
         """Read what the batch needs, without a lock. Raises `StoreDown`."""
         try:
             async with self._pool.acquire(timeout=self._timeout_s) as sql:
-                return await self._reader.read(sql, requests, holder_of)
+                return await self._reader.read(sql, requests, holder_of, doubt_all=False)
         except LOST as error:
             raise StoreDown(type(error).__name__) from error
         except asyncpg.PostgresError as error:
@@ -109,7 +109,7 @@ class Store:
         try:
             async with self._pool.acquire(timeout=self._timeout_s) as sql, sql.transaction():
                 await sql.fetch(LOCK_HOLDERS, sorted(set(holder_of.values())))
-                state = await self._reader.read(sql, requests, holder_of)
+                state = await self._reader.read(sql, requests, holder_of, doubt_all=True)
 
                 async def save(writes: Writes) -> None:
                     nonlocal saving

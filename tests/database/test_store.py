@@ -243,7 +243,8 @@ async def saved_beside(
     holder_of = await ours.holder_of([request])
     async with ours.pool.acquire() as sql:
         tx = Interrupted(sql, sql_of[statement], happens)
-        state = await Reader(Reference()).read(tx, [request], holder_of)  # type: ignore[arg-type]
+        reader = Reader(Reference())
+        state = await reader.read(tx, [request], holder_of, doubt_all=False)  # type: ignore[arg-type]
     writes = authorize([request], state, BOOKS, numbers(9)).writes
     if not tx.happened:
         await happens()
