@@ -4,7 +4,16 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from authz.gateway import accounts, authorizations, clock, ledger, operations, problems
+from authz.gateway import (
+    accounts,
+    authorizations,
+    clock,
+    ledger,
+    loads,
+    operations,
+    problems,
+    vouchers,
+)
 from authz.gateway.deps import Deps, admit
 
 DESCRIPTION: Final = """
@@ -31,6 +40,8 @@ def create_app(deps: Deps) -> FastAPI:
     v1.include_router(accounts.router)
     v1.include_router(authorizations.router)
     v1.include_router(ledger.router)
+    v1.include_router(loads.router)
+    v1.include_router(vouchers.router)
     if deps.test_clock:
         v1.include_router(clock.router)
     app.include_router(v1, responses=problems.described(401, 403, 422, 503))

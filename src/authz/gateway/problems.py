@@ -31,10 +31,10 @@ class Problem(BaseModel):
 class ProblemError(Exception):
     """Ends a request with a problem document."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        """`detail` is for people and never holds what was sent."""
+    def __init__(self, status: int, code: str, detail: str, **more: Any) -> None:
+        """`detail` is for people and never holds what was sent; `more` stands beside it."""
         super().__init__(detail)
-        self.status, self.code, self.detail = status, code, detail
+        self.status, self.code, self.detail, self.more = status, code, detail, more
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
@@ -54,6 +54,7 @@ def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem answers of an operation, for its OpenAPI description."""
     codes = {
+        400: ("IDEMPOTENCY_KEY_MISSING", "this write needs an Idempotency-Key"),
         401: ("UNKNOWN_KEY", "this API key is not known here"),
         403: ("LOOPBACK_ONLY", "without API keys only this machine is served"),
         404: ("NOT_FOUND", "there is no such account"),
@@ -82,7 +83,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def refused(_request: Request, error: ProblemError) -> JSONResponse:
-        return problem(error.status, error.code, error.detail)
+        return problem(error.status, error.code, error.detail, **error.more)
 
     @app.exception_handler(HTTPException)
     async def refused_by_the_framework(_request: Request, error: HTTPException) -> JSONResponse:

@@ -1,0 +1,267 @@
+"""`/v1/loads`: employers' orders, pending until their payment is matched (LOD-01 to LOD-04)."""
+
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from authz.gateway.deps import Parts
+from authz.gateway.once import IdempotencyKey, once
+from authz.gateway.problems import ProblemError, described
+from authz.loads.lines import Bad, Line
+from authz.loads.orders import BadLines, Order, UnknownEmployer, place_order
+from authz.loads.payments import LoadView, Refused, UnknownLoad, bounce, find_load, pay
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+router = APIRouter(tags=["loads"])
+
+LINES_MAX: Final = 20_000
+PREFIX: Final = "load-"
+LINE: Final[JsonDict] = {
+    "account": "acc-1",
+    "count": 20,
+    "face_value": 1250,
+    "employer_share": 700,
+    "period": "2026-11",
+}
+ORDER: Final[JsonDict] = {"employer": "emp-paris", "order_ref": "BC-2026-11", "lines": [LINE]}
+LOAD: Final[JsonDict] = {
+    "id": "load-12",
+    "state": "PENDING",
+    "employer": "emp-paris",
+    "order_ref": "BC-2026-11",
+    "reference": "RF07MIL000000012",
+    "total": 25000,
+    "ordered_at": "2026-11-24T11:30:00Z",
+    "paid_at": None,
+    "lines": [{**LINE, "line": 1, "amount": 25000, "booked": None, "flags": [], "frozen": False}],
+    "rejected": [],
+}
+
+LoadId = Annotated[str, Path(pattern=r"^load-[0-9]{1,18}$", examples=["load-12"])]
+
+
+class LineIn(BaseModel):
+    """So many titles of one face value; a negative count takes back what is unspent of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: Annotated[str, Field(min_length=1, max_length=64)]
+    count: int
+    face_value: int
+    employer_share: int
+    period: Annotated[str, Field(max_length=7)]
+
+
+class OrderIn(BaseModel):
+    """An order of one employer; `only_good` takes the good lines where others are bad."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [ORDER]})
+
+    employer: Annotated[str, Field(min_length=1, max_length=64)]
+    lines: Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX)]
+    order_ref: Annotated[str | None, Field(max_length=64)] = None
+    only_good: bool = False
+
+
+class PaymentIn(BaseModel):
+    """A payment as the bank tells of it: the structured reference and the cents."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"reference": "RF07 MIL0 0000 0012", "amount": 25000}]},
+    )
+
+    reference: Annotated[str, Field(max_length=40)]
+    amount: Annotated[int, Field(gt=0)]
+
+
+class BounceIn(BaseModel):
+    """Why the employer's bank took the payment back."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"why": "AM04 insufficient funds"}]}
+    )
+
+    why: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class LineOut(BaseModel):
+    """A line as it stands; `booked` is what it loaded, or took back (negative)."""
+
+    line: int
+    account: str
+    count: int
+    face_value: int
+    employer_share: int
+    period: str
+    amount: int
+    booked: int | None
+    flags: list[str]
+    frozen: bool
+
+
+class RejectedOut(BaseModel):
+    """A line that was left out, and why."""
+
+    line: int
+    place: str
+    message: str
+
+
+class LoadOut(BaseModel):
+    """An order: PENDING until its payment is matched, then LOADED; BOUNCED if that was undone."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [LOAD]})
+
+    id: str
+    state: str
+    employer: str
+    order_ref: str | None
+    reference: str
+    total: int
+    ordered_at: datetime
+    paid_at: datetime | None
+    lines: list[LineOut]
+    rejected: list[RejectedOut] = []
+
+
+@router.post(
+    "/loads",
+    status_code=201,
+    response_model=LoadOut,
+    summary="Order vouchers",
+    responses=described(400, 404, 409),
+)
+async def order(
+    deps: Parts, request: Request, body: OrderIn, key: IdempotencyKey = None
+) -> Response:
+    """Bad lines are named with their place; without `only_good` nothing is kept then."""
+    lines = [
+        Line(n, line.account, line.count, line.face_value, line.employer_share, line.period)
+        for n, line in enumerate(body.lines, 1)
+    ]
+
+    async def place(tx: "Tx") -> LoadOut:
+        try:
+            placed = await place_order(
+                tx,
+                body.employer,
+                lines,
+                deps.rulebooks,
+                order_ref=body.order_ref,
+                only_good=body.only_good,
+            )
+        except UnknownEmployer as unknown:
+            raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+        except BadLines as refused:
+            raise _lines_problem(refused) from refused
+        return await _shown(tx, placed)
+
+    return await once(deps, request, key, place, 201)
+
+
+@router.get("/loads/{load_id}", summary="An order as it stands", responses=described(404))
+async def load(deps: Parts, load_id: LoadId) -> LoadOut:
+    """Pending, loaded or bounced, with every line."""
+    async with deps.pool.acquire() as sql:
+        try:
+            return _out(await find_load(sql, _number(load_id)))
+        except UnknownLoad as unknown:
+            raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+
+
+@router.post(
+    "/loads/{load_id}/payment",
+    response_model=LoadOut,
+    summary="Match a payment: the vouchers are there at once",
+    responses=described(400, 404, 409),
+)
+async def payment(
+    deps: Parts, request: Request, load_id: LoadId, body: PaymentIn, key: IdempotencyKey = None
+) -> Response:
+    """Only the exact total under the right reference is taken."""
+
+    async def take(tx: "Tx") -> LoadOut:
+        return await _refusing(tx, load_id, pay(tx, _number(load_id), body.reference, body.amount))
+
+    return await once(deps, request, key, take)
+
+
+@router.post(
+    "/loads/{load_id}/bounce",
+    response_model=LoadOut,
+    summary="The payment was taken back by the employer's bank",
+    responses=described(400, 404, 409),
+)
+async def bounced(
+    deps: Parts, request: Request, load_id: LoadId, body: BounceIn, key: IdempotencyKey = None
+) -> Response:
+    """No further load of the employer is delivered until it is made good; nothing is taken back."""
+
+    async def note(tx: "Tx") -> LoadOut:
+        return await _refusing(tx, load_id, bounce(tx, _number(load_id), body.why))
+
+    return await once(deps, request, key, note)
+
+
+async def _refusing(tx: "Tx", load_id: str, step: Coroutine[None, None, None]) -> LoadOut:
+    try:
+        await step
+        return _out(await find_load(tx, _number(load_id)))
+    except UnknownLoad as unknown:
+        raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+    except Refused as refused:
+        raise ProblemError(409, refused.code, str(refused)) from refused
+
+
+async def _shown(tx: "Tx", placed: Order) -> LoadOut:
+    out = _out(await find_load(tx, placed.load_no))
+    out.rejected = [_rejected(bad) for bad in placed.bad]
+    return out
+
+
+def _lines_problem(refused: BadLines) -> ProblemError:
+    errors = [_rejected(bad).model_dump() for bad in refused.bad]
+    return ProblemError(422, "BAD_LINES", f"{refused}: see errors", errors=errors)
+
+
+def _number(load_id: str) -> int:
+    return int(load_id.removeprefix(PREFIX))
+
+
+def _rejected(bad: Bad) -> RejectedOut:
+    return RejectedOut(line=bad.line_no, place=bad.place, message=bad.why)
+
+
+def _out(view: LoadView) -> LoadOut:
+    return LoadOut(
+        id=f"{PREFIX}{view.load_no}",
+        state=view.state,
+        employer=view.employer,
+        order_ref=view.order_ref,
+        reference=view.reference,
+        total=view.total_minor,
+        ordered_at=view.ordered_at,
+        paid_at=view.paid_at,
+        lines=[
+            LineOut(
+                line=line.line_no,
+                account=line.account,
+                count=line.count,
+                face_value=line.face_minor,
+                employer_share=line.share_minor,
+                period=line.period,
+                amount=line.count * line.face_minor,
+                booked=line.booked_minor,
+                flags=list(line.flags),
+                frozen=line.frozen,
+            )
+            for line in view.lines
+        ],
+    )
