@@ -17,6 +17,7 @@ import asyncpg
 import msgspec
 
 from authz.database import upgrade
+from authz.jobs import JOBS
 from authz.keys import new_key_file
 from authz.postgres import Embedded, ensure_running, remove
 from benchmarks import world
@@ -59,11 +60,18 @@ class Lab:
         return self.server.url_of(name)
 
     def make_world(self, name: str, size: world.Size) -> None:
-        """A migrated database with a generated world."""
+        """A migrated database with a generated world, in which no job has anything left to do."""
         self.execute("postgres", f"create database {name} template template0")
         asyncio.run(upgrade(self.url(name)))
         asyncio.run(world.generate(self.url(name), size, self._digester))
         self._sizes[name] = size
+        for job in JOBS:
+            self._millesime(name, "jobs", "run", job, "--keys", str(self.keys))
+        self.execute(name, "vacuum (analyze)")
+
+    def _millesime(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "authz", *arguments, "--database-url", self.url(name)]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
 
     def copy_world(self, name: str, source: str) -> None:
         """The same world once more, under another name."""
@@ -112,8 +120,7 @@ class Lab:
 
         An answer that was lost on its way is no fault: the books may know of more, never of less.
         """
-        argv = [sys.executable, "-m", "authz", "audit", "--json", "--database-url", self.url(name)]
-        ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+        ended = self._millesime(name, "audit", "--json")
         if ended.returncode:
             raise Unproved(f"{name}: {ended.stdout[-2000:]} {ended.stderr[-2000:]}")
         report = msgspec.json.decode(ended.stdout)
