@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from authz.batcher import Batcher
 from authz.database import DatabaseError
 from authz.expiry import expire_holds
+from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Request
 from authz.retention import USUAL, Retention, forget
@@ -25,6 +26,7 @@ from authz.sealing import seal_books
 from authz.settlement.rollup import roll_up
 from authz.store import LOST
 from authz.vintages.job import exchange_vintages
+from authz.watch import alarms
 from ledger.seal import SealError, SealKey
 from rules.rulebook import Rulebook
 
@@ -56,6 +58,7 @@ class Work(Struct, frozen=True):
     since: date = date.min
     seal_key: SealKey | None = None
     retention: Retention = USUAL
+    metrics: Metrics | None = None
 
 
 class Job(Struct, frozen=True):
@@ -93,6 +96,13 @@ async def _retain(work: Work) -> Counts:
     return await forget(work.pool, work.retention)
 
 
+async def _watch(work: Work) -> Counts:
+    found = await alarms(work.pool, work.rulebooks[SETTLED], work.now)
+    if work.metrics is not None:
+        work.metrics.alarms = found
+    return found
+
+
 JOBS: Final[Mapping[str, Job]] = {
     "expire-holds": Job(
         _expire_holds, 30.0, "Let holds fall free that nobody captured in time (HLD-03)."
@@ -102,6 +112,7 @@ JOBS: Final[Mapping[str, Job]] = {
     ),
     "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
     "seal": Job(_seal, 300.0, "Chain what was booked by a keyed hash."),
+    "watch": Job(_watch, 600.0, "Look for what somebody must look at, and raise the alarm."),
     "retain": Job(_retain, 3600.0, "Forget keys and facts that are old enough."),
 }
 
@@ -113,14 +124,22 @@ async def clock(pool: asyncpg.Pool) -> datetime:
 
 @asynccontextmanager
 async def timers(
-    pool: asyncpg.Pool, batcher: Batcher, rulebooks: Mapping[str, Rulebook]
+    pool: asyncpg.Pool,
+    batcher: Batcher,
+    rulebooks: Mapping[str, Rulebook],
+    *,
+    seal_key: SealKey | None = None,
+    retention: Retention = USUAL,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[None]:
     """Run all jobs beside the caller; their payments go with the batches of everybody else's."""
 
     async def decide(requests: Sequence[Request]) -> Sequence[Outcome | None]:
         return await asyncio.gather(*(batcher.ask(request) for request in requests))
 
-    running = asyncio.create_task(keep_running(pool, decide, rulebooks))
+    begun = datetime.min.replace(tzinfo=UTC)
+    work = Work(pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics)
+    running = asyncio.create_task(keep_running(work))
     running.add_done_callback(_tell)
     try:
         yield
@@ -135,26 +154,17 @@ def _tell(running: asyncio.Task[None]) -> None:
         _log.error("jobs_stopped", error=type(error).__name__, exc_info=error)
 
 
-async def keep_running(
-    pool: asyncpg.Pool,
-    decide: Decide,
-    rulebooks: Mapping[str, Rulebook],
-    jobs: Mapping[str, Job] = JOBS,
-    *,
-    seal_key: SealKey | None = None,
-    retention: Retention = USUAL,
-) -> None:
-    """Run every job when it is due, until cancelled. A database that is away is waited for."""
-    work = Work(
-        pool, decide, rulebooks, datetime.min.replace(tzinfo=UTC), date.min, seal_key, retention
-    )
+async def keep_running(work: Work, jobs: Mapping[str, Job] = JOBS) -> None:
+    """Run every job when it is due, until cancelled. A database that is away is waited for.
+
+    Each run of a job has its own instant; the rest of `work` is the same for all.
+    """
     async with asyncio.TaskGroup() as group:
         for name, job in jobs.items():
             group.create_task(_repeat(name, job, work))
 
 
 async def _repeat(name: str, job: Job, work: Work) -> None:
-    """`work` is what stays the same; each run has its own instant."""
     since = date.min
     while True:
         try:

@@ -54,6 +54,7 @@ class Metrics(Collector):
         self.in_doubt = 0
         self.poisoned = 0
         self.out_of_balance = 0
+        self.alarms: dict[str, int] = {}
         self.connections = 0
         self.refused_frames = 0
         self.waiting: Callable[[], int] = lambda: 0
@@ -83,6 +84,10 @@ class Metrics(Collector):
             ("refused_frames", "Frames that were no readable message", self.refused_frames),
         ):
             yield CounterMetricFamily(f"millesime_{name}", words, value=value)
+        alarms = GaugeMetricFamily("millesime_alarm", "What is wrong; 0 is well", labels=["what"])
+        for what, count in self.alarms.items():
+            alarms.add_metric([what], count)
+        yield alarms
         yield GaugeMetricFamily("millesime_connections", "Open peers", value=self.connections)
         yield GaugeMetricFamily("millesime_waiting", "Requests not yet answered", self.waiting())
         yield self.latency.family("millesime_answer_seconds", "From socket read to answer")

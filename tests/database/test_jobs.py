@@ -75,7 +75,9 @@ async def test_a_job_whose_database_is_away_is_run_again(calendar_url: str, tmp_
 
     async with town(calendar_url, tmp_path, ONE) as t:
         job = Job(fails_once, 0.0, "a test's own")
-        running = asyncio.create_task(keep_running(t.pool, t.decide, t.books, {"own": job}))
+        running = asyncio.create_task(
+            keep_running(Work(t.pool, t.decide, t.books, t.now), {"own": job})
+        )
         async with asyncio.timeout(10):
             await thrice.wait()
         running.cancel()

@@ -95,3 +95,17 @@ async def test_old_keys_and_facts_are_forgotten_and_the_books_still_proved(busy:
 async def test_what_is_young_cannot_be_forgotten(busy: Town, call: str) -> None:
     with pytest.raises(asyncpg.RaiseError, match="days at least"):
         await busy.pool.execute("select " + call)
+
+
+async def test_what_is_wrong_raises_an_alarm_and_what_is_well_does_not(busy: Town) -> None:
+    for job in ("roll-up", "seal"):
+        await run(busy, job)
+    quiet = {"books_unbalanced": 0, "unsealed": 0, "payments_overdue": 0}
+    assert await run(busy, "watch") == quiet
+    await busy.at("2026-12-16T12:30:00+01:00")
+    await busy.pay(300)
+    await run(busy, "roll-up")
+    await busy.at("2026-12-18T12:30:00+01:00")
+    assert await run(busy, "watch") == quiet | {"unsealed": 1, "payments_overdue": 5}
+    await run(busy, "seal")
+    assert (await run(busy, "watch"))["unsealed"] == 0
