@@ -45,10 +45,10 @@ async def populate(url: str, people: Iterable[tuple[int, Setting]], folder: Path
 
 @asynccontextmanager
 async def engine_on(
-    url: str, folder: Path, *flags: str, iso_port: int = 0, name: str = "engine"
+    url: str, folder: Path, *flags: str, iso_port: int = 0, name: str = "engine", at: str = NOON
 ) -> AsyncIterator[Engine]:
     """One engine process for the length of a block; a second one needs a `name` of its own."""
-    doors = ("--iso-port", str(iso_port), "--http-port", "0", "--test-clock", NOON)
+    doors = ("--iso-port", str(iso_port), "--http-port", "0", "--test-clock", at)
     arguments = (*doors, "--database-url", url, "--keys", str(key_file(folder)), *flags)
     child = running(arguments, folder / f"{name}.log")
     # In threads: whoever stands between the engine and its database needs the loop meanwhile.
