@@ -241,17 +241,22 @@ async def closed_loop(load: Load, peers: list[Peer]) -> None:
     await _while(lambda: perf_counter() < load.end and load.next < len(load.frames))
 
 
+def due(elapsed_s: float, rate: float) -> int:
+    """How many requests should have left by now; the first leaves at once."""
+    return int(elapsed_s * rate) + 1
+
+
 async def open_loop(load: Load, peers: list[Peer]) -> None:
     """Send what is due at each tick, over the connections in turn."""
     rate, started = load.order.rate, perf_counter()
     while load.next < len(load.frames) and (now := perf_counter()) < load.end:
-        due = min(int((now - started) * rate) + 1, len(load.frames))
-        for number in range(load.next, due):
+        upto = min(due(now - started, rate), len(load.frames))
+        for number in range(load.next, upto):
             scheduled = started + number / rate
             load.late_s = max(load.late_s, now - scheduled)
             load.sent_at[number] = scheduled
             peers[number % len(peers)].transport.write(load.frames[number])
-        load.next = due
+        load.next = upto
         await asyncio.sleep(TICK_S)
 
 

@@ -8,7 +8,7 @@ import iso8583
 import pytest
 from iso8583.specs import default_ascii
 
-from benchmarks.loadgen import Load, Order, offsets, run
+from benchmarks.loadgen import Load, Order, Peer, due, offsets, run
 
 ECHOED = ("2", "3", "4", "7", "11", "12", "13", "32", "37", "41", "42", "49")
 Answers = Callable[[list[bytes]], list[bytes]]
@@ -70,6 +70,24 @@ def test_a_request_of_the_engine_is_no_answer() -> None:
 
     assert not load.answer(len(echo).to_bytes(2, "big") + bytes(echo), 0, 1.0)
     assert load.strays == 0
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 200])
+def test_an_answer_that_comes_in_pieces_is_one_answer(cut: int) -> None:
+    load = Load(an_order(rate=100.0))
+    load.start_clock()
+    load.take(2, 1.0)
+    peer = Peer(load)
+    stream = b"".join(an_answer(frame) for frame in load.frames[:2])
+
+    peer.data_received(stream[:cut])
+    peer.data_received(stream[cut:])
+
+    assert (load.answered, load.strays, peer.rest) == (2, 0, b"")
+
+
+def test_an_open_loop_owes_what_its_rate_says() -> None:
+    assert [due(elapsed_s, 100.0) for elapsed_s in (0.0, 0.005, 0.01, 1.0)] == [1, 1, 2, 101]
 
 
 @asynccontextmanager
