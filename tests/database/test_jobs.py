@@ -56,7 +56,7 @@ async def test_the_service_sends_expiries_with_everybody_elses_batches(
         directory = Directory(t.pool, known_max=10, answer_timeout_s=LONG_S)
         batcher = Batcher(t.engine.run, directory, Limits(2, 8, 100, 10))
         async with asyncio.timeout(10), timers(t.pool, batcher, t.books):
-            while (await t.lots())[0][3]:  # noqa: ASYNC110 - the database tells nobody
+            while (await t.lots())[0][3]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert await t.lots() == [(2026, None, 10_000, 0, 0)]
 

@@ -1,5 +1,6 @@
 """1 March over a database: exchanged, expired, asked for, lost; nothing appears or vanishes."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,17 @@ async def test_without_exchange_it_expires_and_is_lost(calendar_url: str, tmp_pa
         await t.at("2027-04-01T12:00:00+02:00")
         assert (await t.run("exchange-vintages"))["lost"] == 4230
         assert await t.lots() == [(2027, None, 4000, 0, 0)]
+
+
+async def test_payments_go_on_while_the_exchange_is_booked(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, TWO) as t:
+        await t.at(MONDAY_NOON)
+        running = asyncio.create_task(t.run("exchange-vintages"))
+        paid = await asyncio.gather(*(t.pay(100) for _ in range(6)))
+        job = await running
+        again = await t.run("exchange-vintages")
+        assert [outcome.reason for outcome in paid] == [Reason.APPROVED] * 6
+        assert 4230 - 600 <= job["exchanged"] + again["exchanged"] <= 4230
+        assert await t.lots() == [(2027, 2026, 3630, 0, 0), (2027, None, 6000, 0, 0)]
