@@ -8,6 +8,10 @@ key = "…64 hex digits…"
 key_id = "seal-2026"
 key = "…64 hex digits…"
 
+[holder_proof]               # proves that the holder agreed to an online payment
+key_id = "proof-2026"
+key = "…64 hex digits…"
+
 [[pan_encryption]]           # key_id, key (32 bytes); the first encrypts, the others still read
 [[emv_master]]               # bin (6 to 8 digits), key_id, key (16 bytes)
 [[zone]]                     # profile, key_id, key (16 or 24 bytes), use: "pin" (blocks between two
@@ -34,6 +38,7 @@ from ledger.seal import SealKey
 DEVELOPMENT_FILE: Final = "keys.development.toml"
 DIGEST_KEY_BYTES: Final = 32
 SEAL_KEY_BYTES: Final = 32
+PROOF_KEY_BYTES: Final = 32
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 KeyId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 
@@ -72,7 +77,7 @@ class PanDigestKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NamedKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """A PAN encryption key, or the key that seals the books."""
+    """A PAN encryption key, the key that seals the books, or that of holders' proofs."""
 
     key_id: KeyId
     key: Secret
@@ -112,6 +117,8 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     zone: tuple[ZoneKey, ...] = ()
     mac: tuple[MacKey, ...] = ()
     seal: NamedKey | None = None
+    holder_proof: NamedKey | None = None
+    """None in a file from before there were online payments: no proof can be read."""
 
     def digester(self) -> PanDigester:
         """What makes card references from now on."""
@@ -130,6 +137,7 @@ LENGTHS: Final = {
     "zone": (16, 24),
     "mac": (16, 24),
     "seal": (SEAL_KEY_BYTES,),
+    "holder_proof": (PROOF_KEY_BYTES,),
 }
 
 
@@ -157,6 +165,10 @@ def new_key_file(path: Path) -> Keys:
         "seal": {
             "key_id": f"seal-{secrets.token_hex(4)}",
             "key": secrets.token_hex(SEAL_KEY_BYTES),
+        },
+        "holder_proof": {
+            "key_id": f"proof-{secrets.token_hex(4)}",
+            "key": secrets.token_hex(PROOF_KEY_BYTES),
         },
     }
     try:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from authz.keys import Secret
 from rules.facts import HolderProof
 
 VERSION: Final = "hp1"
@@ -38,14 +39,14 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Claim).decode
 
 
-def make_proof(claim: Claim, key: bytes) -> str:
+def make_proof(claim: Claim, key: Secret) -> str:
     """The text of a proof."""
     payload = urlsafe_b64encode(_encode(claim)).decode().rstrip("=")
     body = f"{VERSION}.{payload}"
     return f"{body}.{_seal(body, key)}"
 
 
-def read_proof(text: str, key: bytes, acquirer: str, mid: str) -> HolderProof | None:
+def read_proof(text: str, key: Secret, acquirer: str, mid: str) -> HolderProof | None:
     """What a proof is good for at this merchant; None where it is none of ours, or another's."""
     body, _, seal = text.rpartition(".")
     if not text.isascii() or not hmac.compare_digest(seal, _seal(body, key)):
@@ -62,5 +63,5 @@ def read_proof(text: str, key: bytes, acquirer: str, mid: str) -> HolderProof | 
     return HolderProof(claim.account, claim.amount_max, claim.expires_at)
 
 
-def _seal(body: str, key: bytes) -> str:
-    return hmac.digest(key, body.encode(), "sha256").hex()
+def _seal(body: str, key: Secret) -> str:
+    return hmac.digest(key.reveal(), body.encode(), "sha256").hex()

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -33,17 +33,19 @@ from authz.framing import framing
 from authz.ids import AuthorizationIds
 from authz.iso8583.profiles import profile
 from authz.jobs import timers
-from authz.keys import Keys, development_keys, read_key_file
+from authz.keys import Keys, Secret, development_keys, read_key_file
 from authz.logs import configure_logs
 from authz.metrics import Metrics
 from authz.office import Office
 from authz.pan import PanDigester
+from authz.retention import Retention
 from authz.server import Patience, Server, listening_socket
 from authz.settings import Settings
 from authz.store import Store
 from authz.usage import UsageError
 from authz.web import serve_web
 from authz.world.load import load_world
+from ledger.seal import SealKey
 from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 
 DIRECTORY_KNOWN_MAX: Final = 1_000_000
@@ -95,15 +97,13 @@ def database_url(settings: Settings) -> str:
     return ensure_running(settings.data_dir).url
 
 
-def digester_of(settings: Settings) -> PanDigester:
-    """The key that makes card references, from the key file or the development one."""
-    keys: Keys
+def keys_of(settings: Settings) -> Keys:
+    """The key file, or the development one."""
     if settings.keys is not None:
-        keys = read_key_file(settings.keys)
-    else:
-        keys, path, made = development_keys(settings.data_dir)
-        _log.warning("development_keys", path=str(path), made_now=made)
-    return keys.digester()
+        return read_key_file(settings.keys)
+    keys, path, made = development_keys(settings.data_dir)
+    _log.warning("development_keys", path=str(path), made_now=made)
+    return keys
 
 
 def rulebooks(paths: tuple[Path, ...]) -> dict[str, Rulebook]:
@@ -122,7 +122,7 @@ async def prepare(settings: Settings, url: str) -> None:
     """Once for all workers: schema, keys, clock and world."""
     if settings.database_url is None:
         await database.upgrade(url)
-    digester = digester_of(settings)
+    digester = keys_of(settings).digester()
     rulebooks(settings.rulebook)
     sql = await database.connect(url)
     try:
@@ -160,11 +160,22 @@ async def run(
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
-        async with timers(engine.readers, engine.batcher, engine.books) if web else nullcontext():
+        async with _timers(settings, engine) if web else nullcontext():
             number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)
     return 130 if number == signal.SIGINT else 0
+
+
+def _timers(settings: Settings, engine: "_Parts") -> AbstractAsyncContextManager[None]:
+    return timers(
+        engine.readers,
+        engine.batcher,
+        engine.books,
+        seal_key=engine.seal_key,
+        retention=Retention(settings.keep_keys_days, settings.keep_facts_days),
+        metrics=engine.metrics,
+    )
 
 
 class _Parts(Struct):
@@ -173,6 +184,8 @@ class _Parts(Struct):
     batcher: Batcher
     office: Office
     digester: PanDigester
+    proof_key: Secret | None
+    seal_key: SealKey | None
     metrics: Metrics
     readers: asyncpg.Pool
     books: Mapping[str, Rulebook]
@@ -212,7 +225,21 @@ class _Parts(Struct):
         batcher = Batcher(engine.run, directory, limits)
         metrics.waiting = lambda: batcher.waiting
         office = Office(readers, metrics)
-        return cls(batcher, office, digester_of(settings), metrics, readers, books, set(), [])
+        keys = keys_of(settings)
+        proof_key = None if keys.holder_proof is None else keys.holder_proof.key
+        digester = keys.digester()
+        return cls(
+            batcher,
+            office,
+            digester,
+            proof_key,
+            keys.seal_key(),
+            metrics,
+            readers,
+            books,
+            set(),
+            [],
+        )
 
 
 async def _open_iso(
@@ -241,6 +268,13 @@ async def _open_web(
             rulebooks=engine.books,
             ready=lambda: not engine.draining,
             test_clock=settings.test_clock is not None,
+            road=gateway.Road(
+                engine.batcher.ask,
+                engine.digester,
+                engine.proof_key,
+                settings.proof_wanted,
+                settings.decision_deadline_ms / 1000,
+            ),
         )
     )
     await parts.enter_async_context(serve_web(app, listening))

@@ -121,8 +121,18 @@ class Settings(BaseSettings):
     keep_facts_days: Annotated[int, Field(ge=90)] = 400
     """How long the facts of a decision are kept, in days, so that it can be explained."""
 
+    online_authentication: Literal["require", "off"] | None = None
+    """Whether online payments need the holder's proof; None: off with the test clock only."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
+
+    @property
+    def proof_wanted(self) -> bool:
+        """Whether an online payment without the holder's proof is declined (API-01)."""
+        if self.online_authentication is None:
+            return self.test_clock is None
+        return self.online_authentication == "require"
 
     @property
     def listeners(self) -> tuple[Listener, ...]:

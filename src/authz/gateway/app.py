@@ -10,6 +10,7 @@ from authz.gateway import (
     clock,
     ledger,
     loads,
+    online,
     operations,
     problems,
     vouchers,
@@ -39,6 +40,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
     v1.include_router(accounts.router)
     v1.include_router(authorizations.router)
+    v1.include_router(online.router)
     v1.include_router(ledger.router)
     v1.include_router(loads.router)
     v1.include_router(vouchers.router)

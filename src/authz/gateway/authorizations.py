@@ -13,10 +13,12 @@ from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.history import Filter, Payment
 from authz.ids import parse_public_id, public_id
+from authz.online import NO_TERMINAL
 from authz.outcomes import APPROVALS
-from authz.progress import POSTED_AT_ONCE, state_of, totals_of
+from authz.progress import POSTED_AT_ONCE, Step, state_of, totals_of
 from authz.requests import Kind
 from authz.response_codes import RESPONSE_CODES
+from authz.telling import tell
 
 LIMIT_MAX = 200
 LIMIT_DEFAULT = 50
@@ -46,6 +48,7 @@ EXAMPLE: Final[JsonDict] = {
     "mid": "MERCH0000000001",
     "stan": "000123",
     "rrn": "632512000123",
+    "order_ref": None,
     "rulebook": "fr-meal@2026-11.3f2a91",
     "events": [
         {"type": "AUTHORIZED", "at": "2026-11-24T11:30:00Z", "amount": 2500, "reason": "APPROVED"},
@@ -62,6 +65,14 @@ TRACE_EXAMPLE: Final[JsonDict] = {
             "source": "AUT-04",
             "held": False,
             "words": "the cap is the tighter limit",
+        }
+    ],
+    "afterwards": [
+        {
+            "type": "REFUND",
+            "at": "2026-11-25T09:00:00Z",
+            "source": "REF-01 to REF-03",
+            "words": "the merchant refunded: 5.00 goes back; it counts for 2026-11-24",
         }
     ],
 }
@@ -100,11 +111,11 @@ class Event(BaseModel):
 
 
 class AuthorizationOut(BaseModel):
-    """One decision and what became of it."""
+    """One decision and what became of it. Nothing is kept, under no id, of a card unknown here."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    id: str
+    id: str | None
     account: str | None
     kind: str
     state: str
@@ -126,6 +137,7 @@ class AuthorizationOut(BaseModel):
     mid: str
     stan: str
     rrn: str | None
+    order_ref: str | None
     rulebook: str
     events: list[Event]
 
@@ -153,8 +165,17 @@ class StepOut(BaseModel):
     words: str
 
 
+class AfterwardsOut(BaseModel):
+    """What was about the payment later, and what that did."""
+
+    type: str
+    at: datetime
+    source: str
+    words: str
+
+
 class TraceOut(BaseModel):
-    """A decision explained by its own facts and rulebook."""
+    """A decision explained by its own facts and rulebook, and what became of it in words."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [TRACE_EXAMPLE]})
 
@@ -162,6 +183,7 @@ class TraceOut(BaseModel):
     rulebook: str
     reason: str
     steps: list[StepOut]
+    afterwards: list[AfterwardsOut]
 
 
 class Search(BaseModel):
@@ -171,6 +193,7 @@ class Search(BaseModel):
 
     rrn: Annotated[str | None, Field(max_length=12, examples=["632512000123"])] = None
     terminal: Annotated[str | None, Field(max_length=16, examples=["TERM0001"])] = None
+    order_ref: Annotated[str | None, Field(max_length=64, examples=["ORDER-4711"])] = None
     account: Annotated[str | None, Field(max_length=64, examples=["acc-1"])] = None
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[50])] = LIMIT_DEFAULT
     cursor: Annotated[str | None, Field(max_length=40, examples=["1f-3c0a51b2400"])] = None
@@ -178,6 +201,7 @@ class Search(BaseModel):
 
 EVENTS: Final = {
     Kind.REVERSAL: "REVERSED",
+    Kind.CANCEL: "CANCELLED",
     Kind.CAPTURE: "CAPTURED",
     Kind.REFUND: "REFUNDED",
     Kind.EXPIRY: "EXPIRED",
@@ -192,7 +216,7 @@ async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
     after = parse_public_id(wanted.cursor) if wanted.cursor else None
     if wanted.cursor and after is None:
         raise ProblemError(422, "INVALID_REQUEST", "query.cursor: no cursor of ours")
-    narrowed = Filter(wanted.rrn, wanted.terminal, wanted.account)
+    narrowed = _filter(wanted)
     books = tuple(deps.rulebooks.values())
     async with deps.pool.acquire() as sql:
         found = await history.search(sql, narrowed, books, wanted.limit + 1, after)
@@ -208,7 +232,7 @@ async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
 )
 async def authorization(deps: Parts, authorization_id: PublicId) -> AuthorizationOut:
     """State, amounts, vouchers by vintage and events."""
-    return shown(await _find(deps, authorization_id))
+    return shown(await find_payment(deps, authorization_id))
 
 
 @router.get(
@@ -218,7 +242,7 @@ async def authorization(deps: Parts, authorization_id: PublicId) -> Authorizatio
 )
 async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
     """The rules in order, run again on the facts that were kept."""
-    payment = await _find(deps, authorization_id)
+    payment = await find_payment(deps, authorization_id)
     try:
         told = history.trace(payment, deps.rulebooks.values())
     except history.NoRulebook as missing:
@@ -232,10 +256,26 @@ async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
         rulebook=told.rulebook,
         reason=told.decision.reason.value,
         steps=steps,
+        afterwards=[_afterwards(step, payment) for step in payment.steps[1:]],
     )
 
 
-async def _find(deps: Deps, text: str) -> Payment:
+def _filter(wanted: Search) -> Filter:
+    """An order reference is that of a payment without a terminal."""
+    if wanted.order_ref is None:
+        return Filter(wanted.rrn, wanted.terminal, wanted.account)
+    if wanted.rrn is not None or wanted.terminal is not None:
+        raise ProblemError(422, "INVALID_REQUEST", "query.order_ref: goes with no rrn or terminal")
+    return Filter(wanted.order_ref, NO_TERMINAL, wanted.account)
+
+
+def _afterwards(step: Step, payment: Payment) -> AfterwardsOut:
+    source, words = tell(step, payment.movements)
+    return AfterwardsOut(type=step.kind.value, at=step.at, source=source, words=words)
+
+
+async def find_payment(deps: Deps, text: str) -> Payment:
+    """The payment of a public id. Raises the problem 404."""
     named = parse_public_id(text)
     if named is not None:
         async with deps.pool.acquire() as sql:
@@ -275,7 +315,8 @@ def shown(payment: Payment) -> AuthorizationOut:
         terminal=payment.terminal,
         mid=payment.mid,
         stan=payment.stan,
-        rrn=payment.rrn,
+        rrn=payment.rrn if payment.terminal != NO_TERMINAL else None,
+        order_ref=payment.rrn if payment.terminal == NO_TERMINAL else None,
         rulebook=payment.rulebook,
         events=list(_events(payment)),
     )

@@ -1,7 +1,7 @@
 """What the HTTP side is given, and who may come in."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import asyncpg
@@ -10,9 +10,33 @@ from prometheus_client.registry import Collector
 
 from authz.addresses import is_loopback
 from authz.gateway.problems import ProblemError
+from authz.idempotency import AtWork
+from authz.keys import Secret
+from authz.outcomes import Outcome
+from authz.pan import PanDigester
+from authz.requests import Request as Asked
 from rules.rulebook import Rulebook
 
 DEVELOPMENT_KEY = "dev"
+THIS_MACHINE = "this machine"
+"""Who asks, as long as there are no API keys."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Road:
+    """Where HTTP's own payments go: the road that those of terminals take.
+
+    `ask` gives None where only the books know what became of a request. `proof_key` reads holders'
+    proofs, `proof_wanted` says whether they are asked for. `patience_s` is how long a decision may
+    take. `at_work` are the idempotency keys that are not answered yet.
+    """
+
+    ask: Callable[[Asked], Awaitable[Outcome | None]]
+    digester: PanDigester
+    proof_key: Secret | None
+    proof_wanted: bool
+    patience_s: float
+    at_work: AtWork = field(default_factory=AtWork)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +44,7 @@ class Deps:
     """The parts of the running service that HTTP reads from.
 
     `pool` is HTTP's own; `ready` is false while the service drains; `rulebooks` are by programme.
+    Without a `road` HTTP can look and not pay.
     """
 
     pool: asyncpg.Pool
@@ -27,6 +52,7 @@ class Deps:
     rulebooks: Mapping[str, Rulebook]
     ready: Callable[[], bool]
     test_clock: bool = False
+    road: Road | None = None
 
 
 def deps_of(request: Request) -> Deps:

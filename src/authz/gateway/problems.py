@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from authz.database import DatabaseError
 
 MEDIA_TYPE: Final = "application/problem+json"
+HEADERS: Final = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 CODES: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 406: "NOT_ACCEPTABLE"}
 
 
@@ -35,6 +36,7 @@ class ProblemError(Exception):
         """`detail` is for people and never holds what was sent; `more` stands beside it."""
         super().__init__(detail)
         self.status, self.code, self.detail, self.more = status, code, detail, more
+        self.headers: dict[str, str] = {}
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
@@ -47,8 +49,7 @@ def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
         "code": code,
         **more,
     }
-    headers = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse(content, status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(content, status, HEADERS.get(status), media_type=MEDIA_TYPE)
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -83,7 +84,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def refused(_request: Request, error: ProblemError) -> JSONResponse:
-        return problem(error.status, error.code, error.detail, **error.more)
+        answer = problem(error.status, error.code, error.detail, **error.more)
+        answer.headers.update(error.headers)
+        return answer
 
     @app.exception_handler(HTTPException)
     async def refused_by_the_framework(_request: Request, error: HTTPException) -> JSONResponse:

@@ -1,0 +1,238 @@
+"""`POST /v1/authorizations` and its verbs: online payments down the road of all payments.
+
+Nothing is answered before its commit. An idempotency key is a request key of the engine: the
+database settles races and repeats, and gives the kept answer again as it was.
+"""
+
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from authz import history, idempotency, online
+from authz.gateway.authorizations import (
+    EXAMPLE,
+    AuthorizationOut,
+    Event,
+    PublicId,
+    TotalsOut,
+    find_payment,
+    shown,
+)
+from authz.gateway.deps import THIS_MACHINE, Parts
+from authz.gateway.orders import OrderIn, content_of, order_of
+from authz.gateway.problems import ProblemError, described
+from authz.online import Envelope
+from authz.outcomes import Outcome
+from authz.requests import Kind
+from authz.requests import Request as Asked
+from authz.response_codes import RESPONSE_CODES
+from rules.decision import Reason
+
+router = APIRouter(tags=["authorizations"])
+
+HELD: Final[JsonDict] = {
+    **EXAMPLE,
+    "kind": "HOLD",
+    "state": "AUTHORIZED",
+    "totals": {"authorized": 2500, "reversed": 0, "captured": 0, "refunded": 0},
+    "terminal": "",
+    "stan": "",
+    "rrn": None,
+    "order_ref": "ORDER-4711",
+    "events": [
+        {"type": "AUTHORIZED", "at": "2026-11-24T11:30:00Z", "amount": 2500, "reason": "APPROVED"}
+    ],
+}
+JSON: Final = "application/json"
+REPLAYED: Final = "Idempotent-Replayed"
+_AGAIN: Final = {
+    "headers": {REPLAYED: {"description": "true for a kept answer", "schema": {"const": "true"}}}
+}
+_REFUSALS: Final = {**described(400, 404, 409), 200: _AGAIN}
+WHY: Final = {
+    Kind.CAPTURE: "this payment cannot be captured so",
+    Kind.CANCEL: "only a hold that was not captured can be cancelled",
+    Kind.REFUND: "this payment cannot be refunded so",
+}
+
+
+class AmountIn(BaseModel):
+    """How much, in cents; without an amount, all that there is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"amount": 1900}]})
+
+    amount: Annotated[int | None, Field(gt=0, le=999_999_999_999)] = None
+
+
+class NothingIn(BaseModel):
+    """No word is needed; an empty object may be sent."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
+
+
+class Call:
+    """One write of money: who asks, under which idempotency key, and where the answer goes."""
+
+    def __init__(
+        self,
+        deps: Parts,
+        request: Request,
+        response: Response,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                max_length=idempotency.KEY_LENGTH_MAX,
+                description="The same key and body get the same answer again. It must be there.",
+                examples=["5f2c9a4e"],
+            ),
+        ] = None,
+    ) -> None:
+        if not idempotency_key:
+            raise ProblemError(400, "IDEMPOTENCY_KEY_MISSING", "this write needs Idempotency-Key")
+        if deps.road is None or not deps.ready():
+            raise ProblemError(503, "DRAINING", "no payment is taken in now")
+        self.deps, self.road, self._response = deps, deps.road, response
+        self._operation = f"{request.method} {request.url.path}"
+        self._key_hash = idempotency.key_hash(THIS_MACHINE, idempotency_key)
+
+    def envelope(self, content: str) -> Envelope:
+        """Key and content, and how long the answer is waited for."""
+        return Envelope(
+            self._key_hash,
+            idempotency.fingerprint(self._operation, content),
+            datetime.now(UTC),
+            monotonic() + self.road.patience_s,
+        )
+
+    async def decide(self, asked: Asked) -> Outcome:
+        """Send it down the road. Raises the problems of who is not answered."""
+        try:
+            with self.road.at_work.on(asked.key_hash):
+                outcome = await self.road.ask(asked)
+        except idempotency.StillRunning as running:
+            raise ProblemError(409, "STILL_RUNNING", "this key is at work; ask again") from running
+        if outcome is None or outcome.reason is Reason.ISSUER_DOWN:
+            raise ProblemError(503, "ISSUER_DOWN", "not decided in time; ask again with this key")
+        if outcome.reason is Reason.DUPLICATE_CONFLICT:
+            raise ProblemError(422, "KEY_REUSED", "this key was used with another content")
+        if outcome.reason is Reason.SYSTEM:
+            raise ProblemError(500, "SYSTEM", "this request cannot be decided; we were told")
+        if outcome.replayed:
+            self._response.headers[REPLAYED] = "true"
+        return outcome
+
+    async def answer(self, holder_id: int, number: int, until: int) -> AuthorizationOut:
+        """The payment as it stood once the answer `until` was given, now and at any repeat."""
+        books = tuple(self.deps.rulebooks.values())
+        async with self.deps.pool.acquire() as sql:
+            payment = await history.find(sql, holder_id, number, books, until)
+        assert payment is not None, "it was kept before it was answered"
+        return shown(payment)
+
+    async def verb(self, kind: Kind, name: str, amount_minor: int | None) -> AuthorizationOut:
+        """Do this to a payment that was. Raises the problem 409 with the reason of a refusal."""
+        envelope = self.envelope(f"{kind.value} {amount_minor}")
+        payment = await find_payment(self.deps, name)
+        amount_minor = amount_minor or online.whole_of(kind, payment)
+        outcome = await self.decide(online.to_verb(kind, payment, amount_minor, envelope))
+        # A capture of what was taken at its approval is confirmed by the road and moves nothing.
+        idle = kind is Kind.CAPTURE and not outcome.approved_minor
+        if idle or not outcome.approved:
+            reason = Reason.INVALID_TRANSACTION if outcome.approved else outcome.reason
+            refused = ProblemError(409, reason.value, WHY[kind])
+            refused.headers = {REPLAYED: "true"} if outcome.replayed else {}
+            raise refused
+        number = payment.authorization_id
+        return await self.answer(payment.holder_id, number, outcome.authorization_id)
+
+
+Asking = Annotated[Call, Depends()]
+
+
+@router.post(
+    "/authorizations",
+    status_code=201,
+    summary="Pay online",
+    responses={**described(400, 409), 201: {**_AGAIN, "content": {JSON: {"example": HELD}}}},
+)
+async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
+    """A decline is an answer too: 201 with the state `DECLINED` and its reason."""
+    order = order_of(body, call.road, test_clock=call.deps.test_clock)
+    asked = online.to_purchase(order, call.envelope(content_of(body, order)))
+    outcome = await call.decide(asked)
+    number = outcome.authorization_id
+    if not number:
+        return _not_kept(asked, outcome)
+    return await call.answer(outcome.holder_id, number, number)
+
+
+@router.post(
+    "/authorizations/{authorization_id}/capture", summary="Take what is held", responses=_REFUSALS
+)
+async def capture(
+    call: Asking, authorization_id: PublicId, body: AmountIn | None = None
+) -> AuthorizationOut:
+    """Once for each hold and for at most what is held; the rest falls free (HLD-01)."""
+    return await call.verb(Kind.CAPTURE, authorization_id, _amount(body))
+
+
+@router.post(
+    "/authorizations/{authorization_id}/cancel", summary="Let go of a hold", responses=_REFUSALS
+)
+async def cancel(
+    call: Asking, authorization_id: PublicId, _body: NothingIn | None = None
+) -> AuthorizationOut:
+    """Before its capture only: what was captured is refunded (HLD-04)."""
+    return await call.verb(Kind.CANCEL, authorization_id, None)
+
+
+@router.post(
+    "/authorizations/{authorization_id}/refund",
+    summary="Give money of a captured payment back",
+    responses=_REFUSALS,
+)
+async def refund(
+    call: Asking, authorization_id: PublicId, body: AmountIn | None = None
+) -> AuthorizationOut:
+    """In parts or whole, never more than was captured (REF-01)."""
+    return await call.verb(Kind.REFUND, authorization_id, _amount(body))
+
+
+def _amount(body: AmountIn | None) -> int | None:
+    return None if body is None else body.amount
+
+
+def _not_kept(asked: Asked, outcome: Outcome) -> AuthorizationOut:
+    """The decline of a card that nobody issued: there is no holder to keep it under."""
+    decline = {"type": "DECLINED", "at": asked.received_at, "amount": 0}
+    return AuthorizationOut(
+        id=None,
+        account=None,
+        kind=asked.kind.value,
+        state="DECLINED",
+        response_code=RESPONSE_CODES[outcome.reason],
+        reason=outcome.reason.value,
+        requested=asked.purchase.amount_minor,
+        eligible=0,
+        approved=0,
+        at=asked.received_at,
+        day=None,
+        vouchers=[],
+        bank=None,
+        totals=TotalsOut(authorized=0, reversed=0, captured=0, refunded=0),
+        balance_after=None,
+        usable_after=None,
+        approval_code=None,
+        acquirer=asked.acquirer,
+        terminal=asked.terminal,
+        mid=asked.mid,
+        stan=asked.stan,
+        rrn=None,
+        order_ref=asked.rrn,
+        rulebook="",
+        events=[Event.model_validate({**decline, "reason": outcome.reason.value})],
+    )
