@@ -242,9 +242,9 @@ async def saved_beside(
     sql_of = {**vars(reading), **vars(finding)}
     holder_of = await ours.holder_of([request])
     async with ours.pool.acquire() as sql:
-        tx = Interrupted(sql, sql_of[statement], happens)
+        tx: Any = Interrupted(sql, sql_of[statement], happens)
         reader = Reader(Reference())
-        state = await reader.read(tx, [request], holder_of, doubt_all=False)  # type: ignore[arg-type]
+        state = await reader.read(tx, [request], holder_of, doubt_all=False)
     writes = authorize([request], state, BOOKS, numbers(9)).writes
     if not tx.happened:
         await happens()
