@@ -32,12 +32,16 @@ _decode_facts = msgpack.Decoder(Facts).decode
 
 def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outcome:
     """Answer a reversal, a cancel, a capture, a refund, or the expiry of a hold."""
-    payment = find_original(request, draft)
+    candidates = find_originals(request, draft)
+    amount_minor = request.purchase.amount_minor
+    if len(candidates) > 1:
+        return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor, alarm="AMBIGUOUS_ORIGINAL")
+    payment = candidates[0] if candidates else None
     if payment is None:
         if request.kind is Kind.REVERSAL and request.about is not None:
             for key_hash in request.about.keys:
                 draft.lay_tombstone(key_hash)
-        return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor)
+        return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor)
     match request.kind:
         case Kind.REVERSAL:
             return _reverse(request, draft, payment)
@@ -56,9 +60,9 @@ def advise(
     request: Request, draft: Draft, books: Mapping[str, Rulebook], found: Found | None
 ) -> Outcome:
     """Take note of a payment that happened: confirm the one we approved, or post it (ADV-01)."""
-    known = find_original(request, draft)
-    if known is not None and known.approved_minor > 0:
-        return _kept(request, draft, known, Reason.APPROVED, 0)
+    known = [payment for payment in find_originals(request, draft) if payment.approved_minor > 0]
+    if len(known) == 1:
+        return _kept(request, draft, known[0], Reason.APPROVED, 0)
     at = draft.state.now or request.received_at
     if found is None:
         advised = Advised(at.date(), (), 0, request.purchase.amount_minor, ())
@@ -72,15 +76,15 @@ def advise(
     return _post_advice(request, draft, holder_id, advised, kept, at)
 
 
-def find_original(request: Request, draft: Draft) -> Payment | None:
-    """The one payment that the request names and that agrees with it, if there is just one."""
+def find_originals(request: Request, draft: Draft) -> list[Payment]:
+    """The payments that the request names, by its surest way that names any, and that agree."""
     about = request.about
     assert about is not None, "who is about a payment says which"
     for names in _named(request, about, draft):
         found = [p for name in names if (p := _payment(draft, name)) and _agrees(request, p, draft)]
         if found:
-            return found[0] if len(found) == 1 else None
-    return None
+            return found
+    return []
 
 
 def _named(request: Request, about: Original, draft: Draft) -> list[set[PaymentName]]:
@@ -298,5 +302,12 @@ def _post_advice(
         approval_code=approval_code(number),
         holder_id=holder_id,
         authorization_id=number,
+        alarm=_alarm(advised),
     )
     return draft.keep(request, outcome, kept, at)
+
+
+def _alarm(advised: Advised) -> str:
+    """What an offline payment broke (ADV-01): it cannot be refused, but it can be seen."""
+    loss = ("ISSUER_LOSS",) if advised.loss_minor else ()
+    return " ".join((*advised.overruns, *loss))

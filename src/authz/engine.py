@@ -15,6 +15,7 @@ import structlog
 
 from authz.authorize import Verdict, authorize
 from authz.draft import Writes
+from authz.ids import public_id
 from authz.metrics import Metrics
 from authz.outcomes import Outcome, refusal
 from authz.requests import Request
@@ -50,7 +51,17 @@ class Engine:
         started = monotonic()
         outcomes = await self._attempt(requests, holder_of)
         self._metrics.batch(len(requests), monotonic() - started)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if outcome is not None and outcome.alarm:
+                self._raise_alarm(request, outcome)
         return outcomes
+
+    def _raise_alarm(self, request: Request, outcome: Outcome) -> None:
+        """What was answered and cannot be left at that: counted, and told by its id."""
+        name = public_id(outcome.holder_id, outcome.authorization_id)
+        for alarm in outcome.alarm.split():
+            self._metrics.incidents[alarm] += 1
+        _log.error("alarm", alarm=outcome.alarm, kind=request.kind.value, authorization=name)
 
     async def _attempt(self, requests: Sequence[Request], holder_of: HolderOf) -> Outcomes:
         try:

@@ -55,6 +55,8 @@ class Metrics(Collector):
         self.poisoned = 0
         self.out_of_balance = 0
         self.alarms: dict[str, int] = {}
+        self.incidents: Counter[str] = Counter()
+        """Answers that somebody has to look at, by what was wrong."""
         self.connections = 0
         self.refused_frames = 0
         self.waiting: Callable[[], int] = lambda: 0
@@ -88,6 +90,12 @@ class Metrics(Collector):
         for what, count in self.alarms.items():
             alarms.add_metric([what], count)
         yield alarms
+        incidents = CounterMetricFamily(
+            "millesime_incidents", "Answers that somebody has to look at", labels=["what"]
+        )
+        for what, count in self.incidents.items():
+            incidents.add_metric([what], count)
+        yield incidents
         yield GaugeMetricFamily("millesime_connections", "Open peers", value=self.connections)
         yield GaugeMetricFamily("millesime_waiting", "Requests not yet answered", self.waiting())
         yield self.latency.family("millesime_answer_seconds", "From socket read to answer")

@@ -18,7 +18,8 @@ class Outcome(Struct, frozen=True, gc=False):
     `usable_minor` are what was left after it. `holder_id` and `authorization_id` name the kept
     decision, or are zero where nothing is kept (unknown card, conflict, fault). `rule` names the
     broken rule of a decline. `poison` marks a request that our own code or the database choked on.
-    `business_day` is the settlement date that a kept decision counts for.
+    `business_day` is the settlement date that a kept decision counts for. `alarm` names what
+    somebody has to look at: a loss, a broken law, an original that could be more than one.
     """
 
     reason: Reason
@@ -33,6 +34,7 @@ class Outcome(Struct, frozen=True, gc=False):
     replayed: bool = False
     poison: bool = False
     business_day: date | None = None
+    alarm: str = ""
 
     @property
     def approved(self) -> bool:

@@ -1,0 +1,155 @@
+"""What is about a payment, in one batch with it: found, undone, posted, given back, or refused."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from authz.authorize import Verdict, authorize
+from authz.identity import NO_CONTENT
+from authz.requests import Kind, Original, Request
+from authz.state import State, UsedDay
+from ledger.accounts import House, lot_account, payable_account
+from ledger.transfers import Transfer
+from rules.decision import Reason
+from tests.authz.builders import BOOKS, numbers, some_holder, some_request, some_state
+from tests.rules.builders import TUESDAY
+
+DAY = TUESDAY.date()
+LOT, PAYABLE = lot_account(1, 1), payable_account(7)
+
+
+def decided(*requests: Request, state: State | None = None) -> Verdict:
+    return authorize(requests, state or some_state(), BOOKS, numbers())
+
+
+def moves(verdict: Verdict) -> list[tuple[str, int, int, int]]:
+    """Kind, sides and cents of every movement."""
+    transfers = [Transfer(*row) for row in verdict.writes.movements]  # type: ignore[arg-type]
+    return [(t.kind, t.debit_account, t.credit_account, t.amount_minor) for t in transfers]
+
+
+def about(paid: Request, kind: Kind, amount_minor: int, **changes: Any) -> Request:
+    """A request about a payment, naming its exact identity."""
+    named = Original(keys=(paid.key_hash,), stan=paid.stan)
+    return some_request(amount_minor, kind=kind, about=named, **changes)
+
+
+def answers(verdict: Verdict) -> list[tuple[Reason, int]]:
+    return [(outcome.reason, outcome.approved_minor) for outcome in verdict.outcomes]
+
+
+OK, UNKNOWN, AMOUNT = Reason.APPROVED, Reason.ORIGINAL_NOT_FOUND, Reason.INVALID_AMOUNT
+
+
+def test_a_reversal_gives_back_what_was_paid_and_only_once() -> None:
+    paid = some_request(2500)
+    undo = about(paid, Kind.REVERSAL, 2500)
+    verdict = decided(paid, undo, about(paid, Kind.REVERSAL, 2500), some_request(2500))
+    assert answers(verdict) == [(OK, 2500), (OK, 2500), (OK, 0), (OK, 2500)]
+    assert moves(verdict)[1] == ("direct", PAYABLE, LOT, 2500)
+
+
+def test_a_partial_reversal_of_a_hold_voids_it_and_holds_less() -> None:
+    held = some_request(2500, kind=Kind.HOLD)
+    verdict = decided(held, about(held, Kind.REVERSAL, 2500, new_total_minor=900))
+    assert answers(verdict)[1] == (OK, 1600)
+    assert moves(verdict) == [
+        ("hold", LOT, PAYABLE, 2500), ("void", LOT, PAYABLE, 2500), ("hold", LOT, PAYABLE, 900),
+    ]  # fmt: skip
+
+
+def test_money_leaves_a_payment_newest_lot_first() -> None:
+    """REV-02, REF-02: what stays spent is the oldest (VIN-03)."""
+    state = some_state(some_holder(lots=((2026, 1000), (2026, 5000))))
+    paid = some_request(2500)
+    verdict = decided(paid, about(paid, Kind.REFUND, 1700), state=state)
+    assert moves(verdict)[2:] == [
+        ("direct", PAYABLE, lot_account(1, 2), 1500), ("direct", PAYABLE, LOT, 200),
+    ]  # fmt: skip
+
+
+def test_a_capture_posts_its_amount_and_the_rest_falls_free() -> None:
+    held = some_request(2300, kind=Kind.HOLD)
+    verdict = decided(held, about(held, Kind.CAPTURE, 1900), some_request(600))
+    assert answers(verdict) == [(OK, 2300), (OK, 1900), (OK, 600)]
+    assert moves(verdict)[1] == ("post", LOT, PAYABLE, 1900)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "amount_minor", "reason"),
+    [
+        (Kind.HOLD, Kind.CAPTURE, 2501, AMOUNT),
+        (Kind.HOLD, Kind.REFUND, 100, AMOUNT),
+        (Kind.PURCHASE, Kind.REFUND, 2501, AMOUNT),
+        (Kind.PURCHASE, Kind.REFUND, 0, AMOUNT),
+    ],
+)
+def test_more_than_there_is_moves_nothing(
+    first: Kind, then: Kind, amount_minor: int, reason: Reason
+) -> None:
+    paid = some_request(2500, kind=first)
+    verdict = decided(paid, about(paid, then, amount_minor))
+    assert answers(verdict)[1] == (reason, 0)
+    assert len(moves(verdict)) == 1
+
+
+def test_a_hold_is_captured_once() -> None:
+    held = some_request(2000, kind=Kind.HOLD)
+    verdict = decided(held, about(held, Kind.CAPTURE, 500), about(held, Kind.CAPTURE, 500))
+    assert answers(verdict)[2] == (AMOUNT, 0)
+
+
+@pytest.mark.parametrize("kind", [Kind.REVERSAL, Kind.CAPTURE, Kind.REFUND])
+def test_what_names_nothing_or_somebody_elses_payment_moves_nothing(kind: Kind) -> None:
+    state = some_state(some_holder(1), some_holder(2))
+    paid = some_request(1000, 1)
+    stranger = replace(about(paid, kind, 1000), card_ref=some_request(1, 2).card_ref)
+    nothing = about(some_request(1000), kind, 1000)
+    verdict = decided(paid, stranger, nothing, state=state)
+    assert [reason for reason, _ in answers(verdict)] == [OK, UNKNOWN, UNKNOWN]
+    assert len(moves(verdict)) == 1
+
+
+def test_a_reversal_that_overtakes_its_purchase_stops_it() -> None:
+    late = some_request(1000)
+    verdict = decided(about(late, Kind.REVERSAL, 1000), late)
+    assert [reason for reason, _ in answers(verdict)] == [UNKNOWN, Reason.REVERSED_BEFORE_REQUEST]
+    assert [row[:3] for row in verdict.writes.keys] == [(late.key_hash, NO_CONTENT, 0)]
+    assert moves(verdict) == []
+
+
+def test_two_candidates_are_as_good_as_none_and_somebody_must_look() -> None:
+    """wire.md: more than one candidate: no effect, 25, and an alert; so no tombstone either."""
+    one, other = some_request(100, rrn="1"), some_request(100, rrn="1")
+    vague = Original(keys=(b"?" * 16,), rrn="1")
+    verdict = decided(one, other, some_request(100, kind=Kind.REVERSAL, about=vague))
+    assert verdict.outcomes[2].reason is UNKNOWN
+    assert verdict.outcomes[2].alarm == "AMBIGUOUS_ORIGINAL"
+    assert len(verdict.writes.keys) == 2
+    assert len(moves(verdict)) == 2
+
+
+def test_an_advice_is_posted_whatever_it_breaks_and_says_so() -> None:
+    """EX-57, ADV-01: vouchers as far as they go, the rest on the issuer."""
+    state = some_state(some_holder(lots=((2026, 1000),)))
+    verdict = decided(some_request(3000, kind=Kind.ADVICE, about=Original()), state=state)
+    assert answers(verdict) == [(OK, 3000)]
+    assert moves(verdict) == [
+        ("direct", LOT, PAYABLE, 1000), ("direct", House.ISSUER_LOSS, PAYABLE, 2000),
+    ]  # fmt: skip
+    assert verdict.outcomes[0].alarm == "ISSUER_LOSS"
+
+
+def test_an_advice_over_the_cap_is_flagged() -> None:
+    state = some_state(some_holder(used=(UsedDay(1, DAY, 2000),)))
+    verdict = decided(some_request(600, kind=Kind.ADVICE, about=Original()), state=state)
+    assert verdict.outcomes[0].alarm == "CAP_OVERRUN"
+
+
+def test_an_advice_of_what_we_approved_confirms_it_and_posts_nothing() -> None:
+    paid = some_request(1000)
+    named = Original(keys=(paid.key_hash,), amount_minor=1000)
+    verdict = decided(paid, some_request(1000, kind=Kind.ADVICE, about=named))
+    assert answers(verdict) == [(OK, 1000), (OK, 0)]
+    assert len(moves(verdict)) == 1
