@@ -13,6 +13,7 @@ from authz.gateway import (
     online,
     operations,
     problems,
+    statement,
     vouchers,
 )
 from authz.gateway.deps import Deps, admit
@@ -39,6 +40,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(operations.router)
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
     v1.include_router(accounts.router)
+    v1.include_router(statement.router)
     v1.include_router(authorizations.router)
     v1.include_router(online.router)
     v1.include_router(ledger.router)

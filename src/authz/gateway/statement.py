@@ -1,0 +1,107 @@
+"""`GET /v1/accounts/{id}/statement`: every movement of the account with its running balance."""
+
+from datetime import date, datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from authz.gateway.deps import Parts
+from authz.gateway.problems import ProblemError, described
+from authz.movements import Entry, movements_of
+
+LIMIT_MAX: Final = 200
+LIMIT_DEFAULT: Final = 50
+
+router = APIRouter(tags=["accounts"])
+
+EXAMPLE: Final[JsonDict] = {
+    "id": "17",
+    "at": "2026-11-24T11:30:00Z",
+    "day": "2026-11-24",
+    "type": "PURCHASE",
+    "leg": "VOUCHER",
+    "vintage": 2026,
+    "amount": 2500,
+    "change": -2500,
+    "balance": 7500,
+    "authorization": "1f-3c0a51b2400",
+    "mid": "MERCH0000000001",
+}
+
+
+class MovementOut(BaseModel):
+    """One movement; `change` is what it did to what is available, `balance` what that left."""
+
+    id: str
+    at: datetime
+    day: date
+    type: str
+    leg: str
+    vintage: int
+    amount: int
+    change: int
+    balance: int
+    authorization: str | None
+    mid: str | None
+
+
+class StatementOut(BaseModel):
+    """A part of the statement, newest first; `next_cursor` asks for what comes behind it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"data": [EXAMPLE], "has_more": False, "next_cursor": None}]
+        }
+    )
+
+    data: list[MovementOut]
+    has_more: bool
+    next_cursor: str | None
+
+
+class PageIn(BaseModel):
+    """Which part is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[50])] = LIMIT_DEFAULT
+    cursor: Annotated[str | None, Field(pattern=r"^[0-9]{1,18}$", examples=["17"])] = None
+
+
+@router.get(
+    "/accounts/{account_id}/statement",
+    summary="What came, went and was held",
+    responses=described(404),
+)
+async def statement(
+    deps: Parts,
+    account_id: Annotated[str, Path(max_length=64, examples=["acc-1"])],
+    page: Annotated[PageIn, Query()],
+) -> StatementOut:
+    """Exchanges appear when they are booked; what has expired unbooked still counts here."""
+    before = None if page.cursor is None else int(page.cursor)
+    async with deps.pool.acquire() as sql:
+        found = await movements_of(sql, account_id, page.limit + 1, before)
+    if found is None:
+        raise ProblemError(404, "NOT_FOUND", "there is no such account")
+    data = [_shown(entry) for entry in found[: page.limit]]
+    has_more = len(found) > page.limit
+    return StatementOut(data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None)
+
+
+def _shown(entry: Entry) -> MovementOut:
+    return MovementOut(
+        id=str(entry.seq),
+        at=entry.at,
+        day=entry.day,
+        type=entry.kind,
+        leg="VOUCHER",
+        vintage=entry.vintage,
+        amount=entry.amount_minor,
+        change=entry.change_minor,
+        balance=entry.balance_minor,
+        authorization=entry.payment,
+        mid=entry.mid,
+    )
