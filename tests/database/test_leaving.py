@@ -54,7 +54,7 @@ async def test_holds_stay_open_and_what_they_free_follows(
         assert suspense == 500
 
 
-async def test_tokens_are_deleted(calendar_url: str, tmp_path: Path) -> None:
+async def test_a_phone_pays_nothing_any_more(calendar_url: str, tmp_path: Path) -> None:
     async with town(calendar_url, tmp_path, {1: Setting(phone=Wallet.APPLE_PAY)}) as t:
         await leave(t)
         assert not (await t.pay(100)).approved
