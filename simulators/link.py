@@ -93,7 +93,7 @@ class Link:
         # A reading task that was cancelled before its first step has closed nothing.
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.close()
+            await _closed(writer)
 
     async def ask(self, fields: Fields, timeout_s: float = ANSWER_TIMEOUT_S) -> Fields:
         """Send a question and wait for its answer.
@@ -142,12 +142,10 @@ class Link:
         except (ConnectionError, FrameError, WireError) as fault:
             why = str(fault)
         finally:
-            writer.close()
             if self._writer is writer:
                 self._writer = None
             self._give_up(why)
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            await _closed(writer)
 
     def _deliver(self, answer: Fields) -> None:
         waiting = self._waiting.get(key_of(answer))
@@ -162,3 +160,10 @@ class Link:
             for future in waiting:
                 if not future.done():
                     future.set_exception(LinkDownError(why))
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Close and see it closed: a loop that ends sooner would leave the socket open."""
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()

@@ -156,7 +156,7 @@ async def test_a_pulled_cable_is_told_to_who_waits_and_then_all_is_well() -> Non
     async with hosted() as host, Proxy(host.address) as proxy, Link(proxy.address) as link:
         proxy.black_hole = True
         asking = asyncio.create_task(link.ask(some_purchase(), timeout_s=5))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.3)
         assert proxy.connections == 1
         proxy.cut()
         with pytest.raises(LinkDownError):

@@ -82,7 +82,7 @@ async def test_a_payment_is_repeated_until_it_is_answered() -> None:
         return approve(question) if len(heard) == 3 else None
 
     async with hosted(third_time) as host, Link(host.address) as link:
-        terminal = Terminal(link, Journal(), timeout_s=0.05)
+        terminal = Terminal(link, Journal(), timeout_s=0.3)
         reply = await terminal.pay_until_answered(some_purchase(), times=5, pause_s=0)
     assert reply.code == "00"
     assert heard == ["0200", "0201", "0201"]

@@ -63,9 +63,9 @@ async def test_no_more_is_in_flight_than_planned() -> None:
         return None
 
     async with hosted(in_waves) as host:
-        plan = Plan(host.address, in_flight=7, timeout_s=0.2)
+        plan = Plan(host.address, in_flight=7, timeout_s=1.0)
         playing = asyncio.create_task(play(RUSH[:14], plan, Journal(), Tally(14)))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
         waves.append(len(held))
         await playing
     assert waves == [7], "the eighth waits until one of the seven is over"
@@ -88,7 +88,7 @@ async def test_silences_are_counted_and_the_rush_goes_on() -> None:
     def now_and_then(question: Fields) -> Fields | None:
         return None if question["t"] == "0200" and question["11"] == "050002" else approve(question)
 
-    _, _, tally = await played(now_and_then, timeout_s=0.1, in_flight=50)
+    _, _, tally = await played(now_and_then, timeout_s=1.0, in_flight=50)
     assert tally.unanswered == sum(payment.stamp.stan == "050002" for payment in RUSH)
     assert tally.done == 300
 
@@ -127,8 +127,8 @@ async def test_an_open_loop_counts_latency_from_when_a_payment_was_due() -> None
             return None
         return approve(question)
 
-    # One in flight: the first payment's silence of 0.2 s makes all that were due wait.
-    _, _, tally = await played(stall_once, RUSH[:20], in_flight=1, rate=1_000.0, timeout_s=0.2)
+    # One in flight: the first payment's silence of 0.8 s makes all that were due wait.
+    _, _, tally = await played(stall_once, RUSH[:20], in_flight=1, rate=1_000.0, timeout_s=0.8)
     assert tally.unanswered == 1
     assert tally.latencies.quantile_us(0.5) > 100_000
 

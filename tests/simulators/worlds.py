@@ -85,6 +85,8 @@ class Host:
         for peer in self._peers:
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
+        # Their transports close in the loop's next turns, and the loop may be at its end.
+        await asyncio.sleep(0.02)
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frames = FrameReader(self._framing, expected_tpdu=OUR_TPDU)
@@ -116,5 +118,7 @@ async def hosted(
     try:
         yield host
     finally:
+        # Who was accepted just now must come in first: a closed server would drop the socket open.
+        await asyncio.sleep(0.02)
         server.close()
         await host.close()
