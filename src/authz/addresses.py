@@ -9,7 +9,8 @@ from msgspec import Struct
 PORT_MAX: Final = 65_535
 FRAMING: Final = re.compile(r"(2b|4a)(-incl)?(-tpdu)?")
 PROFILE: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_OPTIONS: Final = ("profile", "framing")
+_OPTIONS: Final = ("profile", "framing", "mac")
+MAC_POLICIES: Final = ("off", "accept", "require")
 
 
 class Address(Struct, frozen=True):
@@ -35,10 +36,13 @@ class Listener(Struct, frozen=True):
     address: Address
     profile: str
     framing: str
+    mac: str | None = None
+    """Whether messages carry a MAC: `off`, `accept`, `require`; None: as the profile says."""
 
     def __str__(self) -> str:
         """The form of `--listen`."""
-        return f"{self.address},profile={self.profile},framing={self.framing}"
+        mac = "" if self.mac is None else f",mac={self.mac}"
+        return f"{self.address},profile={self.profile},framing={self.framing}{mac}"
 
 
 def is_loopback(host: str) -> bool:
@@ -61,19 +65,22 @@ def parse_address(text: str) -> Address:
 
 
 def parse_listener(text: str, default_profile: str = "ascii") -> Listener:
-    """`HOST:PORT,profile=NAME,framing=NAME`, both options in any order and free to be left out."""
+    """`HOST:PORT,profile=NAME,framing=NAME,mac=POLICY`, the options in any order or left out."""
     place, *rest = text.strip().split(",")
     options: dict[str, str] = {}
     for option in rest:
         name, equals, value = option.partition("=")
         if name not in _OPTIONS or not equals or name in options:
-            raise ValueError(f"{option!r} in {text!r} is none of profile=NAME, framing=NAME")
+            known = "profile=NAME, framing=NAME, mac=POLICY"
+            raise ValueError(f"{option!r} in {text!r} is none of {known}")
         options[name] = value
     profile = options.get("profile", default_profile)
-    return listener(parse_address(place), profile, options.get("framing"))
+    return listener(parse_address(place), profile, options.get("framing"), options.get("mac"))
 
 
-def listener(address: Address, profile: str, framing: str | None = None) -> Listener:
+def listener(
+    address: Address, profile: str, framing: str | None = None, mac: str | None = None
+) -> Listener:
     """A checked listener; without `framing`, the one its profile is used to (wire.md, profiles)."""
     if not PROFILE.fullmatch(profile):
         raise ValueError(f"{profile!r} is not the name of a profile")
@@ -81,4 +88,6 @@ def listener(address: Address, profile: str, framing: str | None = None) -> List
         framing = "2b-tpdu" if profile == "bcd" else "2b"
     if not FRAMING.fullmatch(framing):
         raise ValueError(f"{framing!r} is no framing: use 2b or 4a, with -incl or -tpdu behind")
-    return Listener(address, profile, framing)
+    if mac is not None and mac not in MAC_POLICIES:
+        raise ValueError(f"mac={mac} is no policy: use {', '.join(MAC_POLICIES)}")
+    return Listener(address, profile, framing, mac)

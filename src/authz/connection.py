@@ -17,10 +17,12 @@ from msgspec import Struct
 from authz import network
 from authz.batcher import Batcher
 from authz.framing import Frame, FrameBuffer, Framing, FramingError, answer_tpdu, wrap
+from authz.hsm import SecurityModule
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
 from authz.iso8583.mti import ANSWERS, is_response, request_class
 from authz.iso8583.profiles import Profile
+from authz.message_auth import Authenticator
 from authz.metrics import Metrics
 from authz.office import Office
 from authz.outcomes import Outcome
@@ -58,6 +60,10 @@ class Desk(Struct, frozen=True):
     metrics: Metrics
     limits: Limits
     connections: set["Connection"]
+    key_changer: SecurityModule | None = None
+    """What takes new keys from the network (0800/161); None: they are refused."""
+    authenticator: Authenticator | None = None
+    """None: MACs are neither looked at nor made."""
 
 
 class Connection(asyncio.Protocol):
@@ -144,11 +150,15 @@ class Connection(asyncio.Protocol):
             return
         if is_response(message.mti):
             return
+        authenticator = self._desk.authenticator
+        if authenticator is not None and authenticator.refuses(message, frame.body):
+            self._refuse_unproved(message, frame)
+            return
         family = request_class(message.mti)
         if message.mti in self._desk.profile.mtis and self._desk.office.serves(message):
             self._consult(message, frame)
         elif family == _NETWORK:
-            self._reply(message, frame, network.answer(message))
+            self._reply(message, frame, self._network_answer(message))
         elif family in FAMILIES and message.mti in self._desk.profile.mtis:
             self._submit(message, frame, received_at)
         elif _answerable(message):
@@ -180,6 +190,22 @@ class Connection(asyncio.Protocol):
         self._in_flight += 1
         if self._in_flight >= self._desk.limits.in_flight_max and self._transport is not None:
             self._transport.pause_reading()
+
+    def _network_answer(self, message: Message) -> Outcome:
+        desk = self._desk
+        if message.fields.get(70) == network.KEY_CHANGE and desk.key_changer is not None:
+            outcome = network.change_key(message, desk.profile.name, desk.key_changer)
+            _log.warning("key_change", profile=desk.profile.name, outcome=outcome.reason.value)
+            return outcome
+        return network.answer(message)
+
+    def _refuse_unproved(self, message: Message, frame: Frame) -> None:
+        """Not what its sender wrote, whatever it asks: 63, and nothing happens."""
+        _log.warning("wrong_mac", mti=message.mti)
+        if _answerable(message):
+            self._reply(message, frame, Outcome(Reason.SECURITY))
+        else:
+            self._desk.metrics.refused_frames += 1
 
     def _refuse_unreadable(self, error: DecodeError, frame: Frame) -> None:
         """Format error where type and STAN were readable, else the line is cut (architecture 3)."""
@@ -228,13 +254,17 @@ class Connection(asyncio.Protocol):
         self._desk.metrics.answers[outcome.reason] += 1
         answer = to_reply(message, outcome, self._desk.profile)
         answer.fields.update(more)
-        self._write(answer, answer_tpdu(frame.tpdu))
+        self._write(answer, answer_tpdu(frame.tpdu), message)
 
-    def _write(self, message: Message, tpdu: bytes) -> None:
+    def _write(self, message: Message, tpdu: bytes, asked: Message | None = None) -> None:
         """Queue a message; all that one turn of the loop produces leaves in one write."""
         if self._transport is None:
             return
-        body = self._desk.profile.codec.encode(message)
+        authenticator = self._desk.authenticator
+        if authenticator is not None and authenticator.seals(asked):
+            body = authenticator.sealed(message)
+        else:
+            body = self._desk.profile.codec.encode(message)
         self._out.append(wrap(self._desk.framing, body, tpdu))
         if not self._flushing:
             self._flushing = True

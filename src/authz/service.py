@@ -23,18 +23,21 @@ from msgspec import Struct
 
 from authz import connection as peers
 from authz import database, gateway
-from authz.addresses import Address
+from authz.addresses import Address, Listener
 from authz.batcher import Batcher
 from authz.batcher import Limits as BatchLimits
 from authz.digest_check import agree_on_digest_key
 from authz.directory import Directory
 from authz.engine import Engine
 from authz.framing import framing
+from authz.hsm import SecurityModule
+from authz.hsm.software import SoftwareModule
 from authz.ids import AuthorizationIds
-from authz.iso8583.profiles import profile
+from authz.iso8583.profiles import Profile, profile
 from authz.jobs import timers
 from authz.keys import Keys, Secret, development_keys, read_key_file
 from authz.logs import configure_logs
+from authz.message_auth import OFF, Authenticator
 from authz.metrics import Metrics
 from authz.office import Office
 from authz.pan import PanDigester
@@ -184,6 +187,7 @@ class _Parts(Struct):
     batcher: Batcher
     office: Office
     digester: PanDigester
+    module: SecurityModule
     proof_key: Secret | None
     seal_key: SealKey | None
     metrics: Metrics
@@ -232,6 +236,7 @@ class _Parts(Struct):
             batcher,
             office,
             digester,
+            SoftwareModule(keys, time.monotonic),
             proof_key,
             keys.seal_key(),
             metrics,
@@ -248,7 +253,7 @@ async def _open_iso(
     patience = Patience(settings.idle_echo_s, settings.read_timeout_s, settings.connections_max)
     opened = []
     for index, door in enumerate(settings.listeners):
-        server = Server(_desk(settings, engine, door.profile, door.framing), patience)
+        server = Server(_desk(settings, engine, door), patience)
         engine.servers.append(server)
         address = doors.iso[index] if doors else door.address
         opened.append(await server.start(address, shared_port=doors is not None))
@@ -287,9 +292,9 @@ def addresses(iso: Sequence[Address], http: Address | None) -> dict[str, object]
     return {"iso": str(iso[0]), "http": str(http), **more}
 
 
-def _desk(settings: Settings, engine: _Parts, profile_name: str, framing_name: str) -> peers.Desk:
+def _desk(settings: Settings, engine: _Parts, door: Listener) -> peers.Desk:
     try:
-        spoken, cut = profile(profile_name), framing(framing_name)
+        spoken, cut = profile(door.profile), framing(door.framing)
     except ValueError as error:
         raise UsageError(str(error)) from None
     return peers.Desk(
@@ -306,7 +311,19 @@ def _desk(settings: Settings, engine: _Parts, profile_name: str, framing_name: s
             settings.decision_deadline_ms / 1000,
         ),
         engine.connections,
+        # Keys change in one process only: of several, the others would not know.
+        engine.module if settings.workers == 1 else None,
+        _authenticator(spoken, door, engine.module),
     )
+
+
+def _authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Authenticator | None:
+    policy = door.mac or spoken.mac
+    if policy == OFF:
+        return None
+    if not module.has_mac_key(spoken.name):
+        raise UsageError(f"{door}: mac={policy} needs a [[mac]] key of {spoken.name} in --keys")
+    return Authenticator(spoken, policy, module)
 
 
 async def _drain(engine: _Parts, timeout_s: float) -> None:

@@ -37,7 +37,7 @@ def _listeners(value: object) -> object:
     words = _words(value)
     if not isinstance(words, Iterable):
         # pydantic turns a ValueError, not a TypeError, into one of its own.
-        raise ValueError("a list of HOST:PORT,profile=NAME,framing=NAME is wanted")
+        raise ValueError("a list of HOST:PORT,profile=NAME,framing=NAME,mac=POLICY is wanted")
     return tuple(parse_listener(x) if isinstance(x, str) else x for x in words)
 
 

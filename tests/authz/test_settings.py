@@ -110,3 +110,11 @@ def test_a_password_is_never_shown() -> None:
     assert "cret" not in everything
     assert mask_url(url) == "postgresql://me:****@db:5433/cards?sslmode=require&password=****"
     assert list(masked(settings)) == list(Settings.model_fields)
+
+
+def test_a_door_may_say_what_it_makes_of_macs() -> None:
+    text = "127.0.0.1:9,profile=bcd,framing=2b,mac=require"
+    [_, door] = load({"listen": (text,)}).listeners
+    assert door.mac == "require" and str(door) == text
+    with pytest.raises(UsageError, match="off, accept, require"):
+        load({"listen": ("127.0.0.1:9,mac=maybe",)})

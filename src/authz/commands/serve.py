@@ -16,7 +16,8 @@ def serve(
     listen: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="HOST:PORT,profile=NAME,framing=NAME", help="One more ISO door; repeatable."
+            metavar="HOST:PORT,profile=NAME,framing=NAME,mac=POLICY",
+            help="One more ISO door; repeatable.",
         ),
     ] = None,
     http_port: Annotated[int | None, typer.Option(help="HTTP port (default: 8080).")] = None,
