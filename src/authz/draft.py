@@ -148,12 +148,9 @@ class Draft:
         return None
 
     def _payment(self, request: Request, outcome: Outcome, kept: Kept, day: date) -> Payment:
-        movements = tuple(
-            transfer
-            for row in self._movements
-            if row[0] == outcome.holder_id
-            and (transfer := Transfer(*row)).authorization_id == outcome.authorization_id  # type: ignore[arg-type]
-        )
+        booked = (Transfer(*row) for row in self._movements)  # type: ignore[arg-type]
+        name = outcome.holder_id, outcome.authorization_id
+        movements = tuple(t for t in booked if (t.holder_id, t.authorization_id) == name)
         return Payment(
             outcome.holder_id,
             outcome.authorization_id,

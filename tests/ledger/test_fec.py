@@ -17,7 +17,8 @@ LOT, SHOP = lot_account(5, 2), payable_account(7)
 # Written down from the text of the article, not from our table.
 NAMES: Final = (
     "JournalCode|JournalLib|EcritureNum|EcritureDate|CompteNum|CompteLib|CompAuxNum|CompAuxLib|"
-    "PieceRef|PieceDate|EcritureLib|Debit|Credit|EcritureLet|DateLet|ValidDate|Montantdevise|Idevise"
+    "PieceRef|PieceDate|EcritureLib|Debit|Credit|EcritureLet|DateLet|ValidDate|Montantdevise|"
+    "Idevise"
 )
 
 

@@ -6,8 +6,10 @@ from msgspec.structs import replace
 from rules.decision import Approved, Reason
 from rules.facts import (
     AccountStatus,
+    Card,
     CardStatus,
     OpposedAs,
+    Token,
     TokenStatus,
     Wallet,
 )
@@ -101,7 +103,9 @@ AFTER_A_BLOCK = (
     [row[1:] for row in AFTER_A_BLOCK],
     ids=[row[0] for row in AFTER_A_BLOCK],
 )
-def test_who_outlives_a_block(card, token, on_opposed, reason) -> None:  # type: ignore[no-untyped-def]
+def test_who_outlives_a_block(
+    card: Card, token: Token | None, on_opposed: str, reason: Reason
+) -> None:
     book = BOOK.derive(token_on_opposed=on_opposed)
     assert decide(some_facts(1000, card=card, token=token), book).reason is reason
 
