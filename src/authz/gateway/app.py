@@ -1,11 +1,12 @@
 """Puts the HTTP application together; the service runs it on its own loop."""
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
 
 from authz.gateway import (
     accounts,
+    administration,
     authorizations,
     clock,
     ledger,
@@ -19,8 +20,9 @@ from authz.gateway import (
 from authz.gateway.deps import Deps, admit
 
 DESCRIPTION: Final = """
-Reads what the engine decided and what a holder may still spend. Amounts are euro cents, instants
-are ISO 8601, days are civil days. Errors are RFC 9457 problem documents with a `code`.
+Pays online, administers, and reads what the engine decided and what a holder may spend. Amounts
+are euro cents, instants are ISO 8601, days are civil days. Errors are RFC 9457 problem documents
+with a `code`.
 """
 
 
@@ -41,6 +43,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
     v1.include_router(accounts.router)
     v1.include_router(statement.router)
+    v1.include_router(administration.router)
     v1.include_router(authorizations.router)
     v1.include_router(online.router)
     v1.include_router(ledger.router)
@@ -49,4 +52,17 @@ def create_app(deps: Deps) -> FastAPI:
     if deps.test_clock:
         v1.include_router(clock.router)
     app.include_router(v1, responses=problems.described(401, 403, 422, 503))
+    _describe_records(app)
     return app
+
+
+def _describe_records(app: FastAPI) -> None:
+    """Bodies that are records of world files are described by the records themselves."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document["components"]["schemas"].update(administration.schemas())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -17,7 +17,7 @@ from authz.pan import PanDigester
 from authz.state import Profile
 from authz.world import statements as sql
 from authz.world.fold import Part, decode_profile, figures, fold, new_running
-from authz.world.read import WorldError, read_world
+from authz.world.read import Placed, WorldError, read_world
 from authz.world.stage import Staged, stage
 from ledger import journal
 from ledger.accounts import AccountRow, House, payable_account
@@ -74,11 +74,24 @@ async def load_world(
     Raises WorldError with the place of the first record that cannot be loaded, UsageError where
     the digest key is not the database's. Movements are booked at the test clock, where one is set.
     """
+    records = read_world(path)
+    return await load_records(tx, records, digester, programmes=programmes, progress=progress)
+
+
+async def load_records(
+    tx: asyncpg.Connection,
+    records: Iterable[Placed],
+    digester: PanDigester,
+    *,
+    programmes: frozenset[str] = PROGRAMMES,
+    progress: Progress = lambda _what, _done: None,
+) -> WorldReport:
+    """The same for records that did not come from a file."""
     async with tx.transaction():
         await tx.execute("set local statement_timeout = 0")
         await agree_on_digest_key(tx, digester)
         await tx.execute(sql.ALONE)
-        await _stage_all(tx, path, digester, programmes, progress)
+        await _stage_all(tx, records, digester, programmes, progress)
         report = WorldReport()
         await _drop_what_is_known(tx, report)
         at = await tx.fetchval(sql.TEST_CLOCK) or datetime.now(UTC)
@@ -94,13 +107,13 @@ async def load_world(
 
 async def _stage_all(
     tx: asyncpg.Connection,
-    path: Path,
+    records: Iterable[Placed],
     digester: PanDigester,
     programmes: frozenset[str],
     progress: Progress,
 ) -> None:
     await tx.execute(sql.STAGE)
-    numbered = enumerate(read_world(path))
+    numbered = enumerate(records)
     staged = (stage(n, placed, digester, programmes) for n, placed in numbered)
     done = 0
     while chunk := [_row(each) for each in islice(staged, RECORDS_PER_COPY)]:

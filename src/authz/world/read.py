@@ -76,8 +76,16 @@ def _read_line(place: str, line: bytes) -> Placed:
         kind = named.removesuffix("s") if isinstance(named, str) else ""
         if kind not in KINDS:
             raise WorldError(f"{place}: kind must be one of {', '.join(KINDS)}")
-        record: Record = msgspec.convert(fields, KINDS[kind], dec_hook=_pan)
     except (msgspec.DecodeError, UnicodeDecodeError) as refused:
+        raise WorldError(f"{place}: {_said(refused)}") from None
+    return record_of(place, kind, fields)
+
+
+def record_of(place: str, kind: str, fields: Any) -> Placed:
+    """The record of one of the `KINDS` that these fields make. Raises WorldError."""
+    try:
+        record: Record = msgspec.convert(fields, KINDS[kind], dec_hook=_pan)
+    except msgspec.DecodeError as refused:
         raise WorldError(f"{place}: {_said(refused)}") from None
     return Placed(place, kind, record)
 

@@ -1,0 +1,176 @@
+"""Daily administration: one record comes in, or takes the place of the one of its name.
+
+What is there keeps its money: `lots` and `used` of an account count when it is made, never again.
+A change bites at the next batch: it moves the holder's version, or the epoch of the reference
+tables.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncpg
+from msgspec.structs import replace
+
+from authz.pan import PanDigester
+from authz.state import Profile
+from authz.world import statements as sql
+from authz.world.fold import decode_profile, encode_profile
+from authz.world.load import PROGRAMMES, load_records
+from authz.world.read import Placed
+from authz.world.records import AccountRecord, CardRecord, EmployerRecord, MerchantRecord, Record
+from authz.world.stage import Staged, decode_account, decode_card, stage
+from ledger import journal
+from ledger.journal import Change, Locked
+from rules.facts import Card, CardStatus, Token, TokenStatus
+
+CREATED, CHANGED, UNCHANGED = "created", "changed", "unchanged"
+FINAL: Final = frozenset({CardStatus.OPPOSED, CardStatus.EXPIRED, CardStatus.REPLACED})
+"""States that a card never leaves (CRD-02)."""
+
+REFERENCE: Final = {
+    EmployerRecord: "select record = $2::jsonb from employers where employer_id = $1",
+    MerchantRecord: """
+        select record = $2::jsonb from merchants where acquirer || '/' || mid = $1
+    """,
+}
+CHANGE_REFERENCE: Final = {
+    EmployerRecord: "update employers set record = $2 where employer_id = $1",
+    MerchantRecord: "update merchants set record = $2 where acquirer || '/' || mid = $1",
+}
+KNOWN: Final = "select holder_id, content from directory where kind = $1 and name = $2"
+NEW_CONTENT: Final = "update directory set content = $3 where kind = $1 and name = $2"
+EMPLOYER_NO: Final = "select employer_no from employers where employer_id = $1"
+
+
+class Unchangeable(Exception):
+    """What is there cannot become what was asked; `code` is for programs, the text for people."""
+
+    def __init__(self, code: str, why: str) -> None:
+        """`why` quotes nothing secret."""
+        super().__init__(why)
+        self.code = code
+
+
+async def put_record(
+    tx: asyncpg.Connection,
+    placed: Placed,
+    digester: PanDigester,
+    programmes: frozenset[str] = PROGRAMMES,
+) -> str:
+    """Make the record or change it, in one SQL transaction; which of the three it was.
+
+    Raises WorldError for a record that does not fit what is there, Unchangeable for a change that
+    no administration can make.
+    """
+    async with tx.transaction():
+        await tx.execute(sql.ALONE)
+        staged = stage(0, placed, digester, programmes)
+        if isinstance(placed.record, EmployerRecord | MerchantRecord):
+            done = await _put_reference(tx, type(placed.record), staged)
+        else:
+            done = await _put_of_person(tx, placed.record, staged)
+        if done is None:
+            await load_records(tx, [placed], digester, programmes=programmes)
+        return done or CREATED
+
+
+async def _put_reference(
+    tx: asyncpg.Connection, kind: type[EmployerRecord | MerchantRecord], staged: Staged
+) -> str | None:
+    same = await tx.fetchval(REFERENCE[kind], staged.name, staged.record)
+    if same is None:
+        return None
+    if same:
+        return UNCHANGED
+    await tx.execute(CHANGE_REFERENCE[kind], staged.name, staged.record)
+    await tx.execute(sql.NEXT_EPOCH)
+    return CHANGED
+
+
+async def _put_of_person(tx: asyncpg.Connection, record: Record, staged: Staged) -> str | None:
+    known = await tx.fetchrow(KNOWN, staged.kind, staged.name)
+    if known is None:
+        return None
+    if known["content"] == staged.content:
+        return UNCHANGED
+    change: Callable[[Profile], Profile]
+    match record:
+        case AccountRecord():
+            employer_no = await tx.fetchval(EMPLOYER_NO, record.employer)
+            change = _AccountChange(record, staged, employer_no)
+        case CardRecord():
+            change = _CardChange(record, staged)
+        case _:
+            raise Unchangeable("UNCHANGEABLE", "tokens are changed by their own operations")
+
+    def build(locked: Locked) -> Change:
+        return Change(profile=encode_profile(change(decode_profile(locked.profile))))
+
+    await journal.post_for_holder(tx, known["holder_id"], build)
+    await tx.execute(NEW_CONTENT, staged.kind, staged.name, staged.content)
+    return CHANGED
+
+
+class _AccountChange:
+    """Status, employer, derogations and top-up of an account; never its person, never its money."""
+
+    def __init__(self, record: AccountRecord, staged: Staged, employer_no: int | None) -> None:
+        if employer_no is None:
+            raise Unchangeable("UNKNOWN_EMPLOYER", f"there is no employer {record.employer}")
+        assert staged.body is not None
+        self._record, self._draft = record, decode_account(staged.body)
+        self._employer_no = employer_no
+
+    def __call__(self, profile: Profile) -> Profile:
+        if profile.person != self._record.person:
+            raise Unchangeable("PERSON_IS_FIXED", "vouchers are personal: the person stays")
+        return replace(profile, accounts=tuple(map(self._changed, profile.accounts)))
+
+    def _changed(self, held: Any) -> Any:
+        account, wanted = held.account, self._draft.account
+        if account.account_id != wanted.account_id:
+            return held
+        if account.programme != wanted.programme:
+            raise Unchangeable("PROGRAMME_IS_FIXED", "an account stays in its programme")
+        return replace(
+            held,
+            account=replace(wanted, account_no=account.account_no),
+            employer_no=self._employer_no,
+            derogations=self._draft.derogations,
+        )
+
+
+class _CardChange:
+    """Status, expiry and kind of a card; never its number, never its account."""
+
+    def __init__(self, record: CardRecord, staged: Staged) -> None:
+        assert staged.body is not None
+        self._record, self._wanted, self._ref = record, decode_card(staged.body), staged.card_ref
+
+    def __call__(self, profile: Profile) -> Profile:
+        before = next(card for card in profile.cards if card.card_id == self._record.id)
+        self._check(profile, before)
+        after = replace(self._wanted, account_no=before.account_no)
+        cards = (after if card is before else card for card in profile.cards)
+        tokens = profile.tokens
+        if after.status is CardStatus.BLOCKED and before.status is not CardStatus.BLOCKED:
+            tokens = tuple(self._remembered(token) for token in tokens)
+        return replace(profile, cards=tuple(cards), tokens=tokens)
+
+    def _check(self, profile: Profile, before: Card) -> None:
+        account = next(h.account for h in profile.accounts
+                       if h.account.account_no == before.account_no)  # fmt: skip
+        number = next(c.card_ref for c in profile.credentials
+                      if c.card_id == before.card_id and c.token_id is None)  # fmt: skip
+        if account.account_id != self._record.account:
+            raise Unchangeable("ACCOUNT_IS_FIXED", "a card stays with its account")
+        if number != self._ref:
+            raise Unchangeable("NUMBER_IS_FIXED", "another number is another card")
+        if before.status in FINAL and self._wanted.status is not before.status:
+            raise Unchangeable("STATUS_IS_FINAL", f"a card that is {before.status.value} stays so")
+
+    def _remembered(self, token: Token) -> Token:
+        """A token that was active when its card was blocked may do more than others (TOK-07)."""
+        if token.card_id != self._record.id:
+            return token
+        return replace(token, active_before_block=token.status is TokenStatus.ACTIVE)

@@ -1,0 +1,153 @@
+"""Records put over HTTP: made, changed, and felt by the very next payment."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.authz.world.builders import some_world
+from tests.database.checkout import Checkout, checkout, checkout_template
+from tests.database.decided import assert_problem
+from tests.road.people import EXPIRY, Setting, as_world, pan
+
+__all__ = ["checkout", "checkout_template"]
+
+WORLD = as_world((1, Setting()))
+MERCHANT, ACCOUNT, CARD, EMPLOYER = (
+    WORLD[kind][0] for kind in ("merchants", "accounts", "cards", "employers")
+)
+
+
+async def put(shop: Checkout, path: str, body: Any) -> httpx.Response:
+    return await shop.http.put(f"/v1{path}", json=body)
+
+
+async def result(shop: Checkout, path: str, body: Any) -> tuple[int, str]:
+    answer = await put(shop, path, body)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.status_code, answer.json()["result"]
+
+
+async def reason(shop: Checkout, **changes: Any) -> Any:
+    return (await shop.buy(200, **changes)).json()["reason"]
+
+
+async def test_a_whole_person_is_made_record_by_record(checkout: Checkout) -> None:
+    world = some_world()
+    account = world["accounts"][0] | {"id": "acc-new", "person": "per-new", "employer": "emp-new"}
+    card = world["cards"][0] | {"account": "acc-new", "pan": pan(9)}
+    assert_problem(await put(checkout, "/accounts/acc-new", account), 409, "DOES_NOT_FIT")
+    made = (201, "created")
+    new_employer = {"department": "75"}  # its name stands in the path
+    assert await result(checkout, "/employers/emp-new", new_employer) == made
+    assert await result(checkout, "/accounts/acc-new", account) == made
+    assert await result(checkout, "/cards/card-new", card | {"id": "card-new"}) == made
+    merchant = world["merchants"][0] | {"mid": "NEW"}
+    assert await result(checkout, "/merchants/12345/NEW", merchant) == made
+    same = (200, "unchanged")
+    assert await result(checkout, "/employers/emp-new", new_employer) == same
+    assert await result(checkout, "/accounts/acc-new", account) == same
+    assert await result(checkout, "/merchants/12345/NEW", merchant) == same
+    credential = {"pan": pan(9), "expiry": card["expiry"]}
+    paid = await checkout.paid(
+        1_000, credential=credential, merchant={"acquirer": "12345", "mid": "NEW"}
+    )
+    assert (paid["account"], paid["balance_after"]) == ("acc-new", 9_000)
+
+
+async def test_a_block_bites_at_the_next_payment_and_is_lifted(checkout: Checkout) -> None:
+    assert await reason(checkout) == "APPROVED"
+    blocked = CARD | {"status": "BLOCKED"}
+    assert await result(checkout, "/cards/card-1", blocked) == (200, "changed")
+    assert await reason(checkout) == "CARD_BLOCKED"
+    assert await result(checkout, "/cards/card-1", CARD) == (200, "changed")
+    assert await reason(checkout) == "APPROVED"
+
+
+async def test_a_merchants_agreement_ends_at_once(checkout: Checkout) -> None:
+    assert await reason(checkout) == "APPROVED"
+    path = f"/merchants/{MERCHANT['acquirer']}/{MERCHANT['mid']}"
+    ended = MERCHANT | {"agreement_to": "2026-11-23"}
+    assert await result(checkout, path, ended) == (200, "changed")
+    assert await reason(checkout) == "MERCHANT_NOT_ELIGIBLE"
+
+
+async def test_an_employer_lets_its_people_eat_on_sunday(checkout: Checkout) -> None:
+    await checkout.at("2026-11-22T12:30:00+01:00")
+    assert await reason(checkout) == "DAY_NOT_ALLOWED"
+    sundays = EMPLOYER | {"derogations": [{"from": "2026-01-01", "sunday": True}]}
+    assert await result(checkout, "/employers/emp-1", sundays) == (200, "changed")
+    assert await reason(checkout) == "APPROVED"
+
+
+async def test_an_account_is_closed_and_keeps_its_money(checkout: Checkout) -> None:
+    await checkout.paid(1_000)
+    more = ACCOUNT | {"status": "CLOSED", "lots": [{"vintage": 2026, "amount": 99_900}]}
+    assert await result(checkout, "/accounts/acc-1", more) == (200, "changed")
+    assert await reason(checkout) == "CARD_BLOCKED"
+    account = await checkout.account()
+    assert (account["status"], account["balance"]) == ("CLOSED", 9_000)
+
+
+async def test_an_account_moves_to_another_employer(checkout: Checkout) -> None:
+    await result(checkout, "/employers/emp-far", {"id": "emp-far", "department": "974"})
+    assert await result(checkout, "/accounts/acc-1", ACCOUNT | {"employer": "emp-far"}) == (
+        200,
+        "changed",
+    )
+    assert (await checkout.account())["today"]["zone"] == "Indian/Reunion"
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "code"),
+    [
+        ("/accounts/acc-1", ACCOUNT | {"person": "per-2"}, "PERSON_IS_FIXED"),
+        ("/accounts/acc-1", ACCOUNT | {"employer": "nobody"}, "UNKNOWN_EMPLOYER"),
+        ("/accounts/acc-1", ACCOUNT | {"programme": "be-lunch"}, "DOES_NOT_FIT"),
+        ("/cards/card-1", CARD | {"account": "acc-2"}, "ACCOUNT_IS_FIXED"),
+        ("/cards/card-1", CARD | {"pan": pan(8)}, "NUMBER_IS_FIXED"),
+        ("/cards/card-9", CARD | {"id": "card-9"}, "DOES_NOT_FIT"),
+        ("/cards/card-9", CARD | {"id": "card-9", "pan": pan(8), "account": "x"}, "DOES_NOT_FIT"),
+    ],
+)
+async def test_what_cannot_be_is_refused_and_changes_nothing(
+    checkout: Checkout, path: str, record: Any, code: str
+) -> None:
+    assert_problem(await put(checkout, path, record), 409, code)
+    assert await reason(checkout) == "APPROVED"
+
+
+async def test_a_card_that_was_opposed_stays_so(checkout: Checkout) -> None:
+    stolen = CARD | {"status": "OPPOSED", "opposed_as": "STOLEN"}
+    await result(checkout, "/cards/card-1", stolen)
+    assert await reason(checkout) == "STOLEN"
+    assert_problem(await put(checkout, "/cards/card-1", CARD), 409, "STATUS_IS_FINAL")
+    assert await result(checkout, "/cards/card-1", stolen | {"visa_logo": True}) == (200, "changed")
+
+
+async def test_only_a_token_that_was_active_outlives_the_block(checkout: Checkout) -> None:
+    card = {"id": "card-2", "account": "acc-2", "pan": pan(2), "expiry": EXPIRY}
+    await result(checkout, "/cards/card-2", card | {"status": "BLOCKED"})
+    token = {"payment_token": pan(2, phone=True)}
+    assert await reason(checkout, credential=token) == "APPROVED"
+    assert await reason(checkout, person=2) == "CARD_BLOCKED"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        CARD | {"id": "card-2"},
+        CARD | {"colour": "red"},
+        CARD | {"pan": "12"},
+        CARD | {"status": "LOST"},
+        {"account": "acc-1"},
+        [],
+        "card",
+    ],
+)
+async def test_a_record_that_is_none_is_refused_and_not_quoted(
+    checkout: Checkout, body: Any
+) -> None:
+    answer = await put(checkout, "/cards/card-1", body)
+    assert_problem(answer, 422, "INVALID_REQUEST")
+    assert pan(1) not in answer.text
