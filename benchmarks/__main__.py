@@ -9,8 +9,18 @@ from msgspec.structs import replace
 from benchmarks import lab
 from benchmarks.options import Options
 
-STAGES: Final = ("framing", "decode", "encode", "rules", "post")
-WHOLE: Final = ("service", "open", "third", "growth", "window", "connections", "hot", "soak")
+STAGES: Final = ("framing", "decode", "encode", "translate", "rules", "post")
+WHOLE: Final = (
+    "batch",
+    "service",
+    "open",
+    "third",
+    "growth",
+    "window",
+    "connections",
+    "hot",
+    "soak",
+)
 QUICK: Final = Options(seconds=5, rounds=1, accounts=10_000, quick=True)
 
 
