@@ -123,7 +123,7 @@ def _answer_laws(entry: Entry) -> Iterator[str]:
     if not entry.sent:
         yield "an answer has a question"
         return
-    if len(told) > 1:
+    if len({answer for answer in told if answer[0] not in codes.UNKEPT}) > 1:
         yield "a repeat is answered like its original"
     asked_minor = entry.sent[0].amount_minor
     for code, amount_minor, approval_code in told:

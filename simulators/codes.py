@@ -6,6 +6,9 @@ APPROVED: Final = "00"
 APPROVED_PARTIAL: Final = "10"
 APPROVALS: Final = frozenset({APPROVED, APPROVED_PARTIAL})
 
+UNKEPT: Final = frozenset({"30", "91", "94", "96"})
+"""No decisions: the engine keeps none of these, so a repeat after one may be decided and differ."""
+
 MEANINGS: Final = {
     APPROVED: "approved",
     APPROVED_PARTIAL: "approved in part",

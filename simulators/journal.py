@@ -13,6 +13,7 @@ from typing import IO, Literal, Self
 import msgspec
 from msgspec import Struct
 
+from simulators import codes
 from simulators.messages import amounts_in, elements_in, masked
 from simulators.wire import Fields
 
@@ -78,8 +79,9 @@ class Entry(Struct):
 
     @property
     def answer(self) -> Answered | None:
-        """The first answer, or None for a silence."""
-        return self.answers[0] if self.answers else None
+        """The first answer that was a decision, else the first; None for a silence."""
+        kept = (each for each in self.answers if each.code not in codes.UNKEPT)
+        return next(kept, self.answers[0] if self.answers else None)
 
 
 def identity(fields: Fields) -> Identity:

@@ -79,11 +79,13 @@ class Tally:
             self.approved_minor += int(reply.answer.get("4", "0"))
 
     def count_repeat(self, first: Reply, again: Reply) -> None:
-        """Count a repeat; it differs when its answer is not the first one's."""
+        """Count a repeat; it differs when its answer is not the first one's decision."""
         self.repeats += 1
         if first.answer is None or again.answer is None:
             return
         self.latencies.add(again.latency_us)
+        if first.code in codes.UNKEPT:
+            return
         if any(first.answer.get(name) != again.answer.get(name) for name in SAME):
             self.repeats_differing += 1
 

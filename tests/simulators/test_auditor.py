@@ -71,6 +71,17 @@ def test_an_answer_that_breaks_a_law_is_found(broken: Entry, law: str) -> None:
     assert "TERM0001 000001" in finding.where
 
 
+def test_what_was_no_decision_may_be_decided_when_it_is_repeated() -> None:
+    later = entry(answers=(("91", 1250, ""), ("00", 1250, "A00001")))
+    assert audit_journals([later]) == []
+    assert audit_books([later], [booked()]) == []
+    assert [each.law for each in audit_books([later], [])] == ["what was approved is booked"]
+    lost = entry(answers=(("91", 1250, ""),))
+    assert [each.law for each in audit_books([lost], [booked()])] == [
+        "what was declined is not booked"
+    ]
+
+
 def test_an_answer_without_a_question_is_found() -> None:
     orphan = entry()
     orphan.sent.clear()

@@ -84,6 +84,16 @@ async def test_a_repeat_that_is_answered_otherwise_is_no_good() -> None:
     assert len(audit_journals(journal.entries(), cap_minor=1 << 40)) == tally.repeats
 
 
+async def test_a_repeat_after_no_decision_may_be_decided() -> None:
+    def late(question: Fields) -> Fields | None:
+        answer = approve(question)
+        return answer | {"39": "91"} if answer and question["t"] == "0200" else answer
+
+    _, _, tally = await played(late)
+    assert tally.repeats > 0
+    assert tally.good()
+
+
 async def test_silences_are_counted_and_the_rush_goes_on() -> None:
     def now_and_then(question: Fields) -> Fields | None:
         return None if question["t"] == "0200" and question["11"] == "050002" else approve(question)
