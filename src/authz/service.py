@@ -280,6 +280,7 @@ async def _open_web(
                 settings.proof_wanted,
                 settings.decision_deadline_ms / 1000,
             ),
+            vault=gateway.Vault(engine.digester, engine.module),
         )
     )
     await parts.enter_async_context(serve_web(app, listening))

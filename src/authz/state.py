@@ -15,11 +15,16 @@ from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Work
 
 
 class Credential(Struct, frozen=True, gc=False, array_like=True):
-    """One card number that the person may present: the card's own, or a token's."""
+    """One card number that the person may present: the card's own, or a token's.
+
+    `pin_ref` is what the security module keeps of the card's PIN; `pin_tries` counts wrong ones.
+    """
 
     card_ref: bytes
     card_id: str
     token_id: str | None = None
+    pin_ref: bytes | None = None
+    pin_tries: int = 0
 
 
 class HolderAccount(Struct, frozen=True, gc=False, array_like=True):

@@ -120,6 +120,9 @@ class Card(Struct, frozen=True, gc=False, array_like=True):
     generation: str = "hybrid"
     visa_logo: bool = False
     conecs_logo: bool = True
+    last4: str = ""
+    replaces: str | None = None
+    """The card in whose place it was issued (CRD-04)."""
 
 
 class Token(Struct, frozen=True, gc=False, array_like=True):

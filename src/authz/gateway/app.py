@@ -8,6 +8,7 @@ from authz.gateway import (
     accounts,
     administration,
     authorizations,
+    cards,
     clock,
     ledger,
     loads,
@@ -45,6 +46,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1.include_router(statement.router)
     v1.include_router(administration.router)
     v1.include_router(authorizations.router)
+    v1.include_router(cards.router)
     v1.include_router(online.router)
     v1.include_router(ledger.router)
     v1.include_router(loads.router)

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from authz.addresses import is_loopback
 from authz.gateway.problems import ProblemError
+from authz.hsm import SecurityModule
 from authz.idempotency import AtWork
 from authz.keys import Secret
 from authz.outcomes import Outcome
@@ -40,11 +41,19 @@ class Road:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Vault:
+    """What may see a card number or a PIN on its way to what is kept of it."""
+
+    digester: PanDigester
+    module: SecurityModule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Deps:
     """The parts of the running service that HTTP reads from.
 
     `pool` is HTTP's own; `ready` is false while the service drains; `rulebooks` are by programme.
-    Without a `road` HTTP can look and not pay.
+    Without a `road` HTTP can look and not pay; without a `vault` it takes no card number or PIN.
     """
 
     pool: asyncpg.Pool
@@ -53,6 +62,7 @@ class Deps:
     ready: Callable[[], bool]
     test_clock: bool = False
     road: Road | None = None
+    vault: Vault | None = None
 
 
 def deps_of(request: Request) -> Deps:

@@ -150,7 +150,7 @@ class _CardChange:
     def __call__(self, profile: Profile) -> Profile:
         before = next(card for card in profile.cards if card.card_id == self._record.id)
         self._check(profile, before)
-        after = replace(self._wanted, account_no=before.account_no)
+        after = replace(self._wanted, account_no=before.account_no, replaces=before.replaces)
         cards = (after if card is before else card for card in profile.cards)
         tokens = profile.tokens
         if after.status is CardStatus.BLOCKED and before.status is not CardStatus.BLOCKED:

@@ -151,4 +151,5 @@ def _card(record: CardRecord) -> Card:
         record.generation,
         record.visa_logo,
         record.conecs_logo,
+        record.pan.last4,
     )

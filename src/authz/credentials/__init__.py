@@ -1,0 +1,1 @@
+"""The life of cards and of the tokens in phones: who may change what, and what is kept of it."""

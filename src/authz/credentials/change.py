@@ -1,0 +1,136 @@
+"""One change of a person's cards or tokens in one SQL transaction, and what is kept of it.
+
+The holder's version moves with it, so that a decision which read the old state is made again: a
+block bites at once. Every card and token whose state changed gets a row that nobody changes.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct, msgpack
+
+from authz.state import Profile
+from ledger import journal
+from ledger.journal import Change, Locked
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+Kind = Literal["card", "token"]
+
+FIND: Final = """
+    select d.holder_id, c.test_clock from directory d cross join control c
+    where d.kind = $1 and d.name = $2
+"""
+NOTE: Final = """
+    insert into credential_events (holder_id, version, n, kind, name, action, before, after,
+        initiator, channel, reason, at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
+EVENTS: Final = """
+    select action, before, after, initiator, channel, reason, at from credential_events
+    where holder_id = (select holder_id from directory where kind = $1 and name = $2)
+        and kind = $1 and name = $2
+    order by version
+"""
+PROFILE: Final = """
+    select h.profile from directory d join holders h using (holder_id)
+    where d.kind = $1 and d.name = $2
+"""
+NAME: Final = "insert into directory (kind, name, holder_id, content) values ($1, $2, $3, $4)"
+CREDENTIAL: Final = "insert into credentials (card_ref, holder_id) values ($1, $2)"
+
+decode: Final = msgpack.Decoder(Profile).decode
+_encode: Final = msgpack.Encoder().encode
+
+
+class NotFound(LookupError):
+    """There is no card or token of this name."""
+
+
+class By(Struct, frozen=True):
+    """Who wanted it, by which way it came, and why."""
+
+    initiator: str
+    channel: str
+    reason: str
+
+
+class Event(Struct, frozen=True):
+    """One row of a card's or token's life."""
+
+    kind: Kind
+    name: str
+    before: str | None
+    after: str
+
+
+class Changed(Struct, frozen=True):
+    """The person afterwards, whom it is about, and when it happened (UTC, by the clock)."""
+
+    profile: Profile
+    holder_id: int
+    at: datetime
+
+
+Step = Callable[[Profile], Profile]
+
+
+async def change(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: Step) -> Changed:
+    """Carry one step out under the holder's lock.
+
+    Raises NotFound, and whatever `step` raises; then nothing is changed.
+    """
+    row = await tx.fetchrow(FIND, kind, name)
+    if row is None:
+        raise NotFound(f"there is no such {kind}")
+    holder_id, at = row["holder_id"], row["test_clock"] or datetime.now(UTC)
+    seen: list[Profile] = []
+
+    def build(locked: Locked) -> Change:
+        before = decode(locked.profile)
+        seen[:] = before, step(before)
+        return Change(profile=_encode(seen[1]))
+
+    running = await journal.post_for_holder(tx, holder_id, build)
+    who = (by.initiator, by.channel, by.reason, at)
+    rows = [
+        (holder_id, running.version, n, e.kind, e.name, action, e.before, e.after, *who)
+        for n, e in enumerate(events_of(seen[0], seen[1], kind, name), 1)
+    ]
+    await tx.executemany(NOTE, rows)
+    return Changed(seen[1], holder_id, at)
+
+
+async def add_credential(
+    tx: "Tx", kind: Kind, name: str, holder_id: int, card_ref: bytes, content: bytes
+) -> None:
+    """Let a new card or token be found. Raises asyncpg.UniqueViolationError for a known one."""
+    await tx.execute(NAME, kind, name, holder_id, content)
+    await tx.execute(CREDENTIAL, card_ref, holder_id)
+
+
+async def profile_of(tx: "Tx", kind: Kind, name: str) -> Profile:
+    """The person who has this card or token. Raises NotFound."""
+    stored = await tx.fetchval(PROFILE, kind, name)
+    if stored is None:
+        raise NotFound(f"there is no such {kind}")
+    return decode(stored)
+
+
+def events_of(before: Profile, after: Profile, kind: Kind, name: str) -> list[Event]:
+    """What changed its state, in order, and the one that it was all about in any case. Pure."""
+    then = dict(_states(before))
+    return [
+        Event(key[0], key[1], then.get(key), state)
+        for key, state in _states(after)
+        if then.get(key) != state or key == (kind, name)
+    ]
+
+
+def _states(profile: Profile) -> Iterable[tuple[tuple[Kind, str], str]]:
+    for card in profile.cards:
+        yield ("card", card.card_id), card.status.value
+    for token in profile.tokens:
+        yield ("token", token.token_id), token.status.value

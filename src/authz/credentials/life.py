@@ -1,0 +1,206 @@
+"""The states of cards and tokens, and what leads from one to another (CRD-02, TOK-01). Pure.
+
+Everything that moves a state machine stands in the two tables here; what they do not list is a
+`StateMismatch`.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from msgspec.structs import replace
+
+from authz.state import Profile
+from rules.facts import Card, CardStatus, OpposedAs, Token, TokenStatus
+
+
+class CardAction(Enum):
+    """What may be done to a card."""
+
+    ACTIVATE = "ACTIVATE"
+    BLOCK = "BLOCK"
+    UNBLOCK = "UNBLOCK"
+    OPPOSE = "OPPOSE"
+    REPLACE = "REPLACE"
+    """Another card is on its way; this one goes on until that is activated (CRD-04)."""
+    SUPERSEDE = "SUPERSEDE"
+    """The other card was activated."""
+    CHANGE_PIN = "CHANGE_PIN"
+
+
+class TokenAction(Enum):
+    """What may be done to a token."""
+
+    ACTIVATE = "ACTIVATE"
+    SUSPEND = "SUSPEND"
+    RESUME = "RESUME"
+    DELETE = "DELETE"
+
+
+_C, _T = CardStatus, TokenStatus
+
+CARD_LIFE: Final[Mapping[tuple[CardStatus, CardAction], CardStatus]] = {
+    (_C.ISSUED, CardAction.ACTIVATE): _C.ACTIVE,
+    (_C.ACTIVE, CardAction.BLOCK): _C.BLOCKED,
+    (_C.BLOCKED, CardAction.UNBLOCK): _C.ACTIVE,
+    (_C.ISSUED, CardAction.OPPOSE): _C.OPPOSED,
+    (_C.ACTIVE, CardAction.OPPOSE): _C.OPPOSED,
+    (_C.BLOCKED, CardAction.OPPOSE): _C.OPPOSED,
+    (_C.ACTIVE, CardAction.REPLACE): _C.ACTIVE,
+    (_C.BLOCKED, CardAction.REPLACE): _C.BLOCKED,
+    (_C.OPPOSED, CardAction.REPLACE): _C.OPPOSED,
+    (_C.EXPIRED, CardAction.REPLACE): _C.EXPIRED,
+    (_C.ACTIVE, CardAction.SUPERSEDE): _C.REPLACED,
+    (_C.BLOCKED, CardAction.SUPERSEDE): _C.REPLACED,
+    (_C.EXPIRED, CardAction.SUPERSEDE): _C.REPLACED,
+    (_C.OPPOSED, CardAction.SUPERSEDE): _C.OPPOSED,
+    (_C.ISSUED, CardAction.CHANGE_PIN): _C.ISSUED,
+    (_C.ACTIVE, CardAction.CHANGE_PIN): _C.ACTIVE,
+}
+TOKEN_LIFE: Final[Mapping[tuple[TokenStatus, TokenAction], TokenStatus]] = {
+    (_T.REQUESTED, TokenAction.ACTIVATE): _T.ACTIVE,
+    (_T.ACTIVE, TokenAction.SUSPEND): _T.SUSPENDED,
+    (_T.SUSPENDED, TokenAction.RESUME): _T.ACTIVE,
+    (_T.REQUESTED, TokenAction.DELETE): _T.DELETED,
+    (_T.ACTIVE, TokenAction.DELETE): _T.DELETED,
+    (_T.SUSPENDED, TokenAction.DELETE): _T.DELETED,
+}
+
+
+class StateMismatch(Exception):
+    """The card or token is not in a state from which this leads anywhere; `state` says which."""
+
+    def __init__(self, state: CardStatus | TokenStatus) -> None:
+        """The text is for people."""
+        super().__init__(f"it is {state.value}")
+        self.state = state
+
+
+class Unsuitable(Exception):
+    """What was given does not fit the card: other digits than its last four."""
+
+
+def card_of(profile: Profile, card_id: str) -> Card:
+    """The person's card of this name."""
+    return next(card for card in profile.cards if card.card_id == card_id)
+
+
+def token_of(profile: Profile, token_id: str) -> Token:
+    """The person's token of this name."""
+    return next(token for token in profile.tokens if token.token_id == token_id)
+
+
+def activate(profile: Profile, card_id: str, last4: str) -> Profile:
+    """Take a card into use: its last four digits prove that it arrived. Raises Unsuitable.
+
+    The card that it replaces is done, and its tokens go on with the new one (CRD-04).
+    """
+    card = card_of(profile, card_id)
+    after = _with_card(profile, _moved(card, CardAction.ACTIVATE))
+    if not card.last4 or card.last4 != last4:
+        raise Unsuitable("these are not the last four digits of the card")
+    if card.replaces is None:
+        return after
+    old = _moved(card_of(profile, card.replaces), CardAction.SUPERSEDE)
+    return _rebound(_with_card(after, old), old.card_id, card_id)
+
+
+def block(profile: Profile, card_id: str) -> Profile:
+    """Block a card; which of its tokens were active is remembered (TOK-07)."""
+    after = _with_card(profile, _moved(card_of(profile, card_id), CardAction.BLOCK))
+    return _marked(after, card_id)
+
+
+def unblock(profile: Profile, card_id: str) -> Profile:
+    """Unblock a card: everything is as it was (CRD-03)."""
+    after = _with_card(profile, _moved(card_of(profile, card_id), CardAction.UNBLOCK))
+    tokens = (_outliving(token, card_id, outlives=True) for token in after.tokens)
+    return replace(after, tokens=tuple(tokens))
+
+
+def oppose(profile: Profile, card_id: str, opposed_as: OpposedAs) -> Profile:
+    """Oppose a card as lost or stolen, for good."""
+    card = card_of(profile, card_id)
+    after = _with_card(profile, replace(_moved(card, CardAction.OPPOSE), opposed_as=opposed_as))
+    return after if card.status is CardStatus.BLOCKED else _marked(after, card_id)
+
+
+def replaced(profile: Profile, card_id: str, new: Card) -> Profile:
+    """Issue `new` in the place of a card; the value stays where it is, with the account (CRD-01).
+
+    `new` has the account and the make of the card that it replaces, whatever it says itself.
+    """
+    old = _moved(card_of(profile, card_id), CardAction.REPLACE)
+    issued = replace(new, account_no=old.account_no, status=CardStatus.ISSUED, replaces=card_id)
+    return replace(profile, cards=(*profile.cards, issued))
+
+
+def with_pin(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
+    """Give a card this PIN, and all its tries back."""
+    _moved(card_of(profile, card_id), CardAction.CHANGE_PIN)
+    credentials = (
+        replace(each, pin_ref=pin_ref, pin_tries=0)
+        if each.card_id == card_id and each.token_id is None
+        else each
+        for each in profile.credentials
+    )
+    return replace(profile, credentials=tuple(credentials))
+
+
+def move_token(profile: Profile, token_id: str, action: TokenAction) -> Profile:
+    """Do something to a token; the card and its other tokens do not notice (TOK-05)."""
+    token = token_of(profile, token_id)
+    status = TOKEN_LIFE.get((token.status, action))
+    if status is None:
+        raise StateMismatch(token.status)
+    after = replace(token, status=status)
+    return replace(
+        profile,
+        tokens=tuple(after if each.token_id == token_id else each for each in profile.tokens),
+    )
+
+
+def _moved(card: Card, action: CardAction) -> Card:
+    status = CARD_LIFE.get((card.status, action))
+    if status is None:
+        raise StateMismatch(card.status)
+    return replace(card, status=status)
+
+
+def _with_card(profile: Profile, card: Card) -> Profile:
+    cards = (card if each.card_id == card.card_id else each for each in profile.cards)
+    return replace(profile, cards=tuple(cards))
+
+
+def _marked(profile: Profile, card_id: str) -> Profile:
+    """Remember of each token of a card that now stops whether it was active until now."""
+    tokens = (
+        _outliving(token, card_id, outlives=token.status is TokenStatus.ACTIVE)
+        for token in profile.tokens
+    )
+    return replace(profile, tokens=tuple(tokens))
+
+
+def _outliving(token: Token, card_id: str, *, outlives: bool) -> Token:
+    return replace(token, active_before_block=outlives) if token.card_id == card_id else token
+
+
+def _rebound(profile: Profile, old_id: str, new_id: str) -> Profile:
+    """Let the tokens of one card lead to another."""
+    return replace(
+        profile,
+        tokens=tuple(
+            replace(token, card_id=new_id, active_before_block=True)
+            if token.card_id == old_id and token.status is not TokenStatus.DELETED
+            else token
+            for token in profile.tokens
+        ),
+        credentials=tuple(
+            replace(each, card_id=new_id)
+            if each.token_id is not None
+            and each.card_id == old_id
+            and token_of(profile, each.token_id).status is not TokenStatus.DELETED
+            else each
+            for each in profile.credentials
+        ),
+    )

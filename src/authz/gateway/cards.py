@@ -1,0 +1,298 @@
+"""The life of a card over HTTP: activate, block, unblock, oppose, replace, PIN (CRD-01 to 05)."""
+
+from datetime import UTC
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import asyncpg
+from fastapi import APIRouter, Path
+from msgspec.structs import replace as with_fields
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict
+
+from authz.credentials import life
+from authz.credentials.change import (
+    EVENTS,
+    By,
+    Changed,
+    NotFound,
+    Step,
+    add_credential,
+    change,
+    profile_of,
+)
+from authz.credentials.life import CardAction, StateMismatch, Unsuitable
+from authz.gateway.deps import Deps, Parts, Vault
+from authz.gateway.problems import ProblemError, described
+from authz.hsm import Pin
+from authz.pan import Pan
+from authz.state import Credential, Profile
+from rules.facts import Card, CardStatus, OpposedAs
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+router = APIRouter(tags=["cards"])
+
+CardId = Annotated[str, Path(max_length=64, examples=["card-1"])]
+WHO: Final[JsonDict] = {"initiator": "HOLDER", "channel": "APP", "reason": "found it again"}
+EVENT: Final[JsonDict] = {
+    "action": "BLOCK",
+    "before": "ACTIVE",
+    "after": "BLOCKED",
+    **WHO,
+    "at": "2026-11-24T09:00:00Z",
+}
+
+
+class Who(BaseModel):
+    """Who wants it, by which way, and why; all three are kept."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [WHO]})
+
+    initiator: Literal["HOLDER", "ISSUER", "EMPLOYER", "WALLET"] = "HOLDER"
+    channel: Literal["APP", "WEB", "PHONE", "WALLET", "API"] = "API"
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+    def by(self) -> By:
+        """As it is kept."""
+        return By(self.initiator, self.channel, self.reason)
+
+
+class ActivateIn(Who):
+    """The last four digits prove that the card arrived."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"last4": "0012"}]})
+
+    last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+
+
+class OpposeIn(Who):
+    """Lost or stolen; there is no way back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"opposed_as": "STOLEN"}]})
+
+    opposed_as: Literal["LOST", "STOLEN"]
+
+
+class NewCard(BaseModel):
+    """The card that was made in its place."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    pan: SecretStr
+    expiry: Annotated[str, Field(pattern=r"^[0-9]{2}(0[1-9]|1[0-2])$")]
+    psn: Annotated[str, Field(pattern=r"^[0-9]{2}$")] = "00"
+    generation: Annotated[str, Field(max_length=20)] = "hybrid"
+    visa_logo: bool = False
+    conecs_logo: bool = True
+
+
+class ReplaceIn(Who):
+    """A new card of the same account; it has to be activated."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"card": {"id": "card-2", "pan": "9999670000000020", "expiry": "3112"}},
+            ]
+        }
+    )
+
+    card: NewCard
+
+
+class PinIn(Who):
+    """A new PIN; what is kept of it cannot be turned back."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"pin": "4826"}]})
+
+    pin: SecretStr
+
+
+class EventOut(BaseModel):
+    """One step of a card's or token's life."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EVENT]})
+
+    action: str
+    before: str | None
+    after: str
+    initiator: str
+    channel: str
+    reason: str
+    at: str
+
+
+class CardOut(BaseModel):
+    """A card, without its number."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "card-1",
+                    "account": "acc-1",
+                    "status": "BLOCKED",
+                    "opposed_as": None,
+                    "last4": "0012",
+                    "expiry": "2912",
+                    "generation": "hybrid",
+                    "visa_logo": False,
+                    "replaces": None,
+                    "events": [EVENT],
+                }
+            ]
+        }
+    )
+
+    id: str
+    account: str
+    status: str
+    opposed_as: str | None
+    last4: str
+    expiry: str
+    generation: str
+    visa_logo: bool
+    replaces: str | None
+    events: list[EventOut]
+
+
+REFUSED: Final = described(404, 409)
+
+
+@router.get("/cards/{card_id}", summary="A card and what became of it", responses=described(404))
+async def card(deps: Parts, card_id: CardId) -> CardOut:
+    """Its number is nowhere; the last four digits are."""
+    async with deps.pool.acquire() as sql, sql.transaction(readonly=True):
+        try:
+            return await _shown(sql, await profile_of(sql, "card", card_id), card_id)
+        except NotFound as unknown:
+            raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+
+
+@router.post("/cards/{card_id}/activate", summary="Take a card into use", responses=REFUSED)
+async def activate(deps: Parts, card_id: CardId, body: ActivateIn) -> CardOut:
+    """The card that it replaces is done, and its tokens go on with the new one (CRD-04)."""
+    step = partial(life.activate, card_id=card_id, last4=body.last4)
+    return await _changed(deps, card_id, CardAction.ACTIVATE, body, step)
+
+
+@router.post("/cards/{card_id}/block", summary="Block a card", responses=REFUSED)
+async def block(deps: Parts, card_id: CardId, body: Who) -> CardOut:
+    """At once: card and Android tokens are declined, Apple tokens pay with vouchers alone."""
+    step = partial(life.block, card_id=card_id)
+    return await _changed(deps, card_id, CardAction.BLOCK, body, step)
+
+
+@router.post("/cards/{card_id}/unblock", summary="Unblock a card", responses=REFUSED)
+async def unblock(deps: Parts, card_id: CardId, body: Who) -> CardOut:
+    """Everything is as it was before the block (CRD-03)."""
+    step = partial(life.unblock, card_id=card_id)
+    return await _changed(deps, card_id, CardAction.UNBLOCK, body, step)
+
+
+@router.post("/cards/{card_id}/oppose", summary="Oppose a card for good", responses=REFUSED)
+async def oppose(deps: Parts, card_id: CardId, body: OpposeIn) -> CardOut:
+    """Lost is answered 41, stolen 43."""
+    opposed_as = OpposedAs(body.opposed_as)
+    step = partial(life.oppose, card_id=card_id, opposed_as=opposed_as)
+    return await _changed(deps, card_id, CardAction.OPPOSE, body, step)
+
+
+@router.post(
+    "/cards/{card_id}/replace", status_code=201, summary="Issue a card in its place",
+    responses=REFUSED,
+)  # fmt: skip
+async def replace(deps: Parts, card_id: CardId, body: ReplaceIn) -> CardOut:
+    """The old card goes on until the new one is activated; the money never moves (CRD-01)."""
+    vault, new = _vault(deps), body.card
+    try:
+        pan = Pan(new.pan.get_secret_value())
+    except ValueError as refused:
+        raise ProblemError(422, "INVALID_REQUEST", f"body.card.pan: {refused}") from None
+    if not pan.luhn_ok:
+        raise ProblemError(422, "INVALID_REQUEST", "body.card.pan: the check digit is wrong")
+    ref = vault.digester.card_ref(pan.reveal())
+    made = Card(
+        new.id, 0, CardStatus.ISSUED, new.expiry, None, new.psn, new.generation, new.visa_logo,
+        new.conecs_logo, pan.last4,
+    )  # fmt: skip
+
+    def step(profile: Profile) -> Profile:
+        after = life.replaced(profile, card_id, made)
+        known = (*after.credentials, Credential(ref, new.id))
+        return with_fields(after, credentials=known)
+
+    try:
+        async with deps.pool.acquire() as sql, sql.transaction():
+            done = await _change(sql, card_id, CardAction.REPLACE, body, step)
+            await add_credential(sql, "card", new.id, done.holder_id, ref, ref)
+            return await _shown(sql, done.profile, new.id)
+    except asyncpg.UniqueViolationError as taken:
+        raise ProblemError(409, "CARD_KNOWN", "this card is known already") from taken
+
+
+@router.post("/cards/{card_id}/pin", summary="Set the PIN of a card", responses=REFUSED)
+async def pin(deps: Parts, card_id: CardId, body: PinIn) -> CardOut:
+    """All tries are given back."""
+    vault = _vault(deps)
+    try:
+        chosen = Pin(body.pin.get_secret_value())
+    except ValueError as refused:
+        raise ProblemError(422, "INVALID_REQUEST", f"body.pin: {refused}") from None
+
+    def step(profile: Profile) -> Profile:
+        own = next(c for c in profile.credentials if c.card_id == card_id and c.token_id is None)
+        return life.with_pin(profile, card_id, vault.module.pin_ref(own.card_ref, chosen))
+
+    return await _changed(deps, card_id, CardAction.CHANGE_PIN, body, step)
+
+
+def _vault(deps: Deps) -> Vault:
+    if deps.vault is None:
+        raise ProblemError(503, "NOT_READY", "this process holds no keys")
+    return deps.vault
+
+
+async def _changed(deps: Deps, card_id: str, action: CardAction, who: Who, step: Step) -> CardOut:
+    async with deps.pool.acquire() as sql, sql.transaction():
+        done = await _change(sql, card_id, action, who, step)
+        return await _shown(sql, done.profile, card_id)
+
+
+async def _change(tx: "Tx", card_id: str, action: CardAction, who: Who, step: Step) -> Changed:
+    try:
+        return await change(tx, "card", card_id, action.value, who.by(), step)
+    except NotFound as unknown:
+        raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+    except Unsuitable as refused:
+        raise ProblemError(409, "WRONG_DIGITS", str(refused)) from refused
+    except StateMismatch as refused:
+        state = refused.state.value
+        raise ProblemError(409, "STATE_MISMATCH", f"the card is {state}", state=state) from refused
+
+
+async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:
+    found = life.card_of(profile, card_id)
+    held = next(h for h in profile.accounts if h.account.account_no == found.account_no)
+    rows = await tx.fetch(EVENTS, "card", card_id)
+    return CardOut(
+        id=card_id,
+        account=held.account.account_id,
+        status=found.status.value,
+        opposed_as=None if found.opposed_as is None else found.opposed_as.value,
+        last4=found.last4,
+        expiry=found.expiry,
+        generation=found.generation,
+        visa_logo=found.visa_logo,
+        replaces=found.replaces,
+        events=[event_out(row) for row in rows],
+    )
+
+
+def event_out(row: Any) -> EventOut:
+    """One row of the table, its instant in UTC."""
+    at = row["at"].astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return EventOut(**{**dict(row), "at": at})

@@ -1,0 +1,190 @@
+"""The state machines of cards and tokens as tables: every state with everything one may do."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from authz.credentials import life
+from authz.credentials.change import Event, events_of
+from authz.credentials.life import StateMismatch, TokenAction, Unsuitable
+from authz.state import Credential, Profile
+from rules.facts import Card, CardStatus, OpposedAs, Token, TokenStatus, Wallet
+
+CARD = Card("card-1", 1, CardStatus.ACTIVE, "2912", last4="0012")
+NEW = Card("card-2", 9, CardStatus.ACTIVE, "3112", last4="0020")
+REF, TOKEN_REF = b"c" * 16, b"t" * 16
+
+
+def person(
+    status: CardStatus = CardStatus.ACTIVE, token: TokenStatus = TokenStatus.ACTIVE
+) -> Profile:
+    opposed = OpposedAs.LOST if status is CardStatus.OPPOSED else None
+    return Profile(
+        "per-1",
+        cards=(replace(CARD, status=status, opposed_as=opposed),),
+        tokens=(Token("tok-1", "card-1", Wallet.APPLE_PAY, token, "2912"),),
+        credentials=(Credential(REF, "card-1"), Credential(TOKEN_REF, "card-1", "tok-1")),
+    )
+
+
+DO: dict[str, Callable[[Profile], Profile]] = {
+    "activate": lambda p: life.activate(p, "card-1", "0012"),
+    "block": lambda p: life.block(p, "card-1"),
+    "unblock": lambda p: life.unblock(p, "card-1"),
+    "oppose": lambda p: life.oppose(p, "card-1", OpposedAs.STOLEN),
+    "replace": lambda p: life.replaced(p, "card-1", NEW),
+    "pin": lambda p: life.with_pin(p, "card-1", b"p" * 16),
+}
+# What becomes of a card; `-` is a mismatch. The columns are as in DO.
+CARDS = """
+    ISSUED    ACTIVE  -        -       OPPOSED  -        ISSUED
+    ACTIVE    -       BLOCKED  -       OPPOSED  ACTIVE   ACTIVE
+    BLOCKED   -       -        ACTIVE  OPPOSED  BLOCKED  -
+    OPPOSED   -       -        -       -        OPPOSED  -
+    EXPIRED   -       -        -       -        EXPIRED  -
+    REPLACED  -       -        -       -        -        -
+"""
+TOKENS = """
+    REQUESTED  ACTIVE  -          -       DELETED
+    ACTIVE     -       SUSPENDED  -       DELETED
+    SUSPENDED  -       -          ACTIVE  DELETED
+    DELETED    -       -          -       -
+"""
+
+
+def cells(table: str, actions: list[str]) -> list[tuple[str, str, str]]:
+    rows = [line.split() for line in table.strip().splitlines()]
+    return [
+        (row[0], action, then)
+        for row in rows
+        for action, then in zip(actions, row[1:], strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("state", "action", "then"), cells(CARDS, list(DO)))
+def test_a_card_moves_by_the_table(state: str, action: str, then: str) -> None:
+    before = person(CardStatus(state))
+    if then == "-":
+        with pytest.raises(StateMismatch) as refused:
+            DO[action](before)
+        assert refused.value.state is CardStatus(state)
+    else:
+        assert life.card_of(DO[action](before), "card-1").status is CardStatus(then)
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "then"), cells(TOKENS, ["ACTIVATE", "SUSPEND", "RESUME", "DELETE"])
+)
+def test_a_token_moves_by_the_table(state: str, action: str, then: str) -> None:
+    before = person(token=TokenStatus(state))
+    if then == "-":
+        with pytest.raises(StateMismatch) as refused:
+            life.move_token(before, "tok-1", TokenAction(action))
+        assert refused.value.state is TokenStatus(state)
+    else:
+        after = life.move_token(before, "tok-1", TokenAction(action))
+        assert life.token_of(after, "tok-1").status is TokenStatus(then)
+        assert after.cards == before.cards
+
+
+def test_every_state_is_in_the_tables() -> None:
+    assert {row.split()[0] for row in CARDS.strip().splitlines()} == {s.value for s in CardStatus}
+    assert {row.split()[0] for row in TOKENS.strip().splitlines()} == {s.value for s in TokenStatus}
+
+
+@pytest.mark.parametrize("last4", ["0013", "", "012"])
+def test_other_digits_activate_nothing(last4: str) -> None:
+    with pytest.raises(Unsuitable):
+        life.activate(person(CardStatus.ISSUED), "card-1", last4)
+
+
+def test_a_card_whose_digits_nobody_knows_cannot_be_activated_by_them() -> None:
+    before = person(CardStatus.ISSUED)
+    before = replace(before, cards=(replace(before.cards[0], last4=""),))
+    with pytest.raises(Unsuitable):
+        life.activate(before, "card-1", "")
+
+
+@pytest.mark.parametrize("stop", ["block", "oppose"])
+@pytest.mark.parametrize(
+    ("token", "outlives"), [(TokenStatus.ACTIVE, True), (TokenStatus.SUSPENDED, False)]
+)
+def test_tok_07_a_stopped_card_remembers_which_tokens_were_active(
+    stop: str, token: TokenStatus, outlives: bool
+) -> None:
+    after = DO[stop](person(token=token))
+    assert life.token_of(after, "tok-1").active_before_block is outlives
+    assert life.token_of(after, "tok-1").status is token
+
+
+def test_tok_07_a_token_resumed_under_a_block_was_still_not_active_before_it() -> None:
+    blocked = life.block(person(token=TokenStatus.SUSPENDED), "card-1")
+    resumed = life.move_token(blocked, "tok-1", TokenAction.RESUME)
+    assert life.token_of(resumed, "tok-1").active_before_block is False
+    opposed = life.oppose(resumed, "card-1", OpposedAs.LOST)
+    assert life.token_of(opposed, "tok-1").active_before_block is False
+    freed = life.unblock(resumed, "card-1")
+    assert life.token_of(freed, "tok-1").active_before_block is True
+
+
+def test_another_cards_tokens_do_not_notice() -> None:
+    other = Token("tok-2", "card-9", Wallet.APPLE_PAY, TokenStatus.SUSPENDED, "2912")
+    before = replace(person(), tokens=(*person().tokens, other))
+    assert life.token_of(life.block(before, "card-1"), "tok-2") == other
+
+
+def test_crd_04_the_new_card_ends_the_old_one_when_it_is_activated() -> None:
+    before = person()
+    ordered = life.replaced(before, "card-1", NEW)
+    assert life.card_of(ordered, "card-1").status is CardStatus.ACTIVE
+    new = life.card_of(ordered, "card-2")
+    assert (new.status, new.account_no, new.replaces) == (CardStatus.ISSUED, 1, "card-1")
+    after = life.activate(ordered, "card-2", "0020")
+    assert life.card_of(after, "card-1").status is CardStatus.REPLACED
+    assert life.token_of(after, "tok-1").card_id == "card-2"
+    assert after.credentials == (
+        Credential(REF, "card-1"),
+        Credential(TOKEN_REF, "card-2", "tok-1"),
+    )
+
+
+def test_a_stolen_card_stays_stolen_when_its_successor_comes() -> None:
+    ordered = life.replaced(life.oppose(person(), "card-1", OpposedAs.STOLEN), "card-1", NEW)
+    after = life.activate(ordered, "card-2", "0020")
+    assert life.card_of(after, "card-1").status is CardStatus.OPPOSED
+    assert life.card_of(after, "card-1").opposed_as is OpposedAs.STOLEN
+
+
+def test_a_deleted_token_stays_with_the_card_that_it_had() -> None:
+    ordered = life.replaced(person(token=TokenStatus.DELETED), "card-1", NEW)
+    after = life.activate(ordered, "card-2", "0020")
+    assert life.token_of(after, "tok-1").card_id == "card-1"
+    assert after.credentials[1].card_id == "card-1"
+
+
+def test_a_new_pin_gives_all_tries_back_to_the_card_and_to_it_alone() -> None:
+    before = person()
+    tried = replace(before.credentials[0], pin_tries=3)
+    before = replace(before, credentials=(tried, before.credentials[1]))
+    after = life.with_pin(before, "card-1", b"p" * 16)
+    assert after.credentials == (
+        Credential(REF, "card-1", None, b"p" * 16, 0),
+        before.credentials[1],
+    )
+
+
+def test_what_changed_is_told_and_the_one_it_was_about_in_any_case() -> None:
+    before = person()
+    assert events_of(before, life.block(before, "card-1"), "card", "card-1") == [
+        Event("card", "card-1", "ACTIVE", "BLOCKED")
+    ]
+    ordered = life.replaced(before, "card-1", NEW)
+    assert events_of(before, ordered, "card", "card-1") == [
+        Event("card", "card-1", "ACTIVE", "ACTIVE"),
+        Event("card", "card-2", None, "ISSUED"),
+    ]
+    assert events_of(ordered, life.activate(ordered, "card-2", "0020"), "card", "card-2") == [
+        Event("card", "card-1", "ACTIVE", "REPLACED"),
+        Event("card", "card-2", "ISSUED", "ACTIVE"),
+    ]
