@@ -5,6 +5,7 @@ Every test that uses `checkout` ends with the proof of books and answers.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -136,6 +137,15 @@ async def checkout(
 ) -> AsyncIterator[Checkout]:
     """A shop open on Tuesday noon."""
     url = await asyncio.to_thread(make_database, checkout_template)
+    async with opened(url) as shop:
+        yield shop
+    await prove(url)
+    await asyncio.to_thread(drop_database, url)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Checkout]:
+    """A shop over a database that somebody else proves and drops."""
     pool = await database.open_pool(url, size=6)
     engine = Engine(Store(pool, answer_timeout_s=10), BOOKS, numbers(), Metrics())
     directory = Directory(pool, known_max=100, answer_timeout_s=10)
@@ -145,8 +155,6 @@ async def checkout(
     yield Checkout(url, deps, batcher.ask)
     await batcher.drained()
     await pool.close()
-    await prove(url)
-    await asyncio.to_thread(drop_database, url)
 
 
 def _instant(text: str) -> datetime:
