@@ -1,5 +1,6 @@
 """The embedded PostgreSQL starts, is joined, stops, and comes back from a kill."""
 
+import asyncio
 import os
 import signal
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authz.postgres import Embedded, PostgresError, binary, ensure_running, remove
+from authz.postgres import Embedded, PostgresError, binary, ensure_running, postmaster, remove
 from authz.postgres import place as places
 from tests.postgres import SMALL, a_data_dir
 
@@ -295,3 +296,15 @@ async def test_each_test_has_an_empty_database(database_url: str, postgres_url: 
     await handle.close()
     assert tables == 0
     assert database_url != postgres_url
+
+
+async def test_a_server_that_does_not_stop_when_asked_is_cut_short(
+    used_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a fast shutdown during crash recovery may: a smart one waits for our session for ever."""
+    monkeypatch.setattr(postmaster, "POLITE_S_MAX", 0.3)
+    server = ensure_running(used_dir, SMALL)
+    session = await asyncpg.connect(server.url)
+    await asyncio.to_thread(server.stop, "smart")
+    assert postmaster.running(server.place) is None
+    session.terminate()

@@ -18,7 +18,9 @@ START_S_MAX = 900
 """Crash recovery replays up to max_wal_size of WAL; ending it half-way only starts it again."""
 DYING_S_MAX = 20
 """How long a killed server's last processes may keep a new one from starting."""
-STOP_S_MAX = 120
+POLITE_S_MAX = 60
+"""How long a shutdown with its last checkpoint may take before it is cut short."""
+STOP_S_MAX = 60
 POLL_S = 0.02
 PROGRESS_EVERY_S = 5
 LOG_BYTES_MAX = 16 * 1024 * 1024
@@ -64,14 +66,23 @@ def start(place: Place, server: Path) -> Child | None:
 
 
 def stop(place: Place, pid: int, child: Child | None, how: signal.Signals) -> None:
-    """Ask the server to end and wait for it; nothing to do if it has ended already."""
-    deadline = time.monotonic() + STOP_S_MAX
-    if _alive(place, pid, child):
-        os.kill(pid, how)
-    while _alive(place, pid, child):
-        if time.monotonic() > deadline:
-            raise PostgresError(f"the server {pid} has not stopped: see {place.log}")
-        time.sleep(POLL_S)
+    """Ask the server to end and wait for it; nothing to do if it has ended already.
+
+    One that does not is told to drop everything: nothing that was committed is lost, the next start
+    recovers. A fast shutdown that is asked during crash recovery may never end otherwise.
+    """
+    for signal_number, seconds in ((how, POLITE_S_MAX), (signal.SIGQUIT, STOP_S_MAX)):
+        if _alive(place, pid, child):
+            os.kill(pid, signal_number)
+        deadline = time.monotonic() + seconds
+        while _alive(place, pid, child):
+            if time.monotonic() > deadline:
+                log.warning("the server does not stop", pid=pid, asked=signal_number.name)
+                break
+            time.sleep(POLL_S)
+        else:
+            return
+    raise PostgresError(f"the server {pid} has not stopped: see {place.log}")
 
 
 def _alive(place: Place, pid: int, child: Child | None) -> bool:
