@@ -74,6 +74,7 @@ class BankHost:
         self.books: Final = books
         self.manners = manners or Manners()
         self.questions = 0
+        self.signed_on = 0
         self.restarts = 0
         self.port = 0
         self._host = "127.0.0.1"
@@ -135,6 +136,7 @@ class BankHost:
         if self.manners.silent or int(asked["t"][2]) & 1:
             return
         if asked["t"] == "0800":
+            self.signed_on += asked.get("70") == "001"
             self._send(asked, "00", writer)
             return
         key = identity(asked)

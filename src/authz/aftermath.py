@@ -1,8 +1,8 @@
 """What becomes of a payment: its legs as they stand, and how they are undone, posted, given back.
 
-Pure. A leg is one lot's part of a payment; money leaves a payment newest lot first (REV-02,
-REF-02), so that what stays spent is the oldest (VIN-03). Each function moves the purse and returns
-the movements for the books.
+Pure. A leg is one lot's part of a payment, or the bank card's. Money leaves a payment from the bank
+card first, then newest lot first (REV-02, REF-02, REF-04), so that what stays spent is the oldest
+(VIN-03). Each function moves the purse and returns the movements for the books.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,17 +13,22 @@ from msgspec import Struct
 from authz.purse import Purse
 from authz.requests import Kind
 from authz.state import Payment
-from ledger.accounts import is_lot, is_spending
+from ledger.accounts import House, is_lot, is_spending
 from ledger.transfers import Kind as Movement
 from ledger.transfers import Transfer
 
 
 class Leg(Struct, frozen=True, gc=False):
-    """One lot's part that still stands: held, or posted less what came back. In cents."""
+    """One part that still stands: held, or posted less what came back. In cents."""
 
     transfer: Transfer
     held: bool
     standing_minor: int
+
+    @property
+    def on_bank_card(self) -> bool:
+        """Whether the bank card pays it."""
+        return self.transfer.debit_account == House.BANK_RECEIVABLE
 
 
 class Clerk(Struct, frozen=True):
@@ -33,7 +38,9 @@ class Clerk(Struct, frozen=True):
     number: int
     at: datetime
     back_to: int | None = None
-    """The account that money given back goes to, where it is not the lot it came from (REF-05)."""
+    """The account that vouchers given back go to, where it is not their lot (REF-05)."""
+    bank_first: bool = True
+    """Whether the bank card's part comes back before vouchers (P-REFUND-ORDER)."""
 
 
 def legs_of(payment: Payment) -> tuple[Leg, ...]:
@@ -54,6 +61,11 @@ def posted_minor(payment: Payment) -> int:
     return sum(leg.standing_minor for leg in legs_of(payment) if not leg.held)
 
 
+def bank_minor(payment: Payment) -> int:
+    """What the bank card pays of it, held or posted."""
+    return sum(leg.standing_minor for leg in legs_of(payment) if leg.on_bank_card)
+
+
 def is_captured(payment: Payment) -> bool:
     """Whether a hold was posted, in full or in part, in time or late (HLD-01: one capture)."""
     return payment.kind is Kind.HOLD and any(
@@ -64,7 +76,7 @@ def is_captured(payment: Payment) -> bool:
 
 def undo(payment: Payment, amount_minor: int, clerk: Clerk) -> Iterator[Transfer]:
     """Take so much out of the payment: release what is held, give back what is posted."""
-    for leg, part_minor in _newest_first(legs_of(payment), amount_minor):
+    for leg, part_minor in _in_turn(legs_of(payment), amount_minor, clerk):
         if leg.held:
             yield from _release(leg, part_minor, clerk)
         else:
@@ -76,7 +88,7 @@ def capture(payment: Payment, amount_minor: int, clerk: Clerk) -> Iterator[Trans
     legs = [leg for leg in legs_of(payment) if leg.held]
     free_minor = sum(leg.standing_minor for leg in legs) - amount_minor
     assert free_minor >= 0, "a capture never exceeds what is held"
-    freed = {leg.transfer.seq: part for leg, part in _newest_first(legs, free_minor)}
+    freed = {leg.transfer.seq: part for leg, part in _in_turn(legs, free_minor, clerk)}
     for leg in legs:
         posted_minor = leg.standing_minor - freed.get(leg.transfer.seq, 0)
         if posted_minor:
@@ -108,12 +120,15 @@ def _follow(legs: dict[int, Leg], transfer: Transfer) -> None:
 
 
 def _spends(transfer: Transfer) -> bool:
-    return is_lot(transfer.debit_account) and is_spending(transfer.credit_account)
+    paid_by = transfer.debit_account
+    pays = is_lot(paid_by) or paid_by == House.BANK_RECEIVABLE
+    return pays and is_spending(transfer.credit_account)
 
 
-def _newest_first(legs: Iterable[Leg], amount_minor: int) -> Iterator[tuple[Leg, int]]:
-    """Share an amount out over the legs, the last debited first."""
-    for leg in reversed(tuple(legs)):
+def _in_turn(legs: Iterable[Leg], amount_minor: int, clerk: Clerk) -> Iterator[tuple[Leg, int]]:
+    """Share an amount out over the legs: bank card first or last; lots, the last debited first."""
+    newest_first = reversed(tuple(legs))
+    for leg in sorted(newest_first, key=lambda leg: leg.on_bank_card is not clerk.bank_first):
         part_minor = min(amount_minor, leg.standing_minor)
         if part_minor == 0:
             return
@@ -143,7 +158,12 @@ def _release(leg: Leg, part_minor: int, clerk: Clerk) -> Iterator[Transfer]:
 def _give_back(leg: Leg, part_minor: int, clerk: Clerk) -> Transfer:
     seq = clerk.purse.next_seq()
     transfer = Transfer.give_back(
-        leg.transfer, seq, part_minor, clerk.number, clerk.at, clerk.back_to
+        leg.transfer,
+        seq,
+        part_minor,
+        clerk.number,
+        clerk.at,
+        None if leg.on_bank_card else clerk.back_to,
     )
     return _moved(clerk, transfer)
 

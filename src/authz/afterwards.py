@@ -17,12 +17,13 @@ from authz.ids import approval_code
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original, Request
 from authz.state import HOUSE_HOLDER, Payment, PaymentName
+from authz.waiting import follow_leg, refer_to_waiting
 from ledger.accounts import House, lot_account, payable_account
 from ledger.transfers import Transfer
 from rules.advice import Advised, post_advice
 from rules.decision import Approved, Reason
 from rules.facts import Account, AccountStatus, Facts
-from rules.parameters import Parameters, RefundMode
+from rules.parameters import Parameters, RefundMode, RefundOrder
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
 
@@ -38,6 +39,8 @@ def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outc
         return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor, alarm="AMBIGUOUS_ORIGINAL")
     payment = candidates[0] if candidates else None
     if payment is None:
+        if (waits := refer_to_waiting(request, draft)) is not None:
+            return waits
         if request.kind is Kind.REVERSAL and request.about is not None:
             for key_hash in request.about.keys:
                 draft.lay_tombstone(key_hash)
@@ -63,6 +66,8 @@ def advise(
     known = [payment for payment in find_originals(request, draft) if payment.approved_minor > 0]
     if len(known) == 1:
         return _kept(request, draft, known[0], Reason.APPROVED, 0)
+    if not known and (waits := refer_to_waiting(request, draft)) is not None:
+        return waits
     at = draft.state.now or request.received_at
     if found is None:
         advised = Advised(at.date(), (), 0, request.purchase.amount_minor, ())
@@ -223,7 +228,8 @@ def _refund(
     )
     if not allowed:
         return _kept(request, draft, payment, Reason.PARTIAL_NOT_SUPPORTED, 0)
-    return _kept(request, draft, payment, Reason.APPROVED, amount_minor)
+    bank_first = parameters.refund_order is RefundOrder.BANK_FIRST
+    return _kept(request, draft, payment, Reason.APPROVED, amount_minor, bank_first=bank_first)
 
 
 def _parameters(
@@ -241,17 +247,24 @@ def _account(draft: Draft, payment: Payment) -> Account:
 
 
 def _kept(
-    request: Request, draft: Draft, payment: Payment, reason: Reason, amount_minor: int
+    request: Request,
+    draft: Draft,
+    payment: Payment,
+    reason: Reason,
+    amount_minor: int,
+    *,
+    bank_first: bool = True,
 ) -> Outcome:
     """Move so much as the request's kind moves it, and keep the answer under the payment."""
     number, at = draft.next_id(), draft.state.now or request.received_at
     if amount_minor:
         purse = draft.purse(payment.holder_id)
         closed = _account(draft, payment).status is AccountStatus.CLOSED
-        clerk = aftermath.Clerk(purse, number, at, House.SUSPENSE if closed else None)
+        clerk = aftermath.Clerk(purse, number, at, House.SUSPENSE if closed else None, bank_first)
         act = aftermath.capture if request.kind is Kind.CAPTURE else aftermath.undo
         undone = request.kind in (Kind.REVERSAL, Kind.CANCEL)
         draft.post_about(payment, act(payment, amount_minor, clerk), undone=undone)
+        follow_leg(draft, request.kind, payment, at)
     return _answered(request, draft, payment, reason, amount_minor, number, at)
 
 

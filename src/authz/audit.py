@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, msgpack
 
+from authz.bank.laws import check_legs
 from authz.ids import public_id
 from authz.requests import Kind
 from authz.state import Profile
-from ledger.accounts import lot_no_of
+from ledger.accounts import is_lot, lot_no_of
 from ledger.audit import AuditReport, LawResult, check
 from ledger.audit import audit as audit_books
 from ledger.balances import lot_effects, usage_effect
@@ -24,7 +25,7 @@ from ledger.seal import Head, SealKey
 from ledger.seal_check import check_seals
 from ledger.transfers import Kind as Movement
 from ledger.transfers import Transfer
-from rules.decision import Approved, Decision
+from rules.decision import Approved, Decision, Reason
 from rules.facts import Facts
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 CHUNK_HOLDERS: Final = 2_000
 DECIDED_BY_RULES: Final = frozenset({Kind.PURCHASE.value, Kind.HOLD.value})
 """What the rules decided; the rest follows from the payment that it is about."""
+UNDONE: Final = frozenset({Reason.ISSUER_DOWN.value, Reason.REVERSED_BEFORE_REQUEST.value})
+"""Payments that waited for the bank too long, or were reversed meanwhile: time decided."""
 VIOLATIONS_NAMED_MAX: Final = 5
 
 HOLDERS: Final = """
@@ -48,11 +51,16 @@ DECIDED: Final = """
            approved_minor, bank_minor, day, rulebook, facts
     from authorizations where holder_id between $1 and $2 order by holder_id, authorization_id
 """
+WAITING: Final = """
+    select holder_id, number from pending_payments where holder_id between $1 and $2
+"""
 LOST_KEYS: Final = """
     select count(*) over (), encode(k.key_hash, 'hex') from request_keys k
     left join authorizations a
         on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
-    where a.holder_id is null and k.holder_id <> 0 limit $1
+    left join pending_payments p
+        on p.holder_id = k.holder_id and p.number = k.authorization_id
+    where a.holder_id is null and p.holder_id is null and k.holder_id <> 0 limit $1
 """
 
 LAWS: Final[Mapping[str, str]] = {
@@ -119,14 +127,17 @@ async def audit(
             movements[row[0]].append(Transfer(*row))
         for row in await tx.fetch(DECIDED, first, last):
             decided[row[0]].append(row)
+        waiting = defaultdict(set)
+        for holder_id, number in await tx.fetch(WAITING, first, last):
+            waiting[holder_id].add(number)
         for holder_id, profile in rows:
             _Replay(proof, holder_id, _decode_profile(profile)).run(
-                movements[holder_id], decided[holder_id]
+                movements[holder_id], decided[holder_id], frozenset(waiting[holder_id])
             )
         done += len(rows)
         progress(done)
     await proof.check_keys(tx)
-    laws = [*proof.results(), await check(tx, TOTALS_ARE_THE_BOOKS)]
+    laws = [*proof.results(), *await check_legs(tx), await check(tx, TOTALS_ARE_THE_BOOKS)]
     if seal_key is not None:
         seals = await check_seals(tx, seal_key, published)
         laws.append(LawResult(SEALS_HOLD, SEALS_WORDS, seals.blocks, seals.violations))
@@ -184,18 +195,26 @@ class _Replay:
         self._used: dict[tuple[int, date], int] = defaultdict(int)
         self._advised: dict[date, int] = defaultdict(int)
         self._holds: dict[int, int] = {}
+        self._held_by: dict[int, int | None] = {}
 
-    def run(self, movements: list[Transfer], decided: list[Any]) -> None:
-        """Replay the books and look at each answer where it was given."""
+    def run(
+        self, movements: list[Transfer], decided: list[Any], waiting: frozenset[int] = frozenset()
+    ) -> None:
+        """Replay the books and look at each answer where it was given.
+
+        `waiting` are the payments that wait for the bank: their vouchers are held, no more.
+        """
         answers = {row["authorization_id"]: row for row in decided}
         moved: dict[int, int] = {}
         for transfer in movements:
             number = transfer.authorization_id
             if number is not None and number not in moved:
                 moved[number] = 0
-                self._proof.check("movements_are_answered", number in answers, self._at(number))
+                known = number in answers or number in waiting
+                self._proof.check("movements_are_answered", known, self._at(number))
                 if number in answers:
-                    self._look(answers[number], true_facts=True)
+                    # A bank leg alone is booked when the bank has spoken, not when it was decided.
+                    self._look(answers[number], true_facts=is_lot(transfer.debit_account))
             effect_minor = self._move(transfer)
             if number is not None and number in answers:
                 kind = answers[number]["kind"]
@@ -206,7 +225,7 @@ class _Replay:
         for number, row in answers.items():
             if number not in moved:
                 self._look(row, true_facts=False)
-            booked = abs(moved.get(number, 0)) == row["approved_minor"] - row["bank_minor"]
+            booked = abs(moved.get(number, 0)) == row["approved_minor"]
             self._proof.check("answers_are_booked", booked, self._at(number))
         self._check_cap()
 
@@ -215,7 +234,7 @@ class _Replay:
 
     def _look(self, row: Any, *, true_facts: bool) -> None:
         """Decide again; `true_facts` where the replay stands just before this answer."""
-        if row["kind"] not in DECIDED_BY_RULES:
+        if row["kind"] not in DECIDED_BY_RULES or row["reason"] in UNDONE:
             return
         if not row["facts"]:  # every decision of the rules was kept with its facts
             self._proof.forgotten += 1
@@ -254,6 +273,7 @@ class _Replay:
         hold_minor = 0
         if transfer.kind == Movement.HOLD:
             self._holds[transfer.seq] = transfer.amount_minor
+            self._held_by[transfer.seq] = transfer.authorization_id
         elif transfer.kind in (Movement.POST, Movement.VOID) and transfer.about_seq is not None:
             hold_minor = self._holds.get(transfer.about_seq, 0)
         for lot, available_minor, _ in lot_effects(transfer, hold_minor):
@@ -266,6 +286,9 @@ class _Replay:
             return -hold_minor
         if transfer.kind == Movement.DIRECT and transfer.about_seq is not None:
             return -transfer.amount_minor
+        if transfer.kind == Movement.POST and transfer.about_seq is not None:
+            own = self._held_by.get(transfer.about_seq) == transfer.authorization_id
+            return transfer.amount_minor - (hold_minor if own else 0)
         return transfer.amount_minor
 
     def _check_cap(self) -> None:

@@ -11,21 +11,21 @@ from msgspec import Struct
 from authz.afterwards import advise, refer
 from authz.draft import Draft, Kept, Writes
 from authz.facts import Found, facts_of, find_credential
-from authz.ids import approval_code
-from authz.outcomes import Outcome
+from authz.finishing import finish
+from authz.outcomes import Outcome, Reserved, later, outcome_of
 from authz.purse import Purse
 from authz.requests import ABOUT_A_PAYMENT, Kind, Request
 from authz.state import KeptAnswer, State
 from ledger.accounts import lot_account, payable_account
 from ledger.transfers import Transfer
-from rules.decision import Approved, Decision, Reason
+from rules.decision import Approved, Reason
 from rules.facts import Facts
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
 
 
 class Verdict(Struct, frozen=True):
-    """The outcomes, one for each request in its order, and what makes them true."""
+    """The answers, one for each request in its order, and what makes them true."""
 
     outcomes: list[Outcome]
     writes: Writes
@@ -52,6 +52,8 @@ def _answer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Ou
     kept = draft.answers.get(request.key_hash) or draft.sent_before(request)
     if kept is not None:
         return _replay(request, kept)
+    if request.kind is Kind.FINISH:
+        return finish(request, draft, books)
     if request.kind in ABOUT_A_PAYMENT:
         return refer(request, draft, books)
     holder_id = draft.state.holder_of.get(request.card_ref)
@@ -71,15 +73,38 @@ def _decide(
     facts = facts_of(request, draft.state, purse, found, book)
     decision = decide(facts, book)
     number = draft.next_id()
-    outcome = _outcome(decision, request, purse.holder.holder_id, number)
+    outcome = outcome_of(decision, request, purse.holder.holder_id, number)
     if request.kind is Kind.INQUIRY:  # it holds nothing, and its answer is out of date at once
         return outcome
-    account_no, bank_minor = found.card.account_no, 0
+    account_no = found.card.account_no
     if type(decision) is Approved:
-        _book(request, draft, purse, account_no, decision, number, facts)
-        bank_minor = decision.bank_minor
-    kept = Kept(account_no, decision.day, decision.eligible_minor, bank_minor, book.version, facts)
+        if decision.bank_minor:
+            return _reserve(request, draft, purse, account_no, decision, number, facts)
+        hold = request.kind is Kind.HOLD
+        _book(request, draft, purse, account_no, decision, number, facts, hold=hold)
+    kept = Kept(account_no, decision.day, decision.eligible_minor, 0, book.version, facts)
     return draft.keep(request, outcome, kept, facts.now)
+
+
+def _reserve(
+    request: Request,
+    draft: Draft,
+    purse: Purse,
+    account_no: int,
+    decision: Approved,
+    number: int,
+    facts: Facts,
+) -> Reserved:
+    """Set the vouchers aside and let the bank be asked; no answer yet (TOP-10)."""
+    _book(request, draft, purse, account_no, decision, number, facts, hold=True)
+    reserved = Reserved(
+        Reason.ISSUER_DOWN,
+        holder_id=purse.holder.holder_id,
+        authorization_id=number,
+        bank_minor=decision.bank_minor,
+    )
+    draft.reserve(request, reserved, account_no, facts)
+    return reserved
 
 
 def _book(
@@ -90,11 +115,12 @@ def _book(
     decision: Approved,
     number: int,
     facts: Facts,
+    *,
+    hold: bool,
 ) -> None:
     """One movement per lot, from the lot to what we owe the merchant."""
     if not decision.debits:
         return
-    hold = request.kind is Kind.HOLD
     make = Transfer.hold if hold else Transfer.direct
     payable = payable_account(draft.state.merchants[request.acquirer, request.mid].merchant_no)
     holder_id, day = purse.holder.holder_id, decision.day
@@ -115,6 +141,8 @@ def _replay(request: Request, kept: KeptAnswer) -> Outcome:
         return _refused(request, stored.reason, "not_reversed_before")
     if kept.fingerprint != request.fingerprint:
         return _refused(request, Reason.DUPLICATE_CONFLICT, "key_has_one_content")
+    if kept.undecided:
+        return later((stored.holder_id, stored.authorization_id))
     return Outcome(
         stored.reason,
         stored.requested_minor,
@@ -133,25 +161,3 @@ def _replay(request: Request, kept: KeptAnswer) -> Outcome:
 def _refused(request: Request, reason: Reason, rule: str) -> Outcome:
     """An answer that is not kept."""
     return Outcome(reason, requested_minor=request.purchase.amount_minor, rule=rule)
-
-
-def _outcome(decision: Decision, request: Request, holder_id: int, number: int) -> Outcome:
-    amount_minor = request.purchase.amount_minor
-    if isinstance(decision, Approved):
-        return Outcome(
-            decision.reason,
-            amount_minor,
-            decision.voucher_minor + decision.bank_minor,
-            decision.balance_minor,
-            decision.usable_minor,
-            approval_code(number),
-            holder_id,
-            number,
-        )
-    return Outcome(
-        decision.reason,
-        max(0, amount_minor),
-        holder_id=holder_id,
-        authorization_id=number,
-        rule=decision.rule,
-    )

@@ -8,6 +8,7 @@ refusing them would tell the acquirer "declined" of something that may stand app
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from authz.directory import Directory
 from authz.lanes import lane_of
-from authz.outcomes import Outcome, refusal
+from authz.outcomes import Later, Outcome, refusal
 from authz.requests import Request
 from authz.store import HolderOf, StoreDown
 
@@ -23,6 +24,8 @@ Item = TypeVar("Item")
 Done = Callable[[Outcome | None], None]
 """Takes the outcome, once; None means that silence is the only honest answer."""
 Run = Callable[[Sequence[Request], HolderOf], Awaitable[Sequence[Outcome | None]]]
+Wait = Callable[[Request, Later, Done], None]
+"""Takes over a request that has no answer yet; its `Done` is called once, with the outcome."""
 
 _log = structlog.get_logger()
 
@@ -78,6 +81,7 @@ class Batcher:
         self._limits = limits
         self._lookup = Gatherer(self._resolve, limits.batch_size_max)
         self._lanes = [Gatherer(self._decide, limits.batch_size_max) for _ in range(limits.lanes)]
+        self.wait_for_bank: Wait = _nobody_waits
         self._waiting = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -101,6 +105,12 @@ class Batcher:
             self._lookup.put(item)
         else:
             self._lane(item.holder_id).put(item)
+
+    def submit_again(self, request: Request, holder_id: int, done: Done) -> None:
+        """Take in what belongs to a request that was taken in before: it finds room always."""
+        self._waiting += 1
+        self._idle.clear()
+        self._lane(holder_id).put(Waiting(request, done, holder_id))
 
     async def ask(self, request: Request) -> Outcome | None:
         """`submit` for callers that can wait."""
@@ -138,7 +148,10 @@ class Batcher:
         holder_of = {item.request.card_ref: item.holder_id for item in batch if item.holder_id}
         outcomes = await self._run(requests, holder_of)
         for item, outcome in zip(batch, outcomes, strict=True):
-            self._finish(item, outcome)
+            if isinstance(outcome, Later):
+                self.wait_for_bank(item.request, outcome, partial(self._finish, item))
+            else:
+                self._finish(item, outcome)
 
     def _finish(self, item: Waiting, outcome: Outcome | None) -> None:
         self._waiting -= 1
@@ -148,3 +161,8 @@ class Batcher:
             item.done(outcome)
         except Exception:  # noqa: BLE001 - one peer's answer must not cost its neighbours theirs
             _log.exception("answer_not_delivered")
+
+
+def _nobody_waits(_request: Request, _answer: Later, done: Done) -> None:
+    """Silence: what waits for the bank is settled by whoever has the line to it."""
+    done(None)

@@ -1,24 +1,29 @@
 """What a batch is about to write: purses as they stand, answers given so far, rows gathered."""
 
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from authz.identity import NO_CONTENT
-from authz.outcomes import Outcome
+from authz.legs import LegBook, LegRows
+from authz.outcomes import Outcome, Reserved
 from authz.purse import Purse
 from authz.requests import Request
-from authz.state import KeptAnswer, Payment, PaymentName, State
+from authz.state import KeptAnswer, Payment, PaymentName, Pending, State
+from authz.topup import Leg, LegState
 from ledger.transfers import Transfer
 from rules.decision import Reason
 from rules.facts import Facts
 from rules.geography import PARIS, civil_day
 
 Row = tuple[object, ...]
-_encode_facts: Final = msgpack.Encoder().encode
+_encode: Final = msgpack.Encoder().encode
+OWNERS_TIME: Final = timedelta(seconds=5)
+"""How long the process that reserved a payment is left alone with it; beyond every deadline."""
+NO_LEGS: Final = LegRows([], [], [], [])
 
 NOBODY: Final = 0
 """The holder of a tombstone's key: the payment it stops may be anybody's."""
@@ -33,6 +38,17 @@ class Writes(Struct, frozen=True):
     keys: list[Row]
     decided: list[Row]
     movements: list[Row]
+    reserved: list[Row] = []
+    """Payments that now wait for the bank."""
+    bank: LegRows = NO_LEGS
+
+    marked: bool = False
+    """A payment that waits was reversed."""
+
+    @property
+    def touches_the_bank(self) -> bool:
+        """Whether a payment waits, or what waited is settled, or a leg moves."""
+        return bool(self.reserved or self.bank.steps or self.marked)
 
 
 class Kept(Struct, frozen=True, gc=False):
@@ -57,6 +73,11 @@ class Draft:
         self.answers = dict(state.kept)
         self.payments = dict(state.payments)
         self.decided_here: list[tuple[Request, Outcome, Kept]] = []
+        self.pending = dict(state.pending)
+        self.legs: Final = LegBook()
+        self.reserved_here: list[tuple[Request, PaymentName]] = []
+        self._reserved: list[Row] = []
+        self._marked: set[int] = set()
         self._purses: dict[int, Purse] = {}
         self._keys: list[Row] = []
         self._decided: list[Row] = []
@@ -84,14 +105,50 @@ class Draft:
             payment, movements=payment.movements + moved, reversed=payment.reversed or undone
         )
 
-    def keep(self, request: Request, outcome: Outcome, kept: Kept, at: datetime) -> Outcome:
-        """An answer that will be given again to the same key; as it is given, with its date."""
+    def reserve(self, request: Request, reserved: Reserved, account_no: int, facts: Facts) -> None:
+        """A payment that waits for the bank: its key is taken, its answer not yet known."""
+        holder_id, number = reserved.holder_id, reserved.authorization_id
+        key_hash, bank_minor = request.key_hash, reserved.bank_minor
+        waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
+        self.answers[key_hash] = KeptAnswer(request.fingerprint, waits, undecided=True)
+        self.reserved_here.append((request, (holder_id, number)))
+        self._keys.append((key_hash, request.fingerprint, holder_id, number))
+        self._reserved.append(
+            (
+                holder_id, number, key_hash, account_no, bank_minor, _encode(request),
+                _encode(facts), request.acquirer, request.terminal, request.stan, request.rrn,
+                facts.now, request.received_at + OWNERS_TIME, None,
+            )
+        )  # fmt: skip
+        leg = Leg(holder_id, number, LegState.RESERVED, bank_minor, bank_minor)
+        self.legs.reserve(leg, account_no, request, facts.now)
+
+    def mark_reversed(self, pending: Pending) -> None:
+        """Whoever settles the payment must see that it was reversed: its holder moves on."""
+        self.pending[pending.name] = replace(pending, reversed=True)
+        self._marked.add(pending.leg.holder_id)
+
+    def keep(
+        self,
+        request: Request,
+        outcome: Outcome,
+        kept: Kept,
+        at: datetime,
+        under: Request | None = None,
+    ) -> Outcome:
+        """An answer that will be given again to the same key; as it is given, with its date.
+
+        `under` is the request whose key is new: that of a payment that waited is there already.
+        """
         business_day = self.state.business_day or civil_day(at, PARIS)
         outcome = replace(outcome, business_day=business_day)
         holder_id, number = outcome.holder_id, outcome.authorization_id
         self.answers[request.key_hash] = KeptAnswer(request.fingerprint, outcome)
         self.decided_here.append((request, outcome, kept))
-        self._keys.append((request.key_hash, request.fingerprint, holder_id, number))
+        new = under or request
+        if under is not None:
+            self.answers[under.key_hash] = KeptAnswer(under.fingerprint, outcome)
+        self._keys.append((new.key_hash, new.fingerprint, holder_id, number))
         self._decided.append(
             (
                 holder_id,
@@ -115,7 +172,7 @@ class Draft:
                 request.transmitted,
                 request.rrn,
                 kept.rulebook,
-                b"" if kept.facts is None else _encode_facts(kept.facts),
+                b"" if kept.facts is None else _encode(kept.facts),
                 kept.about,
                 business_day,
             )
@@ -131,6 +188,9 @@ class Draft:
             for sent, outcome, _ in self.decided_here:
                 if _same_payment(sent, request):
                     return KeptAnswer(sent.fingerprint, outcome)
+            for sent, _ in self.reserved_here:
+                if _same_payment(sent, request):
+                    return self.answers[sent.key_hash]
         return None
 
     def lay_tombstone(self, key_hash: bytes) -> None:
@@ -161,7 +221,8 @@ class Draft:
             outcome.requested_minor,
             outcome.approved_minor,
             movements,
-            b"" if kept.facts is None else _encode_facts(kept.facts),
+            b"" if kept.facts is None else _encode(kept.facts),
+            leg=self.legs.touched(outcome.holder_id, outcome.authorization_id),
         )
 
     def writes(self) -> Writes:
@@ -169,10 +230,17 @@ class Draft:
         purses = sorted(self._purses.values(), key=lambda purse: purse.holder.holder_id)
         return Writes(
             read={purse.holder.holder_id: purse.holder.version for purse in purses},
-            afters=[purse.row() for purse in purses if purse.changed],
+            afters=[
+                purse.row()
+                for purse in purses
+                if purse.changed or purse.holder.holder_id in self._marked
+            ],
             keys=sorted(self._keys),
             decided=self._decided,
             movements=self._movements,
+            reserved=self._reserved,
+            bank=self.legs.rows,
+            marked=bool(self._marked),
         )
 
 

@@ -12,13 +12,14 @@ from typing import Final
 
 import asyncpg
 import structlog
+from msgspec.structs import replace
 
 from authz.authorize import Verdict, authorize
 from authz.draft import Writes
 from authz.ids import public_id
 from authz.metrics import Metrics
 from authz.outcomes import Outcome, refusal
-from authz.requests import Request
+from authz.requests import Kind, Request
 from authz.state import State
 from authz.store import Conflict, HolderOf, InDoubt, Store, StoreDown
 from rules.decision import Reason
@@ -39,8 +40,13 @@ class Engine:
         books: Mapping[str, Rulebook],
         next_id: Callable[[], int],
         metrics: Metrics,
+        bank_open: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`books` maps a programme to its rulebook; `next_id` names new authorizations."""
+        """`books` maps a programme to its rulebook; `next_id` names new authorizations.
+
+        `bank_open` tells whether a bank leg could be asked now.
+        """
+        self._bank_open = bank_open
         self._store = store
         self._books = books
         self._next_id = next_id
@@ -118,10 +124,16 @@ class Engine:
     def _decide(self, requests: Sequence[Request], state: State) -> tuple[Verdict, Outcomes]:
         """Decide those that are still waited for; the others are refused and change nothing."""
         now = monotonic()
-        timely = [request for request in requests if request.deadline_s > now]
+        wanted = [r if r.deadline_s > now else _too_late(r) for r in requests]
+        timely = [request for request in wanted if request is not None]
+        if self._bank_open():
+            state = replace(state, bank_open=True)
         verdict = authorize(timely, state, self._books, self._next_id)
         decided = iter(verdict.outcomes)
-        outcomes = [next(decided) if r.deadline_s > now else refusal(r) for r in requests]
+        outcomes: Outcomes = [
+            next(decided) if want is not None else refusal(asked)
+            for asked, want in zip(requests, wanted, strict=True)
+        ]
         return verdict, outcomes
 
     async def _settle(
@@ -156,6 +168,11 @@ class Engine:
             *await self._attempt(left, _part(holder_of, left)),
             *await self._attempt(right, _part(holder_of, right)),
         ]
+
+
+def _too_late(request: Request) -> Request | None:
+    """Nobody waits for it any more; what waited for the bank has to be settled all the same."""
+    return replace(request, late=True) if request.kind is Kind.FINISH else None
 
 
 def _refuse(requests: Sequence[Request]) -> Outcomes:

@@ -3,10 +3,13 @@
 from msgspec import Struct
 
 from authz.purse import Purse
-from authz.requests import Request
+from authz.requests import Kind, Request
 from authz.state import Employer, HolderAccount, State
 from rules.facts import Card, Derogation, Facts, Token
 from rules.rulebook import Rulebook
+
+ASKS_THE_BANK = frozenset({Kind.PURCHASE, Kind.HOLD})
+"""Never an advice (ADV-01)."""
 
 
 class Found(Struct, frozen=True, gc=False):
@@ -48,6 +51,7 @@ def facts_of(request: Request, state: State, purse: Purse, found: Found, book: R
         None if merchant is None else merchant.facts,
         purse.lots_of(account_no),
         purse.usage(account_no, per_person=book.cap_per_person),
+        bank_open=state.bank_open and request.kind in ASKS_THE_BANK,
     )
 
 

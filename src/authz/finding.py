@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from authz.kept import kept_answer
+from authz.pending import leg_of
 from authz.requests import Kind, Request
 from authz.state import HOUSE_HOLDER, KeptAnswer, Payment, PaymentName
 from ledger.transfers import Transfer
@@ -30,7 +31,17 @@ READ_RESTAMPED: Final = """
         and a.stan = r.stan and a.at >= r.since
     join request_keys k on k.holder_id = a.holder_id
         and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
-    order by a.authorization_id
+    union all
+    select r.key_hash, k.fingerprint, null, null, null, null, null, null,
+           p.holder_id, p.number, null
+    from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
+                $7::text[], $8::timestamptz[])
+        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
+    join pending_payments p on p.holder_id = r.holder_id and p.holder_id = any ($2)
+        and p.acquirer = r.acquirer and p.terminal = r.terminal and p.stan = r.stan
+    join bank_legs l on l.holder_id = p.holder_id and l.number = p.number and l.kind = r.kind
+    join request_keys k on k.key_hash = p.key_hash and k.fingerprint = r.fingerprint
+    order by 10
 """
 RESTAMPED_WINDOW: Final = timedelta(hours=24)
 
@@ -41,6 +52,12 @@ READ_BY_REFERENCE: Final = """
     join authorizations a on a.rrn = r.rrn and a.terminal = r.terminal
         and a.acquirer = r.acquirer and a.kind in ('PURCHASE', 'HOLD', 'ADVICE')
         and (r.approval_code is null or a.approval_code = r.approval_code)
+    union all
+    select r.key_hash, p.holder_id, p.number
+    from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[])
+        as r (key_hash, rrn, terminal, acquirer, approval_code)
+    join pending_payments p on p.terminal = r.terminal and p.acquirer = r.acquirer
+        and p.rrn = r.rrn
 """
 READ_BY_STAN: Final = """
     select r.key_hash, a.holder_id, a.authorization_id
@@ -49,16 +66,24 @@ READ_BY_STAN: Final = """
     join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
         and a.stan = r.stan and a.terminal = r.terminal and a.acquirer = r.acquirer
         and a.kind in ('PURCHASE', 'HOLD', 'ADVICE') and to_char(a.day, 'MMDD') = r.month_day
+    union all
+    select r.key_hash, p.holder_id, p.number
+    from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+        as r (key_hash, holder_id, stan, terminal, acquirer, month_day)
+    join pending_payments p on p.terminal = r.terminal and p.acquirer = r.acquirer
+        and p.holder_id = r.holder_id and p.stan = r.stan
 """
 READ_PAYMENTS: Final = """
     select a.holder_id, a.authorization_id, a.account_no, a.kind, a.day, a.mid, a.requested_minor,
            a.approved_minor, a.facts,
            exists (select 1 from authorizations r
                    where r.holder_id = a.holder_id and r.about_id = a.authorization_id
-                     and r.kind in ('REVERSAL', 'CANCEL')) as reversed
+                     and r.kind in ('REVERSAL', 'CANCEL')) as reversed,
+           l.holder_id, l.number, l.state, l.amount_minor, l.left_minor, l.refunded_minor, l.notices
     from unnest($1::bigint[], $2::bigint[]) as p (holder_id, authorization_id)
     join authorizations a
         on a.holder_id = p.holder_id and a.authorization_id = p.authorization_id
+    left join bank_legs l on l.holder_id = a.holder_id and l.number = a.authorization_id
     where a.kind in ('PURCHASE', 'HOLD', 'ADVICE')
 """
 READ_MOVEMENTS: Final = """
@@ -172,6 +197,7 @@ async def read_payments(sql: "Tx", names: Collection[PaymentName]) -> dict[Payme
             tuple(movements.get((row[0], row[1]), ())),
             row[8],
             row[9],
+            None if row[10] is None else leg_of(row[10:]),
         )
         for row in await sql.fetch(READ_PAYMENTS, *columns)
     }

@@ -26,7 +26,9 @@ _decode_facts: Final = msgpack.Decoder(Facts).decode
 _decode_profile: Final = msgpack.Decoder(Profile).decode
 
 _PAYMENTS: Final = """
-    select a.*, h.profile from authorizations a join holders h using (holder_id)
+    select a.*, h.profile, l.state as bank_state from authorizations a
+    join holders h using (holder_id)
+    left join bank_legs l on l.holder_id = a.holder_id and l.number = a.authorization_id
     where a.about_id is null
 """
 # Newest first, and behind the last one that was shown.
@@ -77,6 +79,7 @@ class Payment(Struct, frozen=True):
     eligible_minor: int
     approved_minor: int
     bank_minor: int
+    bank_state: str | None
     balance_minor: int
     usable_minor: int
     approval_code: str | None

@@ -27,6 +27,11 @@ def expiry_key(holder_id: int, authorization_id: int) -> bytes:
     return _hash("expiry", str(holder_id), str(authorization_id))
 
 
+def finish_key(holder_id: int, authorization_id: int) -> bytes:
+    """The settling of a payment that waited for the bank: there is one for each."""
+    return _hash("finish", str(holder_id), str(authorization_id))
+
+
 def _hash(*parts: str) -> bytes:
     """Sixteen bytes that stand for these texts; none of them can hold the separator."""
     return blake2b("\x1f".join(parts).encode(), digest_size=SIZE).digest()

@@ -15,6 +15,8 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from authz.bank.forwarding import settle_left_behind, tell_the_bank
+from authz.bank.teller import BankDesk
 from authz.batcher import Batcher
 from authz.database import DatabaseError
 from authz.expiry import expire_holds
@@ -48,7 +50,7 @@ class Work(Struct, frozen=True):
     """What a job is given. `pool` is in the engine's role; `now` is UTC.
 
     Days before `since` were looked at not long ago: a job need not look at them again. Without a
-    `seal_key` nothing is sealed.
+    `seal_key` nothing is sealed, without a `bank` it is told nothing.
     """
 
     pool: asyncpg.Pool
@@ -59,6 +61,7 @@ class Work(Struct, frozen=True):
     seal_key: SealKey | None = None
     retention: Retention = USUAL
     metrics: Metrics | None = None
+    bank: BankDesk | None = None
 
 
 class Job(Struct, frozen=True):
@@ -92,6 +95,12 @@ async def _seal(work: Work) -> Counts:
         return {"heads": 0}
 
 
+async def _store_and_forward(work: Work) -> Counts:
+    settled = await settle_left_behind(work.pool, work.decide)
+    told = 0 if work.bank is None else await tell_the_bank(work.bank)
+    return {"settled": settled, "acknowledged": told}
+
+
 async def _retain(work: Work) -> Counts:
     return await forget(work.pool, work.retention)
 
@@ -109,6 +118,9 @@ JOBS: Final[Mapping[str, Job]] = {
     ),
     "exchange-vintages": Job(
         _exchange_vintages, 300.0, "Book what became of vouchers after their last day (VIN-06)."
+    ),
+    "store-and-forward": Job(
+        _store_and_forward, 0.5, "Settle what waits for the bank, and tell the bank until it hears."
     ),
     "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
     "seal": Job(_seal, 300.0, "Chain what was booked by a keyed hash."),
@@ -131,6 +143,7 @@ async def timers(
     seal_key: SealKey | None = None,
     retention: Retention = USUAL,
     metrics: Metrics | None = None,
+    bank: BankDesk | None = None,
 ) -> AsyncIterator[None]:
     """Run all jobs beside the caller; their payments go with the batches of everybody else's."""
 
@@ -138,7 +151,7 @@ async def timers(
         return await asyncio.gather(*(batcher.ask(request) for request in requests))
 
     begun = datetime.min.replace(tzinfo=UTC)
-    work = Work(pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics)
+    work = Work(pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank)
     running = asyncio.create_task(keep_running(work))
     running.add_done_callback(_tell)
     try:

@@ -8,8 +8,14 @@ from rules.decision import Reason
 
 
 def kept_answer(row: Any) -> KeptAnswer:
-    """A row of a key and its answer; without one it is a tombstone."""
+    """A row of a key and its answer.
+
+    Without an answer it is a tombstone under nobody's name, and undecided under somebody's.
+    """
     fingerprint, reason, requested, approved, balance, usable, code, holder_id, number, day = row
+    if reason is None and holder_id:
+        waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
+        return KeptAnswer(fingerprint, waits, undecided=True)
     if reason is None:
         return KeptAnswer(fingerprint, Outcome(Reason.REVERSED_BEFORE_REQUEST))
     outcome = Outcome(

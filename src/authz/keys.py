@@ -37,6 +37,7 @@ from ledger.seal import SealKey
 
 DEVELOPMENT_FILE: Final = "keys.development.toml"
 DIGEST_KEY_BYTES: Final = 32
+PAN_KEY_BYTES: Final = 32
 SEAL_KEY_BYTES: Final = 32
 PROOF_KEY_BYTES: Final = 32
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -132,7 +133,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
 AnyKey = PanDigestKey | NamedKey | ZoneKey | EmvMasterKey | MacKey
 LENGTHS: Final = {
     "pan_digest": (DIGEST_KEY_BYTES,),
-    "pan_encryption": (32,),
+    "pan_encryption": (PAN_KEY_BYTES,),
     "emv_master": (16,),
     "zone": (16, 24),
     "mac": (16, 24),
@@ -162,6 +163,12 @@ def new_key_file(path: Path) -> Keys:
             "key_id": f"digest-{secrets.token_hex(4)}",
             "key": secrets.token_hex(DIGEST_KEY_BYTES),
         },
+        "pan_encryption": [
+            {
+                "key_id": f"pan-{secrets.token_hex(4)}",
+                "key": secrets.token_hex(PAN_KEY_BYTES),
+            }
+        ],
         "seal": {
             "key_id": f"seal-{secrets.token_hex(4)}",
             "key": secrets.token_hex(SEAL_KEY_BYTES),

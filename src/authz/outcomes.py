@@ -5,8 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from authz.ids import approval_code
 from authz.requests import Request
-from rules.decision import Reason
+from rules.decision import Approved, Decision, Reason
 
 APPROVALS: Final = frozenset({Reason.APPROVED, Reason.APPROVED_PARTIAL})
 
@@ -40,6 +41,48 @@ class Outcome(Struct, frozen=True, gc=False):
     def approved(self) -> bool:
         """Whether money was promised."""
         return self.reason in APPROVALS
+
+
+def outcome_of(decision: Decision, request: Request, holder_id: int, number: int) -> Outcome:
+    """The answer that a decision of the rules is."""
+    amount_minor = request.purchase.amount_minor
+    if isinstance(decision, Approved):
+        return Outcome(
+            decision.reason,
+            amount_minor,
+            decision.voucher_minor + decision.bank_minor,
+            decision.balance_minor,
+            decision.usable_minor,
+            approval_code(number),
+            holder_id,
+            number,
+        )
+    return Outcome(
+        decision.reason,
+        max(0, amount_minor),
+        holder_id=holder_id,
+        authorization_id=number,
+        rule=decision.rule,
+    )
+
+
+class Later(Outcome, frozen=True, gc=False):
+    """No answer yet: it depends on a payment, named here, that waits for the bank (corner 4).
+
+    Whoever has nobody to wait for it must be silent; it is never told to a peer.
+    """
+
+
+class Reserved(Later, frozen=True, gc=False):
+    """No answer yet: the vouchers are set aside and the bank is to be asked (corner 13)."""
+
+    bank_minor: int = 0
+
+
+def later(payment: tuple[int, int]) -> Later:
+    """It depends on this payment, named by holder and number."""
+    holder_id, number = payment
+    return Later(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
 
 
 def refusal(request: Request) -> Outcome | None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from authz.finding import find_named, read_payments, read_restamped
 from authz.kept import kept_answer
+from authz.pending import read_pending
 from authz.reference import Reference
 from authz.requests import Request
 from authz.state import Holder, KeptAnswer, Profile, State, UsedDay
@@ -22,7 +23,7 @@ _decode_profile: Final = msgpack.Decoder(Profile).decode
 READ_KEPT: Final = """
     select k.key_hash, k.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
-           a.approval_code, a.holder_id, a.authorization_id, a.business_day
+           a.approval_code, k.holder_id, k.authorization_id, a.business_day
     from request_keys k
     left join authorizations a
         on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
@@ -73,6 +74,11 @@ class Reader:
         holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
         await read_restamped(sql, requests, holder_of, kept, test_clock)
         payments = await read_payments(sql, named.payments)
+        waiting = {name for name in named.payments if name not in payments}
+        waiting |= {
+            (k.outcome.holder_id, k.outcome.authorization_id) for k in kept.values() if k.undecided
+        }
+        pending = await read_pending(sql, waiting)
         await _read_old_usage(sql, holders, test_clock)
         await self._reference.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
         await self._reference.learn_employers(
@@ -88,6 +94,7 @@ class Reader:
             payments,
             named.originals,
             business_day,
+            pending,
         )
 
 

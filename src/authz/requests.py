@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from authz.topup import BankWord
 from rules.facts import Purchase
 
 
@@ -30,12 +31,14 @@ class Kind(Enum):
     """0120, or 0220 that names none: it happened, post it (ADV-01)."""
     EXPIRY = "EXPIRY"
     """Our own: nobody captured a hold in time, what it holds falls free (HLD-03)."""
+    FINISH = "FINISH"
+    """Our own: the bank has spoken, or is waited for no more; settle what waits (TOP-10)."""
 
 
 ABOUT_A_PAYMENT: Final = frozenset(
     {Kind.REVERSAL, Kind.CANCEL, Kind.CAPTURE, Kind.REFUND, Kind.EXPIRY}
 )
-_CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE})
+_CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE, Kind.FINISH})
 
 
 class Original(Struct, frozen=True, gc=False):
@@ -63,6 +66,7 @@ class Request(Struct, frozen=True, gc=False):
     (wire.md, request key). `received_at` is UTC; `deadline_s` is on the monotonic clock: nobody
     waits for the answer after it. `repeat` marks a message that says it was sent before. `about` is
     there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02).
+    `bank` is the bank's word, of a FINISH; `late`: nobody waits for what it settles any more.
     """
 
     kind: Kind
@@ -81,6 +85,8 @@ class Request(Struct, frozen=True, gc=False):
     deadline_s: float
     about: Original | None = None
     new_total_minor: int = 0
+    bank: BankWord | None = None
+    late: bool = False
 
     @property
     def refusable(self) -> bool:

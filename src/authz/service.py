@@ -24,6 +24,8 @@ from msgspec import Struct
 from authz import connection as peers
 from authz import database, gateway
 from authz.addresses import Address, Listener
+from authz.bank.desk import bank_desk, vault_for_bank
+from authz.bank.teller import BankDesk, Teller
 from authz.batcher import Batcher
 from authz.batcher import Limits as BatchLimits
 from authz.digest_check import agree_on_digest_key
@@ -52,6 +54,7 @@ from ledger.seal import SealKey
 from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 
 DIRECTORY_KNOWN_MAX: Final = 1_000_000
+BANK_SESSIONS: Final = 3
 READERS: Final = 4
 """SQL connections of the HTTP side."""
 ANSWER_TIMEOUT_FACTOR: Final = 1.5
@@ -72,8 +75,6 @@ class Doors(Struct, frozen=True):
 def serve(settings: Settings) -> int:
     """Run until SIGTERM, then drain; the exit code. Raises `UsageError` and `DatabaseError`."""
     configure_logs(settings.log_level, settings.log_format)
-    if settings.bank is not None:
-        raise UsageError("the bank leg is not built yet: leave --bank out, no top-up is asked")
     _ports_are_free(settings)
     url = database_url(settings)
     uvloop.run(prepare(settings, url))
@@ -125,7 +126,8 @@ async def prepare(settings: Settings, url: str) -> None:
     """Once for all workers: schema, keys, clock and world."""
     if settings.database_url is None:
         await database.upgrade(url)
-    digester = keys_of(settings).digester()
+    keys = keys_of(settings)
+    digester, vault = keys.digester(), vault_for_bank(settings, keys)
     rulebooks(settings.rulebook)
     sql = await database.connect(url)
     try:
@@ -133,7 +135,7 @@ async def prepare(settings: Settings, url: str) -> None:
         await agree_on_digest_key(sql, digester)
         await _set_clock(sql, settings.test_clock)
         if settings.world is not None:
-            report = await load_world(sql, settings.world, digester)
+            report = await load_world(sql, settings.world, digester, vault=vault)
             _log.info("world_loaded", loaded=report.loaded, skipped=report.skipped)
     finally:
         await sql.close()
@@ -178,6 +180,7 @@ def _timers(settings: Settings, engine: "_Parts") -> AbstractAsyncContextManager
         seal_key=engine.seal_key,
         retention=Retention(settings.keep_keys_days, settings.keep_facts_days),
         metrics=engine.metrics,
+        bank=engine.bank,
     )
 
 
@@ -195,6 +198,7 @@ class _Parts(Struct):
     books: Mapping[str, Rulebook]
     connections: set[peers.Connection]
     servers: list[Server]
+    bank: BankDesk | None = None
     draining: bool = False
 
     @classmethod
@@ -213,11 +217,18 @@ class _Parts(Struct):
         parts.push_async_callback(_close_pool, readers)
         node = await readers.fetchval("select nextval('node_nos')")
         metrics = Metrics()
+        keys = keys_of(settings)
+        sessions = readers
+        if settings.bank is not None:  # people who read must not keep the bank waiting
+            sessions = await database.open_pool(url, size=BANK_SESSIONS)
+            parts.push_async_callback(_close_pool, sessions)
+        bank = await parts.enter_async_context(bank_desk(settings, keys, sessions))
         engine = Engine(
             Store(pool, answer_timeout_s=patience_s),
             books,
             AuthorizationIds(node, lambda: time.time_ns() // 1_000_000),
             metrics,
+            bank_open=lambda: bank is not None and bank.link.is_open,
         )
         directory = Directory(pool, known_max=DIRECTORY_KNOWN_MAX, answer_timeout_s=patience_s)
         limits = BatchLimits(
@@ -229,7 +240,7 @@ class _Parts(Struct):
         batcher = Batcher(engine.run, directory, limits)
         metrics.waiting = lambda: batcher.waiting
         office = Office(readers, metrics)
-        keys = keys_of(settings)
+        Teller(batcher, bank)
         proof_key = None if keys.holder_proof is None else keys.holder_proof.key
         digester = keys.digester()
         return cls(
@@ -244,6 +255,7 @@ class _Parts(Struct):
             books,
             set(),
             [],
+            bank,
         )
 
 

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     """Doors beside `host:iso_port`, each with its own profile and framing."""
     bank: Annotated[Address | None, BeforeValidator(_address)] = None
     """The bank acquirer for the top-up; None: no bank leg is ever asked."""
+    bank_institution: Annotated[str, Field(pattern="^[0-9]{1,11}$")] = "99999"
+    """Who we are to the bank acquirer (DE32)."""
+    bank_budget_ms: Positive = 1_500
+    """How long the bank's answer is waited for, of the decision's deadline."""
 
     database_url: Annotated[str | None, Field(repr=False)] = None
     """A PostgreSQL 15 or newer; None: the embedded one under `data_dir`."""
@@ -219,6 +223,10 @@ def _relations(s: Settings) -> Iterable[tuple[bool, str]]:
     yield (
         s.statement_timeout_ms < s.decision_deadline_ms,
         "statement_timeout_ms must be below decision_deadline_ms",
+    )
+    yield (
+        s.bank_budget_ms < s.decision_deadline_ms,
+        "bank_budget_ms must be below decision_deadline_ms",
     )
     yield (
         s.decision_deadline_ms <= s.drain_timeout_ms,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from authz.outcomes import Outcome
 from authz.requests import Kind
+from authz.topup import Leg
 from ledger.transfers import Transfer
 from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Workplace
 
@@ -83,10 +84,14 @@ class Holder(Struct, frozen=True, gc=False):
 
 
 class KeptAnswer(Struct, frozen=True, gc=False):
-    """What was answered under a request key, and to which content."""
+    """What was answered under a request key, and to which content.
+
+    `undecided`: the payment still waits for the bank; the outcome then names it and says no more.
+    """
 
     fingerprint: bytes
     outcome: Outcome
+    undecided: bool = False
 
 
 class Employer(Struct, frozen=True, gc=False):
@@ -113,7 +118,8 @@ PaymentName = tuple[int, int]
 class Payment(Struct, frozen=True, gc=False):
     """A payment that others are about: what was answered, and all its movements so far.
 
-    `facts` are as they were kept; `reversed` tells whether a reversal has been about it.
+    `facts` are as they were kept; `reversed` tells whether a reversal has been about it. `leg` is
+    its part on the bank card, if it has one.
     """
 
     holder_id: int
@@ -127,11 +133,31 @@ class Payment(Struct, frozen=True, gc=False):
     movements: tuple[Transfer, ...]
     facts: bytes
     reversed: bool = False
+    leg: Leg | None = None
 
     @property
     def name(self) -> PaymentName:
         """What it is called among all payments."""
         return self.holder_id, self.number
+
+
+class Pending(Struct, frozen=True, gc=False):
+    """A payment that waits for the bank: its leg, what was asked, and the vouchers that it holds.
+
+    `request` and `facts` are as they were kept; `reversed` tells whether it is to be undone.
+    """
+
+    leg: Leg
+    account_no: int
+    request: bytes
+    facts: bytes
+    holds: tuple[Transfer, ...]
+    reversed: bool = False
+
+    @property
+    def name(self) -> PaymentName:
+        """What it is called among all payments."""
+        return self.leg.holder_id, self.leg.number
 
 
 class State(Struct, frozen=True, gc=False):
@@ -140,7 +166,7 @@ class State(Struct, frozen=True, gc=False):
     `business_day` is the settlement date, or None while no cutover set one.
 
     `originals` maps the key of a request about a payment to the payments that its reference names,
-    all of them in `payments`.
+    all of them in `payments` or `pending`. `bank_open`: a bank leg could be asked now.
     """
 
     holders: dict[int, Holder]
@@ -152,3 +178,5 @@ class State(Struct, frozen=True, gc=False):
     payments: dict[PaymentName, Payment] = {}
     originals: dict[bytes, tuple[PaymentName, ...]] = {}
     business_day: date | None = None
+    pending: dict[PaymentName, Pending] = {}
+    bank_open: bool = False

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 SAVE: Final = "select save_batch($1, $2, $3, $4, $5, $6)"
+SAVE_WITH_BANK: Final = """
+    select save_batch_with_bank($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
 # By its number too: the same key may have been kept by another process since, for a repeat.
 IS_OURS: Final = """
     select exists (select 1 from request_keys where key_hash = $1 and authorization_id = $2)
@@ -49,7 +52,7 @@ LOST: Final = (
     asyncpg.TooManyConnectionsError,
 )
 """Errors after which nobody knows what the database made of the last statement."""
-_MOVED: Final = frozenset({"MV001", "MV002", "40001", "40P01"})
+_MOVED: Final = frozenset({"MV001", "MV002", "MV003", "40001", "40P01"})
 # A statement that the server ended unfinished: no memory or disk, too long, no leader. Nothing of
 # it is committed, and it is no fault of what it would write (PostgreSQL, appendix A).
 _UNABLE: Final = ("53", "55", "57", "58", "25006")
@@ -150,9 +153,18 @@ class Store:
 
 async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
     holders, versions = list(writes.read), list(writes.read.values())
-    rows = (writes.afters, writes.keys, writes.decided, writes.movements)
+    rows: tuple[Sequence[object], ...] = (
+        writes.afters,
+        writes.keys,
+        writes.decided,
+        writes.movements,
+    )
+    bank, statement = writes.bank, SAVE
+    if writes.touches_the_bank:
+        statement = SAVE_WITH_BANK
+        rows = (*rows, writes.reserved, bank.legs, bank.steps, bank.moves, bank.notices)
     try:
-        await sql.fetchval(SAVE, holders, versions, *rows, timeout=timeout_s)
+        await sql.fetchval(statement, holders, versions, *rows, timeout=timeout_s)
     except LOST as error:
         raise InDoubt(type(error).__name__) from error
     except asyncpg.PostgresError as error:

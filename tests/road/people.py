@@ -54,6 +54,12 @@ def pan(number: int, *, phone: bool = False) -> str:
     return digits + luhn(digits)
 
 
+def bank_pan(number: int) -> str:
+    """The bank card of the person with this number."""
+    digits = f"999949{number:09d}"
+    return digits + luhn(digits)
+
+
 def card(setting: Setting, number: int = 1) -> CardData:
     """What the terminal reads."""
     return CardData(pan(number, phone=setting.phone is not None), EXPIRY)
@@ -128,7 +134,8 @@ def _records(number: int, setting: Setting) -> list[tuple[str, dict[str, Any]]]:
         "used": [{"day": day, "amount": minor} for day, minor in setting.used.items()],
     }
     if setting.top_up:
-        account["topup"] = {"bank_expiry": EXPIRY, "enabled": True, "verified": True}
+        linked = {"bank_pan": bank_pan(number), "bank_expiry": EXPIRY}
+        account["topup"] = linked | {"enabled": True, "verified": True}
     sundays = [{"from": "2020-01-01", "sunday": True}] if setting.sundays else []
     scope = "FRANCE" if setting.anywhere else "DEPT_AND_NEIGHBOURS"
     employer = {"id": f"emp-{number}", "department": setting.workplace}

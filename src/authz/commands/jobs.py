@@ -10,20 +10,23 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from authz import database
+from authz.bank.desk import bank_desk
+from authz.bank.desk import opened as line_is_up
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, seal_key_of, url_of
+from authz.commands.store import keys_of, opened, rulebooks_of, seal_key_of, url_of
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.jobs import JOBS, Counts, Work, clock
 from authz.metrics import Metrics
 from authz.retention import USUAL, Retention
-from authz.settings import load
+from authz.settings import Settings, load
 from authz.store import Store
 from authz.usage import UsageError
 from ledger.seal import SealKey
 from rules.rulebook import Rulebook
 
 ANSWER_TIMEOUT_S = 30.0
+LINE_S = 5.0
 
 app = typer.Typer(
     help="What is due at a date, done by hand.", no_args_is_help=True, add_completion=False
@@ -50,6 +53,10 @@ def run(
         str | None,
         typer.Option(metavar="INSTANT", help="ISO 8601 with its zone (default: the clock)."),
     ] = None,
+    bank: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="The bank acquirer, for store-and-forward."),
+    ] = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     rulebook: RulebookFiles = None,
@@ -58,13 +65,13 @@ def run(
 ) -> None:
     """Run one job until nothing is left that is due. Running it again changes nothing."""
     flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "keys": keys, "config": config})
+    settings = load({**flags, "keys": keys, "config": config, "bank": bank})
     if name not in JOBS:
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
     books = rulebooks_of(settings.rulebook)
     url, key = url_of(settings), seal_key_of(settings)
     retention = Retention(settings.keep_keys_days, settings.keep_facts_days)
-    done = asyncio.run(run_job(url, name, books, now, key, retention))
+    done = asyncio.run(run_job(url, name, books, now, key, retention, settings))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
 
@@ -76,10 +83,12 @@ async def run_job(
     now: str | None,
     seal_key: SealKey | None = None,
     retention: Retention = USUAL,
+    settings: Settings | None = None,
 ) -> Counts:
     """Run a job with an engine of its own, made for it. Raises UsageError for what is no instant.
 
-    Where a test clock is set, payments' movements carry it; `now` says what is due.
+    Where a test clock is set, payments' movements carry it; `now` says what is due. `settings` lead
+    to the bank, for the job that talks to it.
     """
     at = None if now is None else _instant(now)
     async with opened(url):  # refuses a wrong schema or role, with one line
@@ -91,7 +100,13 @@ async def run_job(
         engine = Engine(Store(pool, answer_timeout_s=ANSWER_TIMEOUT_S), books, ids, Metrics())
         due = at or await clock(pool)
         work = Work(pool, lambda asked: engine.run(asked, {}), books, due)
-        return await JOBS[name].run(replace(work, seal_key=seal_key, retention=retention))
+        work = replace(work, seal_key=seal_key, retention=retention)
+        if settings is None or settings.bank is None:
+            return await JOBS[name].run(work)
+        async with bank_desk(settings, keys_of(settings), pool) as bank:
+            if bank is not None and not await line_is_up(bank, LINE_S):
+                raise UsageError(f"the bank at {settings.bank} does not answer")
+            return await JOBS[name].run(replace(work, bank=bank))
     finally:
         await pool.close()
 

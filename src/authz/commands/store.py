@@ -8,8 +8,7 @@ import asyncpg
 from rich.console import Console
 
 from authz import database
-from authz.keys import DEVELOPMENT_FILE, development_keys, read_key_file
-from authz.pan import PanDigester
+from authz.keys import DEVELOPMENT_FILE, Keys, development_keys, read_key_file
 from authz.settings import Settings
 from authz.usage import UsageError
 from ledger.seal import SealKey
@@ -25,15 +24,15 @@ def url_of(settings: Settings) -> str:
     return ensure_running(settings.data_dir).url
 
 
-def digester_of(settings: Settings) -> PanDigester:
-    """The card-reference key: of the key file, or the development one beside the data."""
+def keys_of(settings: Settings) -> Keys:
+    """The keys of the key file, or the development ones beside the data."""
     if settings.keys is not None:
-        return read_key_file(settings.keys).digester()
+        return read_key_file(settings.keys)
     keys, path, made_now = development_keys(settings.data_dir)
     if made_now:
         said = f"no --keys given: made a development key file, {path}"
         Console(stderr=True, highlight=False, soft_wrap=True).print(said)
-    return keys.digester()
+    return keys
 
 
 def seal_key_of(settings: Settings) -> SealKey | None:

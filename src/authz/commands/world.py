@@ -11,8 +11,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from authz import database
+from authz.bank.vault import PanVault
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import digester_of, opened, rulebooks_of, url_of
+from authz.commands.store import keys_of, opened, rulebooks_of, url_of
 from authz.settings import Settings
 from authz.settings import load as load_settings
 from authz.world.generate import LINES_FROM, as_json, as_lines, generate
@@ -63,7 +64,8 @@ def make(
 async def _load(settings: Settings, url: str, file: Path, console: Console) -> WorldReport:
     if settings.database_url is None:
         await database.upgrade(url)
-    digester = digester_of(settings)
+    keys = keys_of(settings)
+    digester, vault = keys.digester(), PanVault.of(keys)
     programmes = frozenset(rulebooks_of(settings.rulebook))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     quiet = not console.is_terminal
@@ -74,7 +76,9 @@ async def _load(settings: Settings, url: str, file: Path, console: Console) -> W
             progress.update(task, description=f"{done:,} {what}")
 
         async with opened(url) as sql:
-            return await load_world(sql, file, digester, programmes=programmes, progress=tell)
+            return await load_world(
+                sql, file, digester, programmes=programmes, progress=tell, vault=vault
+            )
 
 
 def _summary(report: WorldReport) -> Table:

@@ -301,7 +301,7 @@ def shown(payment: Payment) -> AuthorizationOut:
         at=payment.at,
         day=payment.day,
         vouchers=[Voucher(vintage=year, amount=minor) for year, minor in payment.vouchers],
-        bank=Bank(amount=payment.bank_minor, state="APPROVED") if payment.bank_minor else None,
+        bank=_bank(payment),
         totals=TotalsOut(
             authorized=totals.authorized_minor,
             reversed=totals.reversed_minor,
@@ -320,6 +320,13 @@ def shown(payment: Payment) -> AuthorizationOut:
         rulebook=payment.rulebook,
         events=list(_events(payment)),
     )
+
+
+def _bank(payment: Payment) -> Bank | None:
+    """The leg, also one that pays nothing since the bank said no or nothing."""
+    if payment.bank_state is None:
+        return None
+    return Bank(amount=payment.bank_minor, state=payment.bank_state)
 
 
 def _events(payment: Payment) -> Iterator[Event]:

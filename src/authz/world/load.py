@@ -3,7 +3,7 @@
 The number of statements does not grow with the file but for the chunks that bound our memory.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct, field
 
+from authz.bank.vault import PanVault
 from authz.digest_check import agree_on_digest_key
 from authz.pan import PanDigester
 from authz.state import Profile
 from authz.world import statements as sql
 from authz.world.fold import Part, decode_profile, figures, fold, new_running
+from authz.world.linked import LinkedCard, bank_cards
 from authz.world.read import Placed, WorldError, read_world
 from authz.world.stage import Staged, stage
 from ledger import journal
@@ -68,14 +70,18 @@ async def load_world(
     *,
     programmes: frozenset[str] = PROGRAMMES,
     progress: Progress = lambda _what, _done: None,
+    vault: PanVault | None = None,
 ) -> WorldReport:
     """Load the file over an SQL connection in the engine's role, in one (nested) transaction.
 
     Raises WorldError with the place of the first record that cannot be loaded, UsageError where
     the digest key is not the database's. Movements are booked at the test clock, where one is set.
+    Linked bank cards are kept where there is a `vault` for them.
     """
     records = read_world(path)
-    return await load_records(tx, records, digester, programmes=programmes, progress=progress)
+    return await load_records(
+        tx, records, digester, programmes=programmes, progress=progress, vault=vault
+    )
 
 
 async def load_records(
@@ -85,13 +91,15 @@ async def load_records(
     *,
     programmes: frozenset[str] = PROGRAMMES,
     progress: Progress = lambda _what, _done: None,
+    vault: PanVault | None = None,
 ) -> WorldReport:
     """The same for records that did not come from a file."""
     async with tx.transaction():
         await tx.execute("set local statement_timeout = 0")
         await agree_on_digest_key(tx, digester)
         await tx.execute(sql.ALONE)
-        await _stage_all(tx, records, digester, programmes, progress)
+        staging = (stage(n, p, digester, programmes, vault) for n, p in enumerate(records))
+        await _stage_all(tx, staging, progress)
         report = WorldReport()
         await _drop_what_is_known(tx, report)
         at = await tx.fetchval(sql.TEST_CLOCK) or datetime.now(UTC)
@@ -105,16 +113,8 @@ async def load_records(
     return report
 
 
-async def _stage_all(
-    tx: asyncpg.Connection,
-    records: Iterable[Placed],
-    digester: PanDigester,
-    programmes: frozenset[str],
-    progress: Progress,
-) -> None:
+async def _stage_all(tx: asyncpg.Connection, staged: Iterator[Staged], progress: Progress) -> None:
     await tx.execute(sql.STAGE)
-    numbered = enumerate(records)
-    staged = (stage(n, placed, digester, programmes) for n, placed in numbered)
     done = 0
     while chunk := [_row(each) for each in islice(staged, RECORDS_PER_COPY)]:
         await tx.copy_records_to_table("world_stage", records=chunk, columns=_COLUMNS)
@@ -214,23 +214,31 @@ async def _fold_chunk(
 ) -> None:
     new = [person for person in chunk if not person.known]
     known = {person.holder_id: person for person in chunk if person.known}
-    await _open_persons(tx, new, at, report)
+    linked: list[LinkedCard] = []
+    await _open_persons(tx, new, at, report, linked)
     if known:
 
         def build(locked: Locked) -> Change:
             parts = known[locked.running.holder_id].parts
             change = fold(locked.running, decode_profile(locked.profile), parts, at)
             report.movements += len(change.transfers)
+            linked.extend(bank_cards(locked.running.holder_id, change, parts))
             return change
 
         await journal.post_many(tx, list(known), build)
+    if linked:
+        await tx.executemany(sql.ADD_BANK_CARD, [(*card, at) for card in linked])
     report.holders_opened += len(new)
     report.holders_changed += len(known)
     progress("holders written", report.holders_opened + report.holders_changed)
 
 
 async def _open_persons(
-    tx: asyncpg.Connection, new: Iterable[_Person], at: datetime, report: WorldReport
+    tx: asyncpg.Connection,
+    new: Iterable[_Person],
+    at: datetime,
+    report: WorldReport,
+    linked: list[LinkedCard],
 ) -> None:
     opened: list[Locked] = []
     accounts: list[AccountRow] = []
@@ -241,6 +249,7 @@ async def _open_persons(
         assert change.profile is not None, "folding always writes a profile"
         opened.append(Locked(figures(running, change), change.profile))
         accounts.extend(change.accounts)
+        linked.extend(bank_cards(person.holder_id, change, person.parts))
         transfers.extend(change.transfers)
     if opened:
         await journal.open_accounts(tx, accounts)

@@ -86,7 +86,7 @@ class UsedRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TopUpRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """The linked bank card (TOP-08). Its number goes to the bank only, and is not kept yet."""
+    """The linked bank card (TOP-08). Its number is kept encrypted, and goes to the bank only."""
 
     bank_expiry: Expiry
     enabled: bool = True

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, msgpack
 
+from authz.bank.vault import PanVault, SealedPan
 from authz.pan import Pan, PanDigester
 from authz.world.read import Placed, WorldError
 from authz.world.records import (
@@ -27,6 +28,7 @@ class AccountDraft(Struct, frozen=True, array_like=True):
     derogations: tuple[Derogation, ...]
     lots: tuple[LotRecord, ...]
     used: tuple[UsedRecord, ...]
+    bank_card: SealedPan | None = None
 
 
 class Staged(Struct, frozen=True):
@@ -58,8 +60,17 @@ decode_card: Final = msgpack.Decoder(Card).decode
 decode_token: Final = msgpack.Decoder(Token).decode
 
 
-def stage(n: int, placed: Placed, digester: PanDigester, programmes: frozenset[str]) -> Staged:
-    """The row of the `n`-th record. Raises WorldError for a programme that has no rulebook."""
+def stage(
+    n: int,
+    placed: Placed,
+    digester: PanDigester,
+    programmes: frozenset[str],
+    vault: PanVault | None = None,
+) -> Staged:
+    """The row of the `n`-th record. Raises WorldError for a programme that has no rulebook.
+
+    Without a vault linked bank cards are left out: their accounts have no top-up.
+    """
     record = placed.record
     if isinstance(record, AccountRecord) and record.programme not in programmes:
         known = ", ".join(sorted(programmes))
@@ -77,7 +88,7 @@ def stage(n: int, placed: Placed, digester: PanDigester, programmes: frozenset[s
         content=content,
         card_ref=None if pan is None else digester.card_ref(pan.reveal()),
         record=_public_json(record),
-        body=_body(record),
+        body=_body(record, vault),
     )
 
 
@@ -111,10 +122,10 @@ def _public_json(record: Record) -> str | None:
     return None
 
 
-def _body(record: Record) -> bytes | None:
+def _body(record: Record, vault: PanVault | None) -> bytes | None:
     match record:
         case AccountRecord():
-            return _pack(_account_draft(record))
+            return _pack(_account_draft(record, vault))
         case CardRecord():
             return _pack(_card(record))
         case TokenRecord():
@@ -132,12 +143,15 @@ def _body(record: Record) -> bytes | None:
             return None
 
 
-def _account_draft(record: AccountRecord) -> AccountDraft:
+def _account_draft(record: AccountRecord, vault: PanVault | None) -> AccountDraft:
     linked = record.topup
     top_up = TopUp(linked.enabled, linked.verified, linked.bank_expiry) if linked else None
     account = Account(0, record.id, record.programme, record.status, top_up)
     derogations = tuple(derogation.facts() for derogation in record.derogations)
-    return AccountDraft(account, derogations, record.lots, record.used)
+    sealed = None
+    if vault is not None and linked is not None and linked.bank_pan is not None:
+        sealed = vault.seal(linked.bank_pan)
+    return AccountDraft(account, derogations, record.lots, record.used, sealed)
 
 
 def _card(record: CardRecord) -> Card:

@@ -137,6 +137,12 @@ PARTS: Final = """
         case s.kind when 'account' then 1 when 'card' then 2 else 3 end, s.n
 """
 
+ADD_BANK_CARD: Final = """
+    insert into bank_cards (holder_id, account_no, pan_encrypted, key_id, expiry, last4,
+        enrolled_at, card_no)
+    values ($1, $2, $3, $4, $5, $6, $7, nextval('bank_card_nos'))
+"""
+
 COUNT_BY_KIND: Final = "select kind, count(*) as count from world_stage group by kind"
 OPEN_HOUSE: Final = "select account_id from ledger_accounts where holder_id = 0"
 TEST_CLOCK: Final = "select test_clock from control"

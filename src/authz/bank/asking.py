@@ -1,0 +1,76 @@
+"""From reserved to asked: the row says so before the question leaves, so that a crash is undone."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+from msgspec import Struct
+
+from authz.bank.stans import Stans
+from authz.bank.vault import PanVault, UnreadablePan
+from authz.bank.words import BankCard, Stamp
+from authz.topup import Event, LegState, moved
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+# Only a leg that nobody settled or reversed meanwhile, and only with a card that is still linked.
+MARK: Final = """
+    update bank_legs l set state = $4, stan = a.stan, asked_at = a.at, card_no = c.card_no
+    from unnest($1::bigint[], $2::bigint[], $3::text[], $5::timestamptz[])
+        as a (holder_id, number, stan, at)
+    join pending_payments p on p.holder_id = a.holder_id and p.number = a.number
+    join bank_cards c on c.holder_id = p.holder_id and c.account_no = p.account_no
+        and c.removed_at is null
+    where l.holder_id = a.holder_id and l.number = a.number and l.state = $6
+        and p.reversed_by is null
+    returning l.holder_id, l.number, l.stan, l.asked_at, c.pan_encrypted, c.key_id, c.expiry
+"""
+NOTE: Final = """
+    insert into bank_leg_moves (holder_id, number, state, event, why, who, at)
+    select m.holder_id, m.number, $3, $4, $5, 'engine', m.at
+    from unnest($1::bigint[], $2::bigint[], $6::timestamptz[]) as m (holder_id, number, at)
+"""
+Name = tuple[int, int]
+
+
+class Asked(Struct, frozen=True):
+    """A leg that may be asked for now: the card and the identity of the question."""
+
+    card: BankCard
+    stamp: Stamp
+
+
+async def mark_asked(
+    pool: asyncpg.Pool, vault: PanVault, stans: Stans, names: Sequence[Name]
+) -> dict[Name, Asked]:
+    """Those of the legs that may be asked for, and are now marked so. Raises what the pool raises.
+
+    The others have no card any more, or were settled or reversed before the question left.
+    """
+    stamps = await stans.stamps(len(names))
+    wanted = [(*name, stamp.stan, stamp.at) for name, stamp in zip(names, stamps, strict=True)]
+    holders, numbers, texts, instants = (
+        list(column) for column in zip(*sorted(wanted), strict=True)
+    )
+    state = moved(LegState.RESERVED, Event.ASK).value
+    async with pool.acquire() as sql, sql.transaction():
+        rows = await sql.fetch(
+            MARK, holders, numbers, texts, state, instants, LegState.RESERVED.value
+        )
+        if rows:
+            await _note(sql, rows, state)
+    asked: dict[Name, Asked] = {}
+    for holder_id, number, stan, at, encrypted, key_id, expiry in rows:
+        try:
+            card = vault.card(key_id, encrypted, expiry)
+        except UnreadablePan:
+            continue  # it stays unasked: the leg is declined
+        asked[holder_id, number] = Asked(card, Stamp(stan, at))
+    return asked
+
+
+async def _note(sql: "Tx", rows: Sequence[Any], state: str) -> None:
+    columns = [row[0] for row in rows], [row[1] for row in rows]
+    instants = [row[3] for row in rows]
+    await sql.execute(NOTE, *columns, state, Event.ASK.value, "the question leaves", instants)

@@ -1,0 +1,55 @@
+"""Opens what a process needs to ask the bank, and keeps the line up as long as it is open."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+
+from authz.bank.link import BankLink
+from authz.bank.stans import Stans
+from authz.bank.teller import BankDesk
+from authz.bank.vault import PanVault
+from authz.keys import Keys
+from authz.settings import Settings
+from authz.usage import UsageError
+
+
+def vault_for_bank(settings: Settings, keys: Keys) -> PanVault | None:
+    """The vault. Raises `UsageError` where a bank is to be asked and no card could be read."""
+    vault = PanVault.of(keys)
+    if vault is None and settings.bank is not None:
+        raise UsageError(
+            "--bank needs a [[pan_encryption]] key in the key file, to keep bank cards under"
+        )
+    return vault
+
+
+@asynccontextmanager
+async def bank_desk(
+    settings: Settings, keys: Keys, pool: asyncpg.Pool
+) -> AsyncIterator[BankDesk | None]:
+    """The desk with its line to `--bank`, or None without one."""
+    vault = vault_for_bank(settings, keys)
+    if settings.bank is None or vault is None:
+        yield None
+        return
+    institution = settings.bank_institution
+    link = BankLink(settings.bank, institution)
+    stans = Stans(pool, institution)
+    running = asyncio.create_task(link.run())
+    try:
+        yield BankDesk(pool, link, vault, stans, institution, settings.bank_budget_ms / 1000)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def opened(desk: BankDesk, within_s: float) -> bool:
+    """Wait for the line; whether it came up in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while not desk.link.is_open:  # noqa: ASYNC110 - rare, at start and by hand only
+                await asyncio.sleep(0.02)
+    return desk.link.is_open

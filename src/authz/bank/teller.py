@@ -1,0 +1,176 @@
+"""Takes over what a batch left without an answer: asks the bank, and has the payment settled.
+
+Reserve (a batch) -> mark, ask (here, outside of any SQL transaction) -> settle (a later batch). The
+terminal is answered once, with what was settled. Who repeats meanwhile waits with it, until its
+own deadline and then in silence (corner 4).
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final
+
+import asyncpg
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from authz.bank.asking import Asked, mark_asked
+from authz.bank.link import BankLink, NotSent, Silent
+from authz.bank.stans import NoStanLeft, Stans
+from authz.bank.vault import PanVault
+from authz.bank.words import APPROVED, Place, question, reference_of
+from authz.batcher import Batcher, Done, Gatherer
+from authz.identity import finish_key
+from authz.outcomes import Later, Outcome, Reserved
+from authz.requests import Kind, Original, Request
+from authz.store import LOST
+from authz.topup import BankWord
+
+POLL_S: Final = 0.05
+TIME_TO_SETTLE_S: Final = 0.3
+"""What is kept of a deadline for the batch that settles."""
+MARKED_AT_ONCE: Final = 256
+_CODE: Final = 39
+
+_log = structlog.get_logger()
+
+
+class BankDesk(Struct, frozen=True):
+    """What is needed to ask the bank; `budget_s` is how long an answer is waited for at most."""
+
+    pool: asyncpg.Pool
+    link: BankLink
+    vault: PanVault
+    stans: Stans
+    institution: str
+    budget_s: float
+
+
+class Teller:
+    """Has every request answered that depends on the bank. Without a desk nobody is asked."""
+
+    def __init__(self, batcher: Batcher, desk: BankDesk | None) -> None:
+        """The batcher gives what waits to this teller from now on."""
+        self._batcher = batcher
+        self._desk = desk
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._marking = Gatherer(self._mark, MARKED_AT_ONCE)
+        batcher.wait_for_bank = self.take
+
+    def take(self, request: Request, answer: Later, done: Done) -> None:
+        """Take a request over; `done` is called once."""
+        if isinstance(answer, Reserved):
+            work = self._pay(request, answer, done)
+        else:
+            work = self._join(request, answer, done)
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("bank_leg_failed", error=type(error).__name__, exc_info=error)
+
+    async def _pay(self, request: Request, reserved: Reserved, done: Done) -> None:
+        outcome: Outcome | None = None
+        try:
+            word = await self._ask(request, reserved)
+            finish = finish_of(request, (reserved.holder_id, reserved.authorization_id), word)
+            outcome = await self._settled(finish, reserved.holder_id)
+        finally:
+            done(outcome)
+
+    async def _ask(self, request: Request, reserved: Reserved) -> BankWord:
+        """Ask the bank within what is left of the deadline."""
+        desk = self._desk
+        if desk is None or not desk.link.is_open:
+            return BankWord.NOT_ASKED
+        asked = await self._marked((reserved.holder_id, reserved.authorization_id))
+        left_s = request.deadline_s - monotonic() - TIME_TO_SETTLE_S
+        if asked is None or left_s <= 0:
+            return BankWord.NOT_ASKED
+        place = Place(
+            desk.institution, reference_of(reserved.authorization_id), request.terminal, request.mid
+        )
+        hold = request.kind is Kind.HOLD
+        message = question(asked.card, place, asked.stamp, reserved.bank_minor, hold=hold)
+        try:
+            answer = await desk.link.ask(message, min(desk.budget_s, left_s))
+        except NotSent:
+            return BankWord.NOT_ASKED
+        except Silent:
+            return BankWord.SILENT
+        code = answer.fields.get(_CODE)
+        return BankWord.APPROVED if code == APPROVED else BankWord.DECLINED
+
+    async def _marked(self, name: tuple[int, int]) -> Asked | None:
+        marked: asyncio.Future[Asked | None] = asyncio.get_running_loop().create_future()
+        self._marking.put((name, marked))
+        return await marked
+
+    async def _mark(
+        self, batch: list[tuple[tuple[int, int], "asyncio.Future[Asked | None]"]]
+    ) -> None:
+        """Many legs in one SQL transaction; without it, none of them is asked for."""
+        desk = self._desk
+        assert desk is not None, "only a desk asks"
+        try:
+            names = [name for name, _ in batch]
+            asked = await mark_asked(desk.pool, desk.vault, desk.stans, names)
+        except (*LOST, asyncpg.PostgresError, NoStanLeft) as error:
+            _log.warning("bank_legs_not_asked", legs=len(batch), error=type(error).__name__)
+            asked = {}
+        for name, marked in batch:
+            if not marked.done():
+                marked.set_result(asked.get(name))
+
+    async def _settled(self, finish: Request, holder_id: int) -> Outcome | None:
+        """Down the road once more; None where nobody knows, and recovery will see to it."""
+        settled: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Outcome | None) -> None:
+            if not settled.done():
+                settled.set_result(outcome)
+
+        self._batcher.submit_again(finish, holder_id, done)
+        return await settled
+
+    async def _join(self, request: Request, later: Later, done: Done) -> None:
+        """Ask again until the payment is settled, here or by another process."""
+        outcome: Outcome | None = None
+        try:
+            await asyncio.sleep(POLL_S)
+            if monotonic() < request.deadline_s:
+                # As a repeat: once its time is over, silence and no refusal is the honest answer.
+                again = replace(request, repeat=True)
+                outcome = await self._settled(again, later.holder_id)
+        finally:
+            done(outcome)
+
+
+def finish_of(
+    request: Request, name: tuple[int, int], word: BankWord | None, *, late: bool = False
+) -> Request:
+    """The request that settles a payment; one for each payment, so that it is settled once."""
+    key = finish_key(*name)
+    return Request(
+        Kind.FINISH,
+        request.purchase,
+        request.card_ref,
+        key,
+        key,
+        request.acquirer,
+        request.terminal,
+        request.mid,
+        request.stan,
+        request.transmitted,
+        request.rrn,
+        repeat=False,
+        received_at=datetime.now(UTC),
+        deadline_s=request.deadline_s,
+        about=Original(name=name),
+        bank=word,
+        late=late,
+    )
