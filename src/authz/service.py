@@ -55,6 +55,7 @@ from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 
 DIRECTORY_KNOWN_MAX: Final = 1_000_000
 BANK_SESSIONS: Final = 3
+"""SQL connections that mark legs as asked, and what the bank has heard."""
 READERS: Final = 4
 """SQL connections of the HTTP side."""
 ANSWER_TIMEOUT_FACTOR: Final = 1.5
