@@ -25,6 +25,7 @@ from authz import connection as peers
 from authz import database, gateway
 from authz.addresses import Address, Listener
 from authz.bank.desk import bank_desk, vault_for_bank
+from authz.bank.enrolment import Enrolment
 from authz.bank.teller import BankDesk, Teller
 from authz.batcher import Batcher
 from authz.batcher import Limits as BatchLimits
@@ -200,6 +201,7 @@ class _Parts(Struct):
     connections: set[peers.Connection]
     servers: list[Server]
     bank: BankDesk | None = None
+    enrolment: Enrolment | None = None
     draining: bool = False
 
     @classmethod
@@ -224,10 +226,11 @@ class _Parts(Struct):
             sessions = await database.open_pool(url, size=BANK_SESSIONS)
             parts.push_async_callback(_close_pool, sessions)
         bank = await parts.enter_async_context(bank_desk(settings, keys, sessions))
+        next_id = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
         engine = Engine(
             Store(pool, answer_timeout_s=patience_s),
             books,
-            AuthorizationIds(node, lambda: time.time_ns() // 1_000_000),
+            next_id,
             metrics,
             bank_open=lambda: bank is not None and bank.link.is_open,
         )
@@ -257,6 +260,7 @@ class _Parts(Struct):
             set(),
             [],
             bank,
+            None if bank is None else Enrolment(bank, next_id),
         )
 
 
@@ -294,6 +298,7 @@ async def _open_web(
                 settings.decision_deadline_ms / 1000,
             ),
             vault=gateway.Vault(engine.digester, engine.module),
+            enrolment=engine.enrolment,
         )
     )
     await parts.enter_async_context(serve_web(app, listening))

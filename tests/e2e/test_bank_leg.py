@@ -243,3 +243,41 @@ async def test_a_reversal_of_a_payment_that_waits_for_the_bank_undoes_both_legs(
         assert (await waiting)["39"] == "00"
         assert (await again)["39"] == "00"
         assert till.charged(2) == 1500
+
+
+async def test_a_bank_card_is_linked_for_an_euro_that_is_never_taken_and_unlinked_at_once(
+    tmp_path: Path,
+) -> None:
+    declines = BankRules(declines={bank_pan(7): "05"})
+    headers = {"Authorization": "Bearer dev"}
+    place = "/v1/accounts/acc-1/bank-card"
+    async with a_till(tmp_path, [Setting()], declines) as till:
+        async with httpx.AsyncClient(base_url=f"http://{till.engine.http}", headers=headers) as web:
+
+            async def enrol(number: int, **more: str) -> httpx.Response:
+                return await web.post(
+                    place, json={"pan": bank_pan(number), "expiry": "2912", **more}
+                )
+
+            await till.ask(till.purchase(1, 4000), "61")
+            assert (await enrol(7)).json()["code"] == "BANK_DECLINED"
+            failed = await enrol(1, three_d_secure="FAILED")
+            assert (failed.status_code, failed.json()["code"]) == (409, "VERIFY_REQUIRED")
+            await till.ask(till.purchase(1, 4000), "61")
+            linked = await enrol(1)
+            assert (linked.status_code, linked.json()["last4"]) == (201, bank_pan(1)[-4:])
+            assert bank_pan(1) not in linked.text
+            await until(lambda: till.charged(1) == 0)
+            await till.ask(till.purchase(1, 4000))
+            assert till.charged(1) == 1500
+            # A payment that waits keeps its leg when the card goes.
+            till.bank.manners = Manners(delay_ms=600)
+            waiting = asyncio.create_task(till.link.ask(till.purchase(1, 1000)))
+            await until(lambda: till.charged(1) == 2500)
+            assert (await web.delete(place)).status_code == 204
+            assert (await waiting)["39"] == "00"
+            assert (await web.delete(place)).status_code == 404
+        await till.ask(till.purchase(1, 1000), "61")
+        assert till.charged(1) == 2500
+        log = (tmp_path / "engine.log").read_text()
+        assert bank_pan(1) not in log and bank_pan(7) not in log

@@ -183,7 +183,7 @@ def message_of(desk: BankDesk, row: Mapping[str, Any]) -> Message:
     reference = reference_of(row["number"])
     place = Place(desk.institution, reference, row["terminal"], row["mid"])
     stamp = Stamp(row["stan"], row["sent_at"].astimezone(UTC))
-    mti = "0100" if row["leg_kind"] == "HOLD" else "0200"
+    mti = "0200" if row["leg_kind"] == "PURCHASE" else "0100"
     original = mti, Stamp(row["leg_stan"], row["asked_at"].astimezone(UTC))
     again = row["attempts"] > 1
     match NoticeKind(row["kind"]):

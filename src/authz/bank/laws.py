@@ -20,6 +20,7 @@ LEGS_HAVE_ONE_ANSWER: Final = """
         from bank_legs l
         left join authorizations a on a.holder_id = l.holder_id and a.authorization_id = l.number
         left join pending_payments p on p.holder_id = l.holder_id and p.number = l.number
+        where l.kind <> 'VERIFY'
     )
     select (select count(*) from compared), array(
         select format('holder %s payment %s: a leg in state %s, answered: %s, waiting: %s',

@@ -8,6 +8,7 @@ from authz.gateway import (
     accounts,
     administration,
     authorizations,
+    bank_cards,
     cards,
     clock,
     ledger,
@@ -43,6 +44,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(operations.router)
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
     v1.include_router(accounts.router)
+    v1.include_router(bank_cards.router)
     v1.include_router(statement.router)
     v1.include_router(administration.router)
     v1.include_router(authorizations.router)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from prometheus_client.registry import Collector
 
 from authz.addresses import is_loopback
+from authz.bank.enrolment import Enrolment
 from authz.gateway.problems import ProblemError
 from authz.hsm import SecurityModule
 from authz.idempotency import AtWork
@@ -53,7 +54,8 @@ class Deps:
     """The parts of the running service that HTTP reads from.
 
     `pool` is HTTP's own; `ready` is false while the service drains; `rulebooks` are by programme.
-    Without a `road` HTTP can look and not pay; without a `vault` it takes no card number or PIN.
+    Without a `road` HTTP can look and not pay; without a `vault` it takes no card number or PIN;
+    without an `enrolment` no bank card is linked.
     """
 
     pool: asyncpg.Pool
@@ -63,6 +65,7 @@ class Deps:
     test_clock: bool = False
     road: Road | None = None
     vault: Vault | None = None
+    enrolment: Enrolment | None = None
 
 
 def deps_of(request: Request) -> Deps:

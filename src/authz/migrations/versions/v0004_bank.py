@@ -38,13 +38,14 @@ TABLES = (
     "create index pending_payments_by_terminal on pending_payments (terminal, acquirer)",
     "create index pending_payments_due on pending_payments (settle_after)",
     # What is asked of the bank and what stands of it (cents). `stan`, `asked_at` and `card_no` are
-    # there once it is asked; they name the question in everything said about it later.
+    # there once it is asked; they name the question in everything said about it later. VERIFY is
+    # the euro of an enrolment, which belongs to no payment (TOP-08).
     """
     create table bank_legs (
         holder_id      bigint not null check (holder_id > 0),
         number         bigint not null,
         account_no     smallint not null,
-        kind           text not null check (kind in ('PURCHASE', 'HOLD')),
+        kind           text not null check (kind in ('PURCHASE', 'HOLD', 'VERIFY')),
         state          text not null,
         amount_minor   bigint not null check (amount_minor > 0),
         left_minor     bigint not null check (left_minor between 0 and amount_minor),

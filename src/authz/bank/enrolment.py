@@ -1,0 +1,171 @@
+"""Linking a bank card to an account, and unlinking it (TOP-08).
+
+The bank is asked for 1.00 EUR that is never taken: a leg like any other, undone as soon as it is
+answered, and told to the bank until it acknowledges, whatever breaks on the way.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from authz.bank.link import NotSent, Silent
+from authz.bank.teller import BankDesk
+from authz.bank.words import APPROVED, BankCard, Place, Stamp, question, reference_of
+from authz.legs import AT_ONCE
+from authz.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
+from authz.world.fold import decode_profile, encode_profile
+from ledger import journal
+from ledger.journal import Change, Locked
+from rules.facts import TopUp
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+TERMINAL: Final = "ENROL001"
+MID: Final = "MILLESIME ENROL"
+
+ADD_CARD: Final = """
+    insert into bank_cards (holder_id, card_no, account_no, pan_encrypted, key_id, expiry, last4,
+        enrolled_at, removed_at)
+    values ($1, nextval('bank_card_nos'), $2, $3, $4, $5, $6, $7, $7) returning card_no
+"""
+ADD_LEG: Final = """
+    insert into bank_legs values ($1, $2, $3, 'VERIFY', $4, $5, $5, 0, 0, $6, $7, $8, $9, $10)
+"""
+NOTE: Final = "insert into bank_leg_moves values ($1, $2, $3, $4, $5, 'enrolment', $6)"
+SETTLE: Final = """
+    update bank_legs set state = $3, left_minor = 0, notices = $4
+    where holder_id = $1 and number = $2
+"""
+TELL: Final = """
+    insert into bank_notices (holder_id, number, notice_no, kind, amount_minor, left_minor, since,
+        due_at)
+    values ($1, $2, 1, 'REVERSAL', 0, 0, $3, $4)
+"""
+UNLINK: Final = """
+    update bank_cards set removed_at = $3
+    where holder_id = $1 and account_no = $2 and removed_at is null
+"""
+LINK: Final = "update bank_cards set removed_at = null where holder_id = $1 and card_no = $2"
+
+
+class Linked(Enum):
+    """What came of an enrolment."""
+
+    LINKED = "LINKED"
+    DECLINED = "DECLINED"
+    """The bank said no."""
+    UNKNOWN = "UNKNOWN"
+    """The bank said nothing, or there is no line to it: not linked."""
+
+
+class Wallet(Struct, frozen=True):
+    """Whose account is linked."""
+
+    holder_id: int
+    account_no: int
+
+
+class Enrolment:
+    """Links cards over the bank's desk; `next_id` names the questions."""
+
+    def __init__(self, desk: BankDesk, next_id: Callable[[], int]) -> None:
+        """Nothing is asked yet."""
+        self._desk = desk
+        self._next_id = next_id
+
+    async def link(self, wallet: Wallet, card: BankCard, verify_minor: int) -> Linked:
+        """Verify the card at its bank and link it in place of any other."""
+        if not self._desk.link.is_open:
+            return Linked.UNKNOWN
+        number = self._next_id()
+        (stamp,) = await self._desk.stans.stamps(1)
+        async with self._desk.pool.acquire() as sql, sql.transaction():
+            card_no = await self._keep(sql, wallet, card, number, stamp, verify_minor)
+        word = await self._ask(card, number, stamp, verify_minor)
+        async with self._desk.pool.acquire() as sql, sql.transaction():
+            await _undo(sql, wallet.holder_id, number, word)
+            if word is BankWord.APPROVED:
+                top_up = TopUp(enabled=True, verified=True, expiry=card.expiry)
+                await _set_top_up(sql, wallet, top_up)
+                await sql.execute(UNLINK, wallet.holder_id, wallet.account_no, stamp.at)
+                await sql.execute(LINK, wallet.holder_id, card_no)
+        if word is BankWord.APPROVED:
+            return Linked.LINKED
+        return Linked.DECLINED if word is BankWord.DECLINED else Linked.UNKNOWN
+
+    async def _keep(
+        self,
+        sql: "Tx",
+        wallet: Wallet,
+        card: BankCard,
+        number: int,
+        stamp: Stamp,
+        verify_minor: int,
+    ) -> int:
+        """The card, not linked yet, and the leg that asks for it."""
+        sealed = self._desk.vault.seal(card.pan)
+        account = wallet.holder_id, wallet.account_no
+        kept = sealed.encrypted, sealed.key_id, card.expiry, sealed.last4
+        card_no: int = await sql.fetchval(ADD_CARD, *account, *kept, stamp.at)
+        state, name = LegState.ASKED.value, (wallet.holder_id, number)
+        await sql.execute(
+            ADD_LEG, *name, wallet.account_no, state, verify_minor, TERMINAL, MID, card_no,
+            stamp.stan, stamp.at,
+        )  # fmt: skip
+        await sql.execute(NOTE, *name, state, Event.ASK.value, "a card is enrolled", stamp.at)
+        return card_no
+
+    async def _ask(self, card: BankCard, number: int, stamp: Stamp, verify_minor: int) -> BankWord:
+        place = Place(self._desk.institution, reference_of(number), TERMINAL, MID)
+        message = question(card, place, stamp, verify_minor, hold=True)
+        try:
+            answer = await self._desk.link.ask(message, self._desk.budget_s)
+        except NotSent:
+            return BankWord.NOT_ASKED
+        except Silent:
+            return BankWord.SILENT
+        return BankWord.APPROVED if answer.fields.get(39) == APPROVED else BankWord.DECLINED
+
+
+async def unlink(pool: asyncpg.Pool, wallet: Wallet) -> bool:
+    """Remove the card: the next payment has no top-up, one that waits keeps its leg."""
+    now = datetime.now(UTC)
+    async with pool.acquire() as sql, sql.transaction():
+        done = await sql.execute(UNLINK, wallet.holder_id, wallet.account_no, now)
+        await _set_top_up(sql, wallet, None)
+    return bool(done != "UPDATE 0")
+
+
+async def _undo(sql: "Tx", holder_id: int, number: int, word: BankWord) -> None:
+    """The euro is never taken (TOP-08)."""
+    now = datetime.now(UTC)
+    event = ENDINGS[LegState.ASKED, word]
+    state = moved(LegState.ASKED, event)
+    owed = state in OWED
+    await sql.execute(SETTLE, holder_id, number, state.value, int(owed))
+    await sql.execute(NOTE, holder_id, number, state.value, event.value, word.value, now)
+    if owed:
+        await sql.execute(TELL, holder_id, number, now, AT_ONCE)
+
+
+async def _set_top_up(sql: "Tx", wallet: Wallet, top_up: TopUp | None) -> None:
+    """Change what the rules see of the account; the holder's version moves on (corner 9)."""
+
+    def build(locked: Locked) -> Change:
+        profile = decode_profile(locked.profile)
+        accounts = tuple(
+            replace(held, account=replace(held.account, top_up=top_up))
+            if held.account.account_no == wallet.account_no
+            else held
+            for held in profile.accounts
+        )
+        account_of = {lot.lot_no: lot.account_no for lot in profile.lots}
+        return Change([], [], account_of, encode_profile(replace(profile, accounts=accounts)))
+
+    await journal.post_many(sql, [wallet.holder_id], build)

@@ -1,0 +1,262 @@
+"""A process that dies at each step of a top-up, and what the next one makes of it.
+
+Each test ends with the proof of books, answers and legs, and with both books in agreement.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import cast
+
+import asyncpg
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from authz import database
+from authz.addresses import Address
+from authz.bank.asking import mark_asked
+from authz.bank.forwarding import settle_left_behind, tell_the_bank
+from authz.bank.link import BankLink
+from authz.bank.stans import Stans
+from authz.bank.teller import BankDesk, finish_of
+from authz.bank.vault import PanVault, UnreadablePan
+from authz.bank.words import Place, question, reference_of
+from authz.engine import Engine
+from authz.ids import AuthorizationIds
+from authz.metrics import Metrics
+from authz.outcomes import Later, Outcome, Reserved
+from authz.pan import Pan
+from authz.requests import Kind, Original, Request
+from authz.store import Store
+from authz.topup import BankWord
+from authz.world.load import load_world
+from rules.decision import Reason
+from simulators.bank import BankHost
+from simulators.bank_books import BankBooks
+from tests.agreement import disagreements
+from tests.authz.builders import BOOKS, again
+from tests.database.roads import buys, prove
+from tests.road.people import DIGESTER, Setting, as_world, bank_pan
+
+VAULT = PanVault([("pan-test", bytes(range(32)))])
+LINKED = Setting(top_up=True)
+NAME_ONE = "select holder_id from directory where kind = 'account' and name = 'acc-1'"
+
+
+class Branch:
+    """A database with one linked person, an engine, a bank and a line to it."""
+
+    def __init__(self, url: str, pool: asyncpg.Pool, bank: BankHost, link: BankLink) -> None:
+        self.url, self.pool, self.bank = url, pool, bank
+        ids = AuthorizationIds(1, lambda: 1_795_000_000_000)
+        self.engine = Engine(
+            Store(pool, answer_timeout_s=8), BOOKS, ids, Metrics(), bank_open=lambda: True
+        )
+        self.desk = BankDesk(pool, link, VAULT, Stans(pool, "99"), "99", 1.5)
+
+    async def run(self, *requests: Request) -> list[Outcome | None]:
+        rows = await self.pool.fetch("select card_ref, holder_id from credentials")
+        return await self.engine.run(requests, {row[0]: row[1] for row in rows})
+
+    async def reserve(self, asked: Request) -> Reserved:
+        (answer,) = await self.run(asked)
+        assert isinstance(answer, Reserved)
+        return answer
+
+    async def mark(self, reserved: Reserved) -> bool:
+        name = reserved.holder_id, reserved.authorization_id
+        return name in await mark_asked(self.pool, VAULT, self.desk.stans, [name])
+
+    async def ask(self, asked: Request, reserved: Reserved) -> None:
+        """Mark, and let the bank book it; the answer is lost with the process."""
+        name = reserved.holder_id, reserved.authorization_id
+        marked = await mark_asked(self.pool, VAULT, self.desk.stans, [name])
+        place = Place("99", reference_of(name[1]), asked.terminal, asked.mid)
+        card, stamp = marked[name].card, marked[name].stamp
+        hold = asked.kind is Kind.HOLD
+        message = question(card, place, stamp, reserved.bank_minor, hold=hold)
+        assert (await self.desk.link.ask(message, 2.0)).fields[39] == "00"
+
+    async def finish(self, asked: Request, reserved: Reserved, word: BankWord) -> Outcome:
+        name = reserved.holder_id, reserved.authorization_id
+        (outcome,) = await self.run(finish_of(asked, name, word))
+        assert outcome is not None
+        return outcome
+
+    async def recover(self) -> int:
+        """What the next process does, once the owner's time is over."""
+        await self.pool.execute("update pending_payments set settle_after = now()")
+        settled = await settle_left_behind(self.pool, self._decide)
+        while await self.pool.fetchval(
+            "select count(*) from bank_notices where acknowledged_at is null"
+        ):
+            await tell_the_bank(self.desk)
+        return settled
+
+    async def _decide(self, asked: Sequence[Request]) -> Sequence[Outcome | None]:
+        return await self.engine.run(asked, {})
+
+    async def state(self) -> tuple[str, int]:
+        """The only leg's state, and what the bank charges."""
+        state = await self.pool.fetchval("select state from bank_legs")
+        return state, self.bank.books.spent_minor(bank_pan(1))
+
+    async def available(self) -> int:
+        minor: int = await self.pool.fetchval(
+            "select lot_available[1] from holders where holder_id = (" + NAME_ONE + ")"
+        )
+        return minor
+
+
+@asynccontextmanager
+async def a_branch(url: str, tmp_path: Path) -> AsyncIterator[Branch]:
+    file = tmp_path / "world.json"
+    file.write_bytes(msgspec.json.encode(as_world((1, LINKED))))
+    pool = await database.open_pool(url, size=4)
+    bank = BankHost(BankBooks())
+    _, _, port = (await bank.open()).rpartition(":")
+    link = BankLink(Address("127.0.0.1", int(port)), "99")
+    running = asyncio.create_task(link.run())
+    try:
+        async with pool.acquire() as sql:
+            await load_world(cast("asyncpg.Connection", sql), file, DIGESTER, vault=VAULT)
+        async with asyncio.timeout(5):
+            while not link.is_open:  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.01)
+        yield Branch(url, pool, bank, link)
+        assert await disagreements(url, bank.books.summary()) == []
+        await prove(url)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await bank.close()
+        await pool.close()
+
+
+def forty(**changes: object) -> Request:
+    """25 of vouchers and 15 of the bank."""
+    return replace(buys(4000, deadline_s=monotonic() + 60), **changes)
+
+
+async def test_died_after_the_reservation_nothing_was_asked_and_nothing_stands(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        await branch.reserve(asked)
+        assert await branch.available() == 7500
+        (waits,) = await branch.run(again(asked))
+        assert isinstance(waits, Later)
+        assert await branch.recover() == 1
+        assert (await branch.state(), await branch.available()) == (("DECLINED", 0), 10_000)
+        (answer,) = await branch.run(again(asked))
+        assert answer is not None and answer.reason is Reason.ISSUER_DOWN
+
+
+async def test_died_before_the_question_left_the_bank_is_told_all_the_same(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        assert await branch.mark(await branch.reserve(forty()))
+        assert await branch.recover() == 1
+        assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
+        assert branch.bank.books.messages == {"042": 1}
+
+
+@pytest.mark.parametrize("kind", [Kind.PURCHASE, Kind.HOLD])
+async def test_died_while_the_bank_had_approved_both_legs_are_undone(
+    kind: Kind, calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty(kind=kind)
+        await branch.ask(asked, await branch.reserve(asked))
+        assert await branch.state() == ("ASKED", 1500)
+        assert await branch.recover() == 1
+        assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
+
+
+async def test_died_after_the_settlement_the_repeat_gets_its_answer(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve(asked)
+        await branch.ask(asked, reserved)
+        told = await branch.finish(asked, reserved, BankWord.APPROVED)
+        assert await branch.recover() == 0
+        (answer,) = await branch.run(again(asked))
+        assert answer is not None
+        assert (answer.reason, answer.approved_minor, answer.approval_code) == (
+            Reason.APPROVED, 4000, told.approval_code,
+        )  # fmt: skip
+        assert (await branch.state(), await branch.available()) == (("APPROVED", 1500), 7500)
+
+
+async def test_a_payment_is_settled_once_whoever_comes_second(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve(asked)
+        await branch.ask(asked, reserved)
+        assert await branch.recover() == 1
+        late = await branch.finish(asked, reserved, BankWord.APPROVED)
+        assert late.reason is Reason.ISSUER_DOWN
+        assert await branch.state() == ("REVERSED", 0)
+
+
+async def test_an_approval_that_nobody_waits_for_any_more_is_undone(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve(asked)
+        await branch.ask(asked, reserved)
+        over = replace(asked, deadline_s=monotonic() - 1)
+        outcome = await branch.finish(over, reserved, BankWord.APPROVED)
+        assert outcome.reason is Reason.ISSUER_DOWN
+        assert await branch.state() == ("REVERSAL_DUE", 1500)
+        await branch.recover()
+        assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
+
+
+async def test_a_reversal_before_the_question_stops_it(calendar_url: str, tmp_path: Path) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve(asked)
+        undo = buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,)))
+        (undone,) = await branch.run(undo)
+        assert undone is not None and undone.reason is Reason.APPROVED
+        assert not await branch.mark(reserved)
+        outcome = await branch.finish(asked, reserved, BankWord.NOT_ASKED)
+        assert outcome.reason is Reason.REVERSED_BEFORE_REQUEST
+        assert (await branch.state(), await branch.available()) == (("DECLINED", 0), 10_000)
+
+
+async def test_stans_are_never_given_twice_whoever_takes_them(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    pool = await database.open_pool(calendar_url, size=4)
+    try:
+        takers = [Stans(pool, "99") for _ in range(4)]
+        taken = await asyncio.gather(*(taker.stamps(130) for taker in takers))
+        stans = [(stamp.stan, stamp.at.date()) for stamps in taken for stamp in stamps]
+        assert len(set(stans)) == len(stans) == 520
+    finally:
+        await pool.close()
+
+
+def test_a_vault_reads_under_an_older_key_and_never_prints_a_number() -> None:
+    sealed = VAULT.seal(Pan(bank_pan(1)))
+    assert sealed.encrypted != VAULT.seal(Pan(bank_pan(1))).encrypted
+    newer = PanVault([("pan-new", bytes(32)), ("pan-test", bytes(range(32)))])
+    assert newer.card(sealed.key_id, sealed.encrypted, "2912").pan.reveal() == bank_pan(1)
+    assert newer.seal(Pan(bank_pan(1))).key_id == "pan-new"
+    assert bank_pan(1) not in f"{sealed!r}{VAULT!r}"
+    with pytest.raises(UnreadablePan):
+        PanVault([("pan-test", bytes(32))]).card(sealed.key_id, sealed.encrypted, "2912")
+    with pytest.raises(UnreadablePan):
+        PanVault([("other", bytes(32))]).card(sealed.key_id, sealed.encrypted, "2912")
