@@ -29,6 +29,7 @@ from authz.bank.enrolment import Enrolment
 from authz.bank.teller import BankDesk, Teller
 from authz.batcher import Batcher
 from authz.batcher import Limits as BatchLimits
+from authz.credentials.codes import Mailbox
 from authz.digest_check import agree_on_digest_key
 from authz.directory import Directory
 from authz.engine import Engine
@@ -297,7 +298,12 @@ async def _open_web(
                 settings.proof_wanted,
                 settings.decision_deadline_ms / 1000,
             ),
-            vault=gateway.Vault(engine.digester, engine.module),
+            vault=gateway.Vault(
+                engine.digester,
+                engine.module,
+                # Nothing is sent to anybody in a test; outside of one, no sender is built yet.
+                Mailbox() if settings.test_clock is not None else None,
+            ),
             enrolment=engine.enrolment,
         )
     )

@@ -17,6 +17,7 @@ from authz.gateway import (
     operations,
     problems,
     statement,
+    tokens,
     vouchers,
 )
 from authz.gateway.deps import Deps, admit
@@ -49,6 +50,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1.include_router(administration.router)
     v1.include_router(authorizations.router)
     v1.include_router(cards.router)
+    v1.include_router(tokens.router)
     v1.include_router(online.router)
     v1.include_router(ledger.router)
     v1.include_router(loads.router)

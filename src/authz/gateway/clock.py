@@ -1,4 +1,4 @@
-"""`POST /v1/test/clock`: set the virtual clock; only there with `--test-clock`."""
+"""What tests need beside: the virtual clock and the codes sent; only with `--test-clock`."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -6,7 +6,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
+from authz.credentials.codes import Mailbox
 from authz.gateway.deps import Parts
+from authz.gateway.problems import ProblemError, described
 
 SET: Final = "update control set test_clock = $1"
 
@@ -37,3 +39,21 @@ async def set_clock(deps: Parts, clock: Clock) -> Clock:
     async with deps.pool.acquire() as sql:
         await sql.execute(SET, now)
     return Clock.model_construct(now=now)
+
+
+class CodeOut(BaseModel):
+    """The last code that was sent for a token."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "482915"}]})
+
+    code: str
+
+
+@router.get("/test/codes/{token_id}", summary="The code in the mail", responses=described(404))
+async def sent_code(deps: Parts, token_id: str) -> CodeOut:
+    """What the holder of this token would have been sent; only this process knows it."""
+    sender = None if deps.vault is None else deps.vault.sender
+    code = sender.read(token_id) if isinstance(sender, Mailbox) else None
+    if code is None:
+        raise ProblemError(404, "NOT_FOUND", "no code was sent for this token")
+    return CodeOut(code=code.reveal())

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from authz.addresses import is_loopback
 from authz.bank.enrolment import Enrolment
+from authz.credentials.codes import CodeSender
 from authz.gateway.problems import ProblemError
 from authz.hsm import SecurityModule
 from authz.idempotency import AtWork
@@ -43,10 +44,14 @@ class Road:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vault:
-    """What may see a card number or a PIN on its way to what is kept of it."""
+    """What may see a card number or a PIN on its way to what is kept of it.
+
+    `sender` brings activation codes to holders; a `Mailbox` shows them to tests.
+    """
 
     digester: PanDigester
     module: SecurityModule
+    sender: CodeSender | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,201 @@
+"""Tokens from wish to deletion, in the database: provisioned, coded, activated, suspended, gone.
+
+A device PAN is never used twice: the row that leads from its digest to the person stays for ever.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from authz.credentials import codes
+from authz.credentials.change import By, Changed, Step, add_credential, change
+from authz.credentials.codes import CodeSender, Tried
+from authz.credentials.life import StateMismatch, TokenAction, card_of, move_token, token_of
+from authz.credentials.numbers import new_code, new_device_pan, new_token_id
+from authz.hsm import Pin, SecurityModule
+from authz.pan import Pan, PanDigester
+from authz.state import Credential, Profile
+from rules.facts import CardStatus, Token, TokenStatus, Wallet
+from rules.provision import Path, Provision, Verdict, Wish, provide
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+PARIS: Final = ZoneInfo("Europe/Paris")
+STATUS: Final[Mapping[Verdict, TokenStatus]] = {
+    Verdict.APPROVED: TokenStatus.ACTIVE,
+    Verdict.REQUIRE_CODE: TokenStatus.REQUESTED,
+}
+FREE: Final = "select not exists (select 1 from credentials where card_ref = $1)"
+DRAWS_MAX: Final = 20
+
+
+class AlreadyThere(Exception):
+    """The card is in that wallet of that device already; `token_id` names it."""
+
+    def __init__(self, token_id: str) -> None:
+        """The text is for people."""
+        super().__init__("the card is in this wallet of this device already")
+        self.token_id = token_id
+
+
+class CardStopped(Exception):
+    """The card is not in use, so that none of its tokens can begin to be (TOK-07)."""
+
+
+class CodesUsedUp(Exception):
+    """So many codes were sent that no more are; the token has to be deleted and added again."""
+
+
+class Asked(Struct, frozen=True):
+    """What a wallet sends."""
+
+    card_id: str
+    wallet: Wallet
+    device: str
+    path: Path
+    attested: bool
+
+
+class Provisioned(Struct, frozen=True):
+    """The decision, and unless it was declined the token with its number, shown this once."""
+
+    decision: Provision
+    token: Token | None = None
+    number: Pan | None = None
+    code: Pin | None = None
+
+
+class Tokens:
+    """One for the HTTP side of a process."""
+
+    def __init__(
+        self, digester: PanDigester, module: SecurityModule, sender: CodeSender | None
+    ) -> None:
+        """`sender` brings codes to holders; without one none may be asked for."""
+        self._digester = digester
+        self._module = module
+        self._sender = sender
+
+    async def deliver(self, token_id: str, code: Pin) -> None:
+        """Send a code, once what is kept of it is committed."""
+        assert self._sender is not None, "asked before a code was made"
+        await self._sender.send(token_id, code)
+
+    async def provision(self, tx: "Tx", asked: Asked, by: By, now: datetime) -> Provisioned:
+        """Decide, and make the token unless it is declined. `now` is the clock's, UTC.
+
+        Raises NotFound, AlreadyThere.
+        """
+        number = await self._draw(tx)
+        ref = self._digester.card_ref(number.reveal())
+        decided: list[Provision] = []
+        made: list[Token] = []
+
+        def step(profile: Profile) -> Profile:
+            decided[:] = [provide(_wish(profile, asked, now))]
+            _refuse_second(profile, asked)
+            if decided[0].verdict is Verdict.DECLINED:
+                return profile
+            made[:] = [_token(profile, asked, STATUS[decided[0].verdict])]
+            credential = Credential(ref, asked.card_id, made[0].token_id)
+            return replace(
+                profile,
+                tokens=(*profile.tokens, made[0]),
+                credentials=(*profile.credentials, credential),
+            )
+
+        done = await change(tx, "card", asked.card_id, "PROVISION", by, step)
+        if not made:
+            return Provisioned(decided[0])
+        await add_credential(tx, "token", made[0].token_id, done.holder_id, ref, ref)
+        code = None
+        if decided[0].verdict is Verdict.REQUIRE_CODE:
+            code = await self._new_code(tx, done, made[0].token_id, ref)
+        return Provisioned(decided[0], made[0], number, code)
+
+    async def resend(self, tx: "Tx", token_id: str, by: By) -> Pin:
+        """A new code for a token that waits for one; the old ones are worth nothing any more.
+
+        Raises NotFound, StateMismatch, CodesUsedUp.
+        """
+        done = await change(tx, "token", token_id, "RESEND_CODE", by, _waiting(token_id))
+        return await self._new_code(tx, done, token_id, _ref_of(done.profile, token_id))
+
+    async def activate(self, tx: "Tx", token_id: str, code: Pin, by: By) -> tuple[Changed, Tried]:
+        """Try a code; the token is active only if it was right. The try counts: commit it.
+
+        Raises NotFound, StateMismatch, CardStopped.
+        """
+        done = await change(tx, "token", token_id, "TRY_CODE", by, _waiting(token_id))
+        token = token_of(done.profile, token_id)
+        if card_of(done.profile, token.card_id).status is not CardStatus.ACTIVE:
+            raise CardStopped("the card of this token is not in use")
+        ref = _ref_of(done.profile, token_id)
+        tried = await codes.attempt(
+            tx, done.holder_id, token_id, lambda: self._module.pin_ref(ref, code), done.at
+        )
+        if tried is Tried.RIGHT:
+            done = await self.move(tx, token_id, TokenAction.ACTIVATE, by)
+        return done, tried
+
+    async def move(self, tx: "Tx", token_id: str, action: TokenAction, by: By) -> Changed:
+        """Suspend, resume or delete. Raises NotFound, StateMismatch."""
+        return await change(
+            tx, "token", token_id, action.value, by, lambda p: move_token(p, token_id, action)
+        )
+
+    async def _new_code(self, tx: "Tx", done: Changed, token_id: str, ref: bytes) -> Pin:
+        code = new_code()
+        kept = self._module.pin_ref(ref, code)
+        if not await codes.issue(tx, done.holder_id, token_id, kept, done.at):
+            raise CodesUsedUp("no more codes are sent for this token")
+        return code
+
+    async def _draw(self, tx: "Tx") -> Pan:
+        for _ in range(DRAWS_MAX):
+            number = new_device_pan()
+            if await tx.fetchval(FREE, self._digester.card_ref(number.reveal())):
+                return number
+        raise asyncpg.UniqueViolationError("the token range is full")
+
+
+def _wish(profile: Profile, asked: Asked, now: datetime) -> Wish:
+    card = card_of(profile, asked.card_id)
+    held = next(h for h in profile.accounts if h.account.account_no == card.account_no)
+    month = f"{now.astimezone(PARIS):%y%m}"
+    return Wish(card, held.account, asked.wallet, asked.path, asked.attested, month)
+
+
+def _refuse_second(profile: Profile, asked: Asked) -> None:
+    for token in profile.tokens:
+        place = (token.card_id, token.wallet, token.device)
+        here = place == (asked.card_id, asked.wallet, asked.device)
+        if here and token.status is not TokenStatus.DELETED:
+            raise AlreadyThere(token.token_id)
+
+
+def _token(profile: Profile, asked: Asked, status: TokenStatus) -> Token:
+    expiry = card_of(profile, asked.card_id).expiry
+    return Token(new_token_id(), asked.card_id, asked.wallet, status, expiry, asked.device)
+
+
+def _waiting(token_id: str) -> Step:
+    """Change nothing of a token that waits for its code, and refuse any other."""
+
+    def step(profile: Profile) -> Profile:
+        status = token_of(profile, token_id).status
+        if status is not TokenStatus.REQUESTED:
+            raise StateMismatch(status)
+        return profile
+
+    return step
+
+
+def _ref_of(profile: Profile, token_id: str) -> bytes:
+    return next(c.card_ref for c in profile.credentials if c.token_id == token_id)

@@ -1,0 +1,229 @@
+"""Phones over HTTP, between payments of the engine: TOK-01 to TOK-08, one after another."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from authz.credentials.codes import Mailbox
+from authz.gateway import Deps, Vault, create_app
+from authz.metrics import Metrics
+from authz.pan import Pan
+from rules.decision import Reason
+from tests.authz.hsm.keys import some_module
+from tests.database.test_cards import ONE, pay_with
+from tests.database.town import Town, town
+from tests.road.people import DIGESTER
+
+TEN = "2026-11-24T10:00:00+01:00"
+PLUXEE: dict[str, Any] = {
+    "card": "card-1",
+    "wallet": "PLUXEE_PAY",
+    "device": "android-1",
+    "attested": True,
+}
+APPLE: dict[str, Any] = {
+    "card": "card-1",
+    "wallet": "APPLE_PAY",
+    "device": "iphone-1",
+    "attested": True,
+}
+
+
+class Phones:
+    """What wallets and holders do over HTTP."""
+
+    def __init__(self, t: Town, http: httpx.AsyncClient) -> None:
+        self.t, self.http = t, http
+
+    async def ask(self, path: str, verb: str = "POST", **body: Any) -> tuple[int, Any]:
+        content = body if verb == "POST" else None
+        answer = await self.http.request(verb, f"/v1/{path}", json=content)
+        return answer.status_code, answer.json()
+
+    async def code(self, token: str) -> str:
+        _, told = await self.ask(f"test/codes/{token}", "GET")
+        return str(told["code"])
+
+    async def add(self, wish: dict[str, Any]) -> Any:
+        status, told = await self.ask("tokens", **wish)
+        assert status == 201, told
+        return told
+
+    async def added(self, wish: dict[str, Any]) -> Any:
+        """A token that is active."""
+        told = await self.add(wish)
+        if told["decision"] == "REQUIRE_CODE":
+            status, _ = await self.activate(told["id"], await self.code(told["id"]))
+            assert status == 200
+        return told
+
+    async def activate(self, token: str, code: str) -> tuple[int, Any]:
+        status, told = await self.ask(f"tokens/{token}/activate", code=code)
+        return status, told.get("code") or told.get("status")
+
+    async def tap(self, told: Any, amount_minor: int = 100) -> Reason:
+        return (await pay_with(self.t, told["dpan"], amount_minor)).reason
+
+
+@asynccontextmanager
+async def phones(url: str, tmp_path: Path) -> AsyncIterator[Phones]:
+    async with town(url, tmp_path, ONE) as t:
+        await t.at(TEN)
+        vault = Vault(DIGESTER, some_module(), Mailbox())
+        deps = Deps(t.pool, Metrics(), t.books, lambda: True, True, vault=vault)
+        transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://issuer") as http:
+            yield Phones(t, http)
+
+
+async def test_pluxee_pay_is_approved_and_pays_at_once(calendar_url: str, tmp_path: Path) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        told = await p.add(PLUXEE)
+        assert (told["decision"], told["status"], told["expiry"]) == ("APPROVED", "ACTIVE", "2912")
+        assert Pan(told["dpan"]).luhn_ok and told["dpan"].startswith("999979")
+        assert await p.tap(told) is Reason.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("at", "status", "word"),
+    [
+        ("2026-11-24T10:30:00+01:00", 200, "ACTIVE"),
+        ("2026-11-24T10:30:01+01:00", 409, "CODE_EXPIRED"),
+    ],
+)
+async def test_ex_48_the_code_counts_for_thirty_minutes(
+    calendar_url: str, tmp_path: Path, at: str, status: int, word: str
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        told = await p.add(APPLE)
+        assert (told["decision"], told["status"]) == ("REQUIRE_CODE", "REQUESTED")
+        assert await p.tap(told) is Reason.TOKEN_SUSPENDED
+        await p.t.at(at)
+        assert await p.activate(told["id"], await p.code(told["id"])) == (status, word)
+        paid = Reason.APPROVED if status == 200 else Reason.TOKEN_SUSPENDED
+        assert await p.tap(told) is paid
+
+
+async def test_tok_03_only_the_latest_code_works(calendar_url: str, tmp_path: Path) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        told = await p.add(APPLE)
+        first = await p.code(told["id"])
+        assert (await p.ask(f"tokens/{told['id']}/resend-code"))[0] == 200
+        second = await p.code(told["id"])
+        if first != second:
+            assert await p.activate(told["id"], first) == (409, "WRONG_CODE")
+        assert await p.activate(told["id"], second) == (200, "ACTIVE")
+        assert await p.activate(told["id"], second) == (409, "STATE_MISMATCH")
+
+
+async def test_five_tries_use_a_code_up_and_five_codes_a_token(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        token = (await p.add(APPLE))["id"]
+        right = await p.code(token)
+        wrong = f"{(int(right) + 1) % 10**6:06d}"
+        for _ in range(5):
+            assert await p.activate(token, wrong) == (409, "WRONG_CODE")
+        assert await p.activate(token, right) == (409, "CODE_TRIES")
+        for _ in range(4):
+            assert (await p.ask(f"tokens/{token}/resend-code"))[0] == 200
+        status, told = await p.ask(f"tokens/{token}/resend-code")
+        assert (status, told["code"]) == (409, "CODES_USED_UP")
+        assert await p.activate(token, await p.code(token)) == (200, "ACTIVE")
+
+
+async def test_a_code_is_kept_so_that_it_cannot_be_read(calendar_url: str, tmp_path: Path) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        token = (await p.add(APPLE))["id"]
+        code = (await p.code(token)).encode()
+        kept = await p.t.pool.fetchval("select code_ref from activation_codes")
+        assert code not in kept and len(kept) == 16
+
+
+async def test_tok_05_a_suspended_token_is_62_and_the_others_go_on(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        lost, kept = await p.added(APPLE), await p.added(PLUXEE)
+        assert (await p.ask(f"tokens/{lost['id']}/suspend", reason="lost"))[0] == 200
+        assert await p.tap(lost) is Reason.TOKEN_SUSPENDED
+        assert await p.tap(kept) is Reason.APPROVED
+        assert (await p.t.pay(100)).reason is Reason.APPROVED
+        status, told = await p.ask(f"tokens/{lost['id']}/resume")
+        assert (status, told["status"]) == (200, "ACTIVE")
+        assert [e["action"] for e in told["events"]][-2:] == ["SUSPEND", "RESUME"]
+        assert await p.tap(lost) is Reason.APPROVED
+
+
+async def test_tok_06_a_deleted_token_is_dead_and_its_successor_has_another_number(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        old = await p.added(PLUXEE)
+        assert (await p.ask("tokens", **PLUXEE))[0] == 409
+        assert (await p.ask(f"tokens/{old['id']}", "DELETE"))[0] == 200
+        assert await p.tap(old) is Reason.TOKEN_SUSPENDED
+        new = await p.added(PLUXEE)
+        assert new["dpan"] != old["dpan"] and new["id"] != old["id"]
+        assert await p.tap(new) is Reason.APPROVED
+        status, told = await p.ask(f"tokens/{old['id']}/resume")
+        assert (status, told["code"], told["state"]) == (409, "STATE_MISMATCH", "DELETED")
+
+
+async def test_tok_01_each_device_has_its_own_token_and_all_share_the_money(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        one, two = await p.added(APPLE), await p.added(APPLE | {"device": "watch-1"})
+        assert one["dpan"] != two["dpan"]
+        assert await p.tap(one, 2000) is Reason.APPROVED
+        assert await p.tap(two, 600) is Reason.DAILY_CAP
+
+
+async def test_tok_07_under_a_block_only_what_apple_had_before_pays_and_nothing_new_is_made(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        apple, android = await p.added(APPLE), await p.added(PLUXEE)
+        asleep = await p.added(APPLE | {"device": "ipad-1"})
+        waiting = await p.add(APPLE | {"device": "watch-1"})
+        await p.ask(f"tokens/{asleep['id']}/suspend")
+        assert (await p.ask("cards/card-1/block"))[0] == 200
+        await p.ask(f"tokens/{asleep['id']}/resume")
+        assert await p.tap(apple) is Reason.APPROVED
+        assert await p.tap(android) is Reason.CARD_BLOCKED
+        assert await p.tap(asleep) is Reason.CARD_BLOCKED
+        code = await p.code(waiting["id"])
+        assert await p.activate(waiting["id"], code) == (409, "CARD_BLOCKED")
+        told = await p.add(PLUXEE | {"device": "android-2"})
+        assert (told["decision"], told["reason"]) == ("DECLINED", "CARD_BLOCKED")
+        assert (told["id"], told["dpan"]) == (None, None)
+        await p.ask("cards/card-1/unblock")
+        assert await p.activate(waiting["id"], code) == (200, "ACTIVE")
+        assert [await p.tap(each) for each in (apple, android, asleep, waiting)] == [
+            Reason.APPROVED
+        ] * 4
+
+
+async def test_tok_08_a_rooted_phone_gets_error_22_and_no_token(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        told = await p.add(PLUXEE | {"attested": False})
+        assert (told["decision"], told["error"], told["id"]) == ("DECLINED", 22, None)
+        assert told["trace"][-1]["rule"] == "phone_is_itself"
+
+
+async def test_what_is_unknown_or_cannot_be_sent_says_so(calendar_url: str, tmp_path: Path) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        assert (await p.ask("tokens", **APPLE | {"card": "card-8"}))[0] == 404
+        for verb in ("suspend", "resume", "resend-code"):
+            assert (await p.ask(f"tokens/tok-8/{verb}"))[0] == 404
+        assert await p.activate("tok-8", "123456") == (404, "NOT_FOUND")
+        assert await p.activate("tok-8", "12x456") == (422, "INVALID_REQUEST")
+        assert (await p.ask("test/codes/tok-8", "GET"))[0] == 404
