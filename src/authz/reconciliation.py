@@ -24,12 +24,14 @@ NET: Final = 97
 MANDATORY: Final = (7, 11, 15, 32, *COUNTS, *AMOUNTS, NET)
 
 # What an acquirer calls a debit is a movement towards a merchant (or, for an advice of a merchant
-# that nobody registered, towards suspense: $3); a credit or a reversal is one away from there. An
-# authorization's movements stand within a day of it, so that both tables are read by their blocks.
+# that nobody registered, towards suspense: $3); a credit or a reversal is one away from there. What
+# came over HTTP, without a terminal, is not in an acquirer's figures. An authorization's movements
+# stand within a day of it, so that both tables are read by their blocks.
 TOTALS: Final = """
     with decided as materialized (
         select holder_id, authorization_id, kind, at from authorizations
         where business_day = $2 and acquirer = $1 and reason in ('APPROVED', 'APPROVED_PARTIAL')
+            and terminal <> ''
     ), moved as (
         select holder_id, authorization_id,
             coalesce(sum(amount_minor) filter

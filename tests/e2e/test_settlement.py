@@ -1,11 +1,13 @@
 """Cutover and reconciliation over TCP: what an acquirer may rely on at the end of its day."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 
 from simulators.engine_process import Engine, output_of, running
@@ -61,6 +63,21 @@ def close(month_day: str, counts: list[int], amounts: list[int], net: str) -> Fi
     return plain | told | {"t": "0500", "15": month_day, "66": "0", "97": net}
 
 
+def pay_online(engine: Engine, amount_minor: int) -> None:
+    """A payment that no terminal made: it is not in the acquirer's figures."""
+    body = {
+        "credential": {"pan": card(PLAIN, 2).pan, "expiry": card(PLAIN, 2).expiry},
+        "merchant": {"acquirer": ACQUIRER, "mid": terminal(2).merchant},
+        "amount": amount_minor,
+        "partial_ok": False,
+        "capture": "auto",
+        "order_ref": "order-1",
+    }
+    url, key = f"http://{engine.http}/v1/authorizations", {"Idempotency-Key": "online-1"}
+    answer = httpx.post(url, json=body, headers=key)
+    assert (answer.status_code, answer.json()["state"]) == (201, "CAPTURED"), answer.text
+
+
 async def test_a_day_of_every_kind_of_payment_is_in_balance_and_then_cut_over(
     engine: Engine,
 ) -> None:
@@ -80,6 +97,7 @@ async def test_a_day_of_every_kind_of_payment_is_in_balance_and_then_cut_over(
         await ask(capture(held, stamp(), 450, code))
         await ask(refund(first, stamp(), 250))
         await ask(buy(9000, 2), code="61")
+        await asyncio.to_thread(pay_online, engine, 200)
         counts, amounts = [1, 0, 3, 1, 1], [250, 0, 2000, 300]
 
         agreed = await ask(close("1124", counts, amounts, "D0000000000001450"))
