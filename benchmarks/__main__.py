@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from benchmarks import lab
 from benchmarks.options import Options
 
-STAGES: Final = ("framing", "decode", "encode", "translate", "rules", "post")
+STAGES: Final = ("framing", "decode", "encode", "translate", "rules", "post", "security")
 WHOLE: Final = (
     "batch",
     "service",
