@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from authz import database
 from authz.addresses import Address
+from authz.audit import audit
 from authz.bank.asking import mark_asked
 from authz.bank.forwarding import settle_left_behind, tell_the_bank
 from authz.bank.link import BankLink
@@ -234,6 +235,36 @@ async def test_a_reversal_before_the_question_stops_it(calendar_url: str, tmp_pa
         outcome = await branch.finish(asked, reserved, BankWord.NOT_ASKED)
         assert outcome.reason is Reason.REVERSED_BEFORE_REQUEST
         assert (await branch.state(), await branch.available()) == (("DECLINED", 0), 10_000)
+
+
+@pytest.mark.parametrize(
+    ("tampering", "law"),
+    [
+        ("update bank_legs set state = 'UNKNOWN', left_minor = 0", "bank_is_told"),
+        ("update bank_legs set state = 'DECLINED'", "both_legs"),
+        ("delete from bank_legs", "both_legs"),
+        ("update bank_legs set left_minor = 1499", "legs_are_booked"),
+        ("update bank_legs set state = 'ASKED'", "legs_have_one_answer"),
+        ("update authorizations set bank_minor = 1499 where bank_minor > 0", "both_legs"),
+        ("update bank_legs set notices = 1", "bank_is_told"),
+    ],
+)
+async def test_a_leg_that_is_not_as_it_was_answered_is_found(
+    tampering: str, law: str, calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve(asked)
+        await branch.ask(asked, reserved)
+        await branch.finish(asked, reserved, BankWord.APPROVED)
+        sql = await asyncpg.connect(calendar_url)
+        tampered = sql.transaction(isolation="repeatable_read")
+        await tampered.start()
+        await sql.execute(tampering)
+        report = await audit(sql, {book.version: book for book in BOOKS.values()})
+        await tampered.rollback()
+        await sql.close()
+        assert law in report.broken
 
 
 async def test_stans_are_never_given_twice_whoever_takes_them(
