@@ -18,9 +18,10 @@ import structlog
 import uvloop
 
 from authz.addresses import Address
+from authz.doors import Doors, addresses
 from authz.logs import configure_logs
 from authz.server import listening_socket
-from authz.service import Doors, addresses, announce_ready, run
+from authz.service import announce_ready, run
 from authz.settings import Settings
 
 RESTARTS_MAX: Final = 10

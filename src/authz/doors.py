@@ -1,0 +1,115 @@
+"""Open the doors of a process: every ISO 8583 listener, and HTTP beside them."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from msgspec import Struct
+
+from authz import connection as peers
+from authz import gateway
+from authz.addresses import Address, Listener
+from authz.credentials.codes import Mailbox
+from authz.framing import framing
+from authz.hsm import SecurityModule
+from authz.iso8583.profiles import Profile, profile
+from authz.message_auth import OFF, Authenticator
+from authz.parts import Parts
+from authz.server import Patience, Server, listening_socket
+from authz.settings import Settings
+from authz.usage import UsageError
+from authz.web import serve_web
+
+
+class Doors(Struct, frozen=True):
+    """Sockets that another process of ours bound first, so that all workers share their ports."""
+
+    iso: tuple[Address, ...]
+    http: Address
+
+
+async def open_iso(
+    settings: Settings, engine: Parts, doors: Doors | None, parts: AsyncExitStack
+) -> list[Address]:
+    """Listen at every ISO door of the settings, or of `doors`; the addresses with their ports."""
+    patience = Patience(settings.idle_echo_s, settings.read_timeout_s, settings.connections_max)
+    opened = []
+    for index, door in enumerate(settings.listeners):
+        server = Server(_desk(settings, engine, door), patience)
+        engine.servers.append(server)
+        address = doors.iso[index] if doors else door.address
+        opened.append(await server.start(address, shared_port=doors is not None))
+        parts.push_async_callback(server.stop_listening)
+    return opened
+
+
+async def open_web(
+    settings: Settings, engine: Parts, doors: Doors | None, parts: AsyncExitStack
+) -> Address:
+    """Answer HTTP; the address with its port."""
+    wanted = doors.http if doors else Address(settings.host, settings.http_port)
+    listening = listening_socket(wanted, shared_port=doors is not None)
+    app = gateway.create_app(
+        gateway.Deps(
+            pool=engine.readers,
+            metrics=engine.metrics,
+            rulebooks=engine.books,
+            ready=lambda: not engine.draining,
+            test_clock=settings.test_clock is not None,
+            road=gateway.Road(
+                engine.batcher.ask,
+                engine.digester,
+                engine.proof_key,
+                settings.proof_wanted,
+                settings.decision_deadline_ms / 1000,
+            ),
+            vault=gateway.Vault(
+                engine.digester,
+                engine.module,
+                # Nothing is sent to anybody in a test; outside of one, no sender is built yet.
+                Mailbox() if settings.test_clock is not None else None,
+            ),
+            enrolment=engine.enrolment,
+        )
+    )
+    await parts.enter_async_context(serve_web(app, listening))
+    return Address(wanted.host, listening.getsockname()[1])
+
+
+def addresses(iso: Sequence[Address], http: Address | None) -> dict[str, object]:
+    """What the ready line says."""
+    more = {"listen": [str(address) for address in iso[1:]]} if iso[1:] else {}
+    return {"iso": str(iso[0]), "http": str(http), **more}
+
+
+def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
+    try:
+        spoken, cut = profile(door.profile), framing(door.framing)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return peers.Desk(
+        spoken,
+        cut,
+        engine.batcher,
+        engine.office,
+        engine.digester,
+        engine.metrics,
+        peers.Limits(
+            settings.frame_size_max,
+            settings.in_flight_per_connection_max,
+            settings.poison_per_connection_max,
+            settings.decision_deadline_ms / 1000,
+        ),
+        engine.connections,
+        # Keys change in one process only: of several, the others would not know.
+        engine.module if settings.workers == 1 else None,
+        _authenticator(spoken, door, engine.module),
+    )
+
+
+def _authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Authenticator | None:
+    policy = door.mac or spoken.mac
+    if policy == OFF:
+        return None
+    if not module.has_mac_key(spoken.name):
+        raise UsageError(f"{door}: mac={policy} needs a [[mac]] key of {spoken.name} in --keys")
+    return Authenticator(spoken, policy, module)

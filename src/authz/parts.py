@@ -1,0 +1,127 @@
+"""What one engine process is made of, put together in order and taken apart backwards."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Final
+
+import asyncpg
+from msgspec import Struct
+
+from authz import connection as peers
+from authz import database
+from authz.bank.desk import bank_desk
+from authz.bank.enrolment import Enrolment
+from authz.bank.teller import BankDesk, Teller
+from authz.batcher import Batcher
+from authz.batcher import Limits as BatchLimits
+from authz.directory import Directory
+from authz.engine import Engine
+from authz.hsm import SecurityModule
+from authz.hsm.software import SoftwareModule
+from authz.ids import AuthorizationIds
+from authz.keys import Secret
+from authz.metrics import Metrics
+from authz.office import Office
+from authz.pan import PanDigester
+from authz.prepare import keys_of, rulebooks
+from authz.server import Server
+from authz.settings import Settings
+from authz.store import Store
+from ledger.seal import SealKey
+from rules.rulebook import Rulebook
+
+DIRECTORY_KNOWN_MAX: Final = 1_000_000
+BANK_SESSIONS: Final = 3
+"""SQL connections that mark legs as asked, and what the bank has heard."""
+READERS: Final = 4
+"""SQL connections of the HTTP side."""
+ANSWER_TIMEOUT_FACTOR: Final = 1.5
+"""How much longer than the server's own statement timeout we wait before an answer is lost."""
+
+
+class Parts(Struct):
+    """What one process holds while it runs."""
+
+    batcher: Batcher
+    office: Office
+    digester: PanDigester
+    module: SecurityModule
+    proof_key: Secret | None
+    seal_key: SealKey | None
+    metrics: Metrics
+    readers: asyncpg.Pool
+    books: Mapping[str, Rulebook]
+    connections: set[peers.Connection]
+    servers: list[Server]
+    bank: BankDesk | None = None
+    enrolment: Enrolment | None = None
+    draining: bool = False
+
+    @classmethod
+    async def start(cls, settings: Settings, url: str, parts: AsyncExitStack) -> "Parts":
+        """Build everything; what must be closed is left with `parts`. Raises as `prepare` does."""
+        books = rulebooks(settings.rulebook)
+        patience_s = settings.statement_timeout_ms / 1000 * ANSWER_TIMEOUT_FACTOR
+        pool = await database.open_pool(
+            url,
+            size=settings.lanes + 2,
+            statement_timeout_ms=settings.statement_timeout_ms,
+            answer_timeout_s=patience_s,
+            hot=True,
+        )
+        parts.push_async_callback(_close_pool, pool)
+        readers = await database.open_pool(url, size=READERS)
+        parts.push_async_callback(_close_pool, readers)
+        node = await readers.fetchval("select nextval('node_nos')")
+        metrics = Metrics()
+        keys = keys_of(settings)
+        sessions = readers
+        if settings.bank is not None:  # people who read must not keep the bank waiting
+            sessions = await database.open_pool(url, size=BANK_SESSIONS)
+            parts.push_async_callback(_close_pool, sessions)
+        bank = await parts.enter_async_context(bank_desk(settings, keys, sessions))
+        next_id = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
+        engine = Engine(
+            Store(pool, answer_timeout_s=patience_s),
+            books,
+            next_id,
+            metrics,
+            bank_open=lambda: bank is not None and bank.link.is_open,
+        )
+        directory = Directory(pool, known_max=DIRECTORY_KNOWN_MAX, answer_timeout_s=patience_s)
+        limits = BatchLimits(
+            settings.lanes,
+            settings.batch_size_max,
+            settings.waiting_max,
+            settings.repeats_reserved,
+        )
+        batcher = Batcher(engine.run, directory, limits)
+        metrics.waiting = lambda: batcher.waiting
+        office = Office(readers, metrics)
+        Teller(batcher, bank)
+        proof_key = None if keys.holder_proof is None else keys.holder_proof.key
+        digester = keys.digester()
+        return cls(
+            batcher,
+            office,
+            digester,
+            SoftwareModule(keys, time.monotonic),
+            proof_key,
+            keys.seal_key(),
+            metrics,
+            readers,
+            books,
+            set(),
+            [],
+            bank,
+            None if bank is None else Enrolment(bank, next_id),
+        )
+
+
+async def _close_pool(pool: asyncpg.Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), timeout=5)
+    except TimeoutError:
+        pool.terminate()

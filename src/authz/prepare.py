@@ -1,0 +1,84 @@
+"""Before the doors open, once for all workers: store, schema, keys, clock, rulebooks and world."""
+
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from authz import database
+from authz.addresses import Address
+from authz.bank.desk import vault_for_bank
+from authz.digest_check import agree_on_digest_key
+from authz.keys import Keys, development_keys, read_key_file
+from authz.server import listening_socket
+from authz.settings import Settings
+from authz.usage import UsageError
+from authz.world.load import load_world
+from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
+
+_log = structlog.get_logger()
+
+
+def ports_are_free(settings: Settings) -> None:
+    """A second engine must find its ports taken before it touches clock or world of the first."""
+    doors = [door.address for door in settings.listeners]
+    for address in (*doors, Address(settings.host, settings.http_port)):
+        listening_socket(address, shared_port=False).close()
+
+
+def database_url(settings: Settings) -> str:
+    """Where the store is; the embedded server is started or joined. Raises `PostgresError`."""
+    if settings.database_url is not None:
+        return settings.database_url
+    from authz.postgres import ensure_running
+
+    return ensure_running(settings.data_dir).url
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The key file, or the development one."""
+    if settings.keys is not None:
+        return read_key_file(settings.keys)
+    keys, path, made = development_keys(settings.data_dir)
+    _log.warning("development_keys", path=str(path), made_now=made)
+    return keys
+
+
+def rulebooks(paths: tuple[Path, ...]) -> dict[str, Rulebook]:
+    """The rulebook of each programme; a file replaces the bundled one. Raises `UsageError`."""
+    books = {"fr-meal": bundled("fr-meal")}
+    for path in paths:
+        try:
+            book = load_rulebook(path)
+        except (RulebookError, OSError) as error:
+            raise UsageError(f"rulebook {path}: {error}") from None
+        books[book.name] = book
+    return books
+
+
+async def prepare(settings: Settings, url: str) -> None:
+    """Once for all workers: schema, keys, clock and world."""
+    if settings.database_url is None:
+        await database.upgrade(url)
+    keys = keys_of(settings)
+    digester, vault = keys.digester(), vault_for_bank(settings, keys)
+    rulebooks(settings.rulebook)
+    sql = await database.connect(url)
+    try:
+        await database.check(sql)
+        await agree_on_digest_key(sql, digester)
+        await _set_clock(sql, settings.test_clock)
+        if settings.world is not None:
+            report = await load_world(sql, settings.world, digester, vault=vault)
+            _log.info("world_loaded", loaded=report.loaded, skipped=report.skipped)
+    finally:
+        await sql.close()
+
+
+async def _set_clock(sql: asyncpg.Connection, test_clock: datetime | None) -> None:
+    """The clock is a row that every process reads; a real engine never runs on a stopped one."""
+    before = await sql.fetchval("select test_clock from control")
+    if before is not None and test_clock is None:
+        _log.warning("test_clock_removed", was=before.isoformat())
+    await sql.execute("update control set test_clock = $1", test_clock)
