@@ -16,7 +16,7 @@ from authz.bank.laws import check_legs
 from authz.ids import public_id
 from authz.requests import Kind
 from authz.state import Profile
-from ledger.accounts import is_lot, lot_no_of
+from ledger.accounts import House, is_lot, lot_no_of
 from ledger.audit import AuditReport, LawResult, check
 from ledger.audit import audit as audit_books
 from ledger.balances import lot_effects, usage_effect
@@ -68,7 +68,8 @@ LAWS: Final[Mapping[str, str]] = {
     "decisions_repeat": "the same facts and rulebook give the same answer again",
     "answers_are_booked": "the books moved by what was answered: approvals whole, declines not",
     "movements_are_answered": "every movement of a payment belongs to a kept answer",
-    "cap_is_kept": "nobody spent more vouchers on a day than that day's cap",
+    "cap_is_kept": "nobody was allowed more vouchers on a day than that day's cap"
+    " (what was advised or taken over counts apart)",
     "keys_name_an_answer": "every request key names an answer that is kept, or is a tombstone",
 }
 
@@ -193,7 +194,7 @@ class _Replay:
         self._account_of = {lot.lot_no: lot.account_no for lot in profile.lots}
         self._available: dict[int, int] = defaultdict(int)
         self._used: dict[tuple[int, date], int] = defaultdict(int)
-        self._advised: dict[date, int] = defaultdict(int)
+        self._given: dict[date, int] = defaultdict(int)
         self._holds: dict[int, int] = {}
         self._held_by: dict[int, int | None] = {}
 
@@ -221,7 +222,9 @@ class _Replay:
                 if kind != Kind.CAPTURE.value or effect_minor > 0:  # what falls free is not taken
                     moved[number] += effect_minor
                 if kind == Kind.ADVICE.value:
-                    self._advised[transfer.day] += transfer.amount_minor
+                    self._given[transfer.day] += transfer.amount_minor
+            if transfer.credit_account == House.OPENING_SPEND:
+                self._given[transfer.day] += transfer.amount_minor
         for number, row in answers.items():
             if number not in moved:
                 self._look(row, true_facts=False)
@@ -292,7 +295,10 @@ class _Replay:
         return transfer.amount_minor
 
     def _check_cap(self) -> None:
-        """The highest cap of any class bounds the day of the person (CAP-08)."""
+        """The highest cap of any class bounds the day of the person (CAP-08).
+
+        What was given, not decided, counts apart: advices, and the history of another system.
+        """
         days: dict[date, int] = defaultdict(int)
         for (_, day), minor in self._used.items():
             days[day] += minor
@@ -300,7 +306,7 @@ class _Replay:
             caps = [_cap(book, day, self._account_of) for book in self._proof.rulebooks.values()]
             self._proof.check(
                 "cap_is_kept",
-                not caps or minor - self._advised[day] <= max(caps),
+                not caps or minor - self._given[day] <= max(caps),
                 f"holder {self._holder_id} on {day}",
             )
 

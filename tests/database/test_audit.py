@@ -1,15 +1,19 @@
 """The proof of answers and books: tampered with by a superuser, and the broken law is named."""
 
 import asyncio
+from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
 import pytest
 
 from authz.audit import LAWS
+from rules.decision import Reason
 from tests.authz.builders import again
 from tests.database.conftest import MakeDatabase
 from tests.database.roads import Process, audited, buys, people_template, prove
+from tests.database.town import town
+from tests.road.people import Setting
 
 __all__ = ["people_template"]
 
@@ -93,3 +97,12 @@ async def test_an_unknown_rulebook_is_told_and_not_passed_over(day: str) -> None
     report = await audited(day, books=())
     assert report.decisions == 0
     assert len(report.unread_rulebooks) == 1
+
+
+async def test_what_another_system_allowed_is_history_and_breaks_no_law(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    used = Setting(used={"2026-11-23": 2501, "2026-11-24": 2000})
+    async with town(calendar_url, tmp_path, {1: used}) as t:  # proves at its end
+        assert (await t.pay(600)).reason is Reason.DAILY_CAP
+        assert (await t.pay(500)).reason is Reason.APPROVED
