@@ -1,5 +1,6 @@
 """From a file to records, each with its place: one JSON object, or JSON Lines of any length."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -7,11 +8,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from authz.echo import own_name, refusal_of
 from authz.pan import Pan
 from authz.usage import UsageError
 from authz.world.records import KINDS, Record, WorldFile
 
 _ANY: Final = msgspec.json.Decoder()
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class WorldError(UsageError):
@@ -45,15 +48,17 @@ def _is_lines(path: Path) -> bool:
         raise WorldError(f"{path}: is empty")
     try:
         value = _ANY.decode(first)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return isinstance(value, dict) and "kind" in value
 
 
 def _read_object(path: Path) -> Iterator[Placed]:
     try:
-        world = msgspec.json.decode(path.read_bytes(), type=WorldFile, dec_hook=_pan)
-    except (msgspec.DecodeError, UnicodeDecodeError) as refused:
+        content = path.read_bytes()
+        world = msgspec.json.decode(content, type=WorldFile, dec_hook=_pan)
+        json.loads(content, object_pairs_hook=_once_each)
+    except _UNREADABLE as refused:
         raise WorldError(_said(refused)) from None
     for kind in KINDS:
         for number, record in enumerate(getattr(world, f"{kind}s")):
@@ -76,7 +81,7 @@ def _read_line(place: str, line: bytes) -> Placed:
         kind = named.removesuffix("s") if isinstance(named, str) else ""
         if kind not in KINDS:
             raise WorldError(f"{place}: kind must be one of {', '.join(KINDS)}")
-    except (msgspec.DecodeError, UnicodeDecodeError) as refused:
+    except _UNREADABLE as refused:
         raise WorldError(f"{place}: {_said(refused)}") from None
     return record_of(place, kind, fields)
 
@@ -97,8 +102,23 @@ def _pan(wanted: type, value: Any) -> Pan:
     return Pan(value)
 
 
+def _once_each(pairs: list[tuple[str, Any]]) -> None:
+    """A name that is written twice in one object would silently lose what came first."""
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            raise WorldError(f"`{own_name(name)}` is written twice in one object")
+        names.add(name)
+
+
 def _said(refused: Exception) -> str:
     """Reword `Expected ... - at `$.accounts[3].vintage`` with its place in front."""
+    if isinstance(refused, RecursionError):
+        return "is nested too deep"
+    return refusal_of(_with_place_in_front(refused))
+
+
+def _with_place_in_front(refused: Exception) -> str:
     words, _, path = str(refused).rpartition(" - at `$")
     place = path.removesuffix("`").removeprefix(".")
     return f"{place}: {words}" if words and place else (words or str(refused))

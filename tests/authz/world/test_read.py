@@ -120,6 +120,42 @@ def test_a_refusal_never_shows_a_card_number(tmp_path: Path) -> None:
     assert "999967" not in refusal(write(tmp_path / "w.json", world))
 
 
+@pytest.mark.parametrize("name", ["9999670000000012", "9999 6700 0000 0012", "a`9999670000000012"])
+def test_a_name_that_is_not_ours_is_not_said_back(tmp_path: Path, name: str) -> None:
+    world: dict[str, Any] = some_world()
+    world["cards"][0][name] = 1
+    files = (write(tmp_path / "w.json", world), write_lines(tmp_path / "w.jsonl", world))
+    world[name] = []
+    for path in (*files, write(tmp_path / "top.json", world)):
+        assert "unknown field" in refusal(path)
+        assert "9999" not in refusal(path)
+
+
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"kind":' * 100_000, '{"x":' + "[" * 100_000])
+def test_what_is_nested_without_end_is_refused(tmp_path: Path, deep: str) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(deep)
+    assert len(refusal(path)) < 100
+    path.write_text('{"kind": "card", "id": "c"}\n' + deep)
+    assert refusal(path).startswith("line 1: ")
+    lines = write_lines(tmp_path / "w.jsonl", some_world())
+    lines.write_text(lines.read_text() + deep)
+    assert refusal(lines) == "line 7: is nested too deep"
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        '{"accounts": [], "accounts": []}',
+        '{"employers": [{"id": "e", "id": "f", "department": "75"}]}',
+    ],
+)
+def test_a_name_that_is_written_twice_is_refused(tmp_path: Path, twice: str) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(twice)
+    assert "is written twice" in refusal(path)
+
+
 def test_records_print_no_card_number(tmp_path: Path) -> None:
     world = some_world()
     world["accounts"][0]["topup"] = {"bank_pan": "9999490000000015", "bank_expiry": "2912"}
