@@ -69,6 +69,7 @@ async def open_web(
                 Mailbox() if settings.test_clock is not None else None,
             ),
             enrolment=engine.enrolment,
+            body_max_bytes=settings.http_body_max_bytes,
         )
     )
     await parts.enter_async_context(serve_web(app, listening))

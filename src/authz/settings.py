@@ -111,6 +111,8 @@ class Settings(BaseSettings):
     poison_per_connection_max: Positive = 3
     frame_size_max: Annotated[int, Field(ge=256, le=65_535)] = 4_096
     """Bytes of one ISO 8583 message (wire.md: 4,096)."""
+    http_body_max_bytes: Annotated[int, Field(ge=4_096)] = 1_048_576
+    """Bytes of the body of an HTTP request; an employer's order may have four times as much."""
 
     decision_deadline_ms: Positive = 2_000
     statement_timeout_ms: Positive = 1_500

@@ -138,6 +138,7 @@ async def test_only_a_token_that_was_active_outlives_the_block(checkout: Checkou
     [
         CARD | {"id": "card-2"},
         CARD | {"colour": "red"},
+        CARD | {pan(1): "red"},
         CARD | {"pan": "12"},
         CARD | {"status": "LOST"},
         {"account": "acc-1"},
@@ -151,3 +152,8 @@ async def test_a_record_that_is_none_is_refused_and_not_quoted(
     answer = await put(checkout, "/cards/card-1", body)
     assert_problem(answer, 422, "INVALID_REQUEST")
     assert pan(1) not in answer.text
+
+
+async def test_a_record_of_any_depth_is_refused(checkout: Checkout) -> None:
+    answer = await checkout.http.put("/v1/cards/card-1", content="[" * 100_000)
+    assert_problem(answer, 422, "INVALID_REQUEST")

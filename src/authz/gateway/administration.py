@@ -178,7 +178,7 @@ def _fields(body: bytes, name: dict[str, str]) -> dict[str, Any]:
     """The record's fields; its name may stand in the path alone, and never differs from it."""
     try:
         fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ProblemError(422, "INVALID_REQUEST", "body: is no JSON") from None
     if not isinstance(fields, dict):
         raise ProblemError(422, "INVALID_REQUEST", "body: an object is wanted")

@@ -21,6 +21,7 @@ from authz.gateway import (
     vouchers,
 )
 from authz.gateway.deps import Deps, admit
+from authz.gateway.gate import Gate
 
 DESCRIPTION: Final = """
 Pays online, administers, and reads what the engine decided and what a holder may spend. Amounts
@@ -42,6 +43,7 @@ def create_app(deps: Deps) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
+    app.add_middleware(Gate, body_max_bytes=deps.body_max_bytes)
     app.include_router(operations.router)
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
     v1.include_router(accounts.router)
@@ -57,7 +59,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1.include_router(vouchers.router)
     if deps.test_clock:
         v1.include_router(clock.router)
-    app.include_router(v1, responses=problems.described(401, 403, 422, 503))
+    app.include_router(v1, responses=problems.described(401, 403, 413, 422, 503))
     _describe_records(app)
     return app
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 import asyncpg
 from fastapi import Depends, Request
@@ -21,6 +21,8 @@ from authz.requests import Request as Asked
 from rules.rulebook import Rulebook
 
 DEVELOPMENT_KEY = "dev"
+BODY_MAX_BYTES: Final = 1_048_576
+"""What the body of a request may come to where nothing else was said."""
 THIS_MACHINE = "this machine"
 """Who asks, as long as there are no API keys."""
 
@@ -71,6 +73,7 @@ class Deps:
     road: Road | None = None
     vault: Vault | None = None
     enrolment: Enrolment | None = None
+    body_max_bytes: int = BODY_MAX_BYTES
 
 
 def deps_of(request: Request) -> Deps:

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents; `code` is what programs read."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,10 +12,22 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from authz.database import DatabaseError
+from authz.echo import own_name, without_numbers
 
 MEDIA_TYPE: Final = "application/problem+json"
-HEADERS: Final = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
-CODES: Final = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 406: "NOT_ACCEPTABLE"}
+HEADERS: Final = {
+    401: {"www-authenticate": "Bearer"},
+    413: {"connection": "close"},  # nobody reads what else of the body is on its way
+    503: {"retry-after": "1"},
+}
+TOO_LARGE: Final = "BODY_TOO_LARGE"
+CODES: Final = {
+    404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 406: "NOT_ACCEPTABLE", 413: TOO_LARGE
+}  # fmt: skip
+AWAY: Final = ("08", "53", "55", "57", "58")
+"""SQLSTATE classes of a server that cannot now, whatever was asked (PostgreSQL, appendix A)."""
+UNWRITABLE: Final = frozenset({"22021", "22P05"})
+"""SQLSTATE of text that PostgreSQL keeps nowhere, as the character NUL."""
 
 
 class Problem(BaseModel):
@@ -52,6 +65,16 @@ def problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     return JSONResponse(content, status, HEADERS.get(status), media_type=MEDIA_TYPE)
 
 
+def internal() -> JSONResponse:
+    """A fault of ours; what it was is in the log."""
+    return problem(500, "INTERNAL", "this is a fault of ours; it has been logged")
+
+
+def too_large(limit: int) -> tuple[int, str, str]:
+    """Status, code and detail for a body of more than `limit` bytes."""
+    return 413, TOO_LARGE, f"a body of at most {limit} bytes is taken"
+
+
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem answers of an operation, for its OpenAPI description."""
     codes = {
@@ -60,6 +83,7 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
         403: ("LOOPBACK_ONLY", "without API keys only this machine is served"),
         404: ("NOT_FOUND", "there is no such account"),
         409: ("RULEBOOK_NOT_LOADED", "rulebook fr-meal@2025-01.1a2b3c is not loaded"),
+        413: (TOO_LARGE, "a body of at most 1048576 bytes is taken"),
         422: ("INVALID_REQUEST", "query.limit: Input should be less than or equal to 200"),
         503: ("NOT_READY", "the database cannot be reached"),
     }
@@ -97,15 +121,30 @@ def install(app: FastAPI) -> None:
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         # What was sent is left out: it may hold a card number.
         errors = [
-            {"place": ".".join(map(str, each["loc"])), "message": each["msg"]}
+            {"place": _place(each["loc"]), "message": without_numbers(each["msg"])}
             for each in error.errors()
         ]
         detail = "; ".join(f"{each['place']}: {each['message']}" for each in errors)
         return problem(422, "INVALID_REQUEST", detail, errors=errors)
 
-    for down in (DatabaseError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        app.add_exception_handler(down, _database_down)
+    for lost in (DatabaseError, asyncpg.InterfaceError, OSError):
+        app.add_exception_handler(lost, _database_down)
+    app.add_exception_handler(asyncpg.PostgresError, _refused_by_the_database)
+
+
+def _place(loc: Sequence[object]) -> str:
+    return ".".join(own_name(each) if isinstance(each, str) else str(each) for each in loc)
 
 
 async def _database_down(_request: Request, _error: Exception) -> JSONResponse:
     return problem(503, "ISSUER_DOWN", "the database cannot be reached now")
+
+
+async def _refused_by_the_database(request: Request, error: Exception) -> JSONResponse:
+    """Raises what is neither its absence nor a character that it cannot keep: a fault of ours."""
+    state = getattr(error, "sqlstate", None) or ""
+    if state.startswith(AWAY):
+        return await _database_down(request, error)
+    if state in UNWRITABLE:
+        return problem(422, "INVALID_REQUEST", "text with a character that cannot be kept")
+    raise error

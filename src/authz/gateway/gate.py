@@ -1,0 +1,83 @@
+"""Around the whole application: no body beyond a limit comes in, no error leaves as plain text."""
+
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from authz.gateway.problems import internal, problem, too_large
+
+LOADS: Final = "/v1/loads"
+LOADS_TIMES: Final = 4
+"""An order of the most lines that are taken is longer than any other body, by this much."""
+
+_log = structlog.get_logger()
+
+
+class Gate:
+    """ASGI middleware. `body_max_bytes` binds every body; an order's, `LOADS_TIMES` as much."""
+
+    def __init__(self, app: ASGIApp, body_max_bytes: int) -> None:
+        """`app` is what stands behind the gate."""
+        self._app, self._body_max_bytes = app, body_max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, and its answer or the word 500 out."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._body_max_bytes * (LOADS_TIMES if scope["path"] == LOADS else 1)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > limit:
+            await problem(*too_large(limit))(scope, receive, send)
+            return
+        answer = _Answer(send)
+        try:
+            await self._app(scope, _counted(receive, limit), answer)
+        except Exception as fault:  # noqa: BLE001 - ours, whatever it is: told, logged, not passed on
+            # Its words may quote what was sent, so that only its kind and its place are kept.
+            _log.error("http_fault", method=scope["method"], route=_route(scope), **_place(fault))
+            if not answer.begun:
+                await internal()(scope, receive, send)
+
+
+class _Answer:
+    """Passes an answer on, and knows whether it has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.begun = send, False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """The body piece by piece, until there is more of it than `limit` bytes: then 413."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            status, _, detail = too_large(limit)
+            raise HTTPException(status, detail)
+        return message
+
+    return counted
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "none")
+
+
+def _place(fault: BaseException) -> dict[str, str]:
+    trace = fault.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    code = None if trace is None else trace.tb_frame.f_code
+    where = "" if code is None or trace is None else f"{code.co_qualname}:{trace.tb_lineno}"
+    return {"error": type(fault).__name__, "where": where}
