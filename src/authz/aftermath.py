@@ -7,6 +7,7 @@ card first, then newest lot first (REV-02, REF-02, REF-04), so that what stays s
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
@@ -119,10 +120,13 @@ def _follow(legs: dict[int, Leg], transfer: Transfer) -> None:
         return
 
 
+_PAYERS: Final = (House.BANK_RECEIVABLE, House.ISSUER_LOSS)
+
+
 def _spends(transfer: Transfer) -> bool:
-    paid_by = transfer.debit_account
-    pays = is_lot(paid_by) or paid_by == House.BANK_RECEIVABLE
-    return pays and is_spending(transfer.credit_account)
+    """Whether it pays: from a lot, the bank card or (an advice) the issuer, to who is owed."""
+    paid_by, owed = transfer.debit_account, transfer.credit_account
+    return (is_lot(paid_by) or paid_by in _PAYERS) and (is_spending(owed) or owed == House.SUSPENSE)
 
 
 def _in_turn(legs: Iterable[Leg], amount_minor: int, clerk: Clerk) -> Iterator[tuple[Leg, int]]:
@@ -163,7 +167,7 @@ def _give_back(leg: Leg, part_minor: int, clerk: Clerk) -> Transfer:
         part_minor,
         clerk.number,
         clerk.at,
-        None if leg.on_bank_card else clerk.back_to,
+        clerk.back_to if is_lot(leg.transfer.debit_account) else None,
     )
     return _moved(clerk, transfer)
 

@@ -28,6 +28,8 @@ from rules.pipeline import decide
 from rules.rulebook import Rulebook
 
 PAYMENTS = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.ADVICE})
+NO_ACCOUNT = 0
+"""The account of a payment by a card that nobody issued: it is booked under the house."""
 _decode_facts = msgpack.Decoder(Facts).decode
 
 
@@ -63,15 +65,16 @@ def advise(
     request: Request, draft: Draft, books: Mapping[str, Rulebook], found: Found | None
 ) -> Outcome:
     """Take note of a payment that happened: confirm the one we approved, or post it (ADV-01)."""
-    known = [payment for payment in find_originals(request, draft) if payment.approved_minor > 0]
+    known = _advised_before(request, draft)
     if len(known) == 1:
-        return _kept(request, draft, known[0], Reason.APPROVED, 0)
+        return _confirm(request, draft, known[0])
     if not known and (waits := refer_to_waiting(request, draft)) is not None:
         return waits
     at = draft.state.now or request.received_at
     if found is None:
         advised = Advised(at.date(), (), 0, request.purchase.amount_minor, ())
-        return _post_advice(request, draft, HOUSE_HOLDER, advised, Kept(0, advised.day), at)
+        kept = Kept(NO_ACCOUNT, advised.day)
+        return _post_advice(request, draft, HOUSE_HOLDER, advised, kept, at)
     holder_id = draft.state.holder_of[request.card_ref]
     book = books[found.held.account.programme]
     facts = facts_of(request, draft.state, draft.purse(holder_id), found, book)
@@ -79,6 +82,32 @@ def advise(
     advised = post_advice(facts, book, month_day)
     kept = Kept(found.card.account_no, advised.day, 0, 0, book.version, facts)
     return _post_advice(request, draft, holder_id, advised, kept, at)
+
+
+def _advised_before(request: Request, draft: Draft) -> list[Payment]:
+    """The approved payments that an advice may tell of: of its amount, or of its very identity."""
+    found = [payment for payment in find_originals(request, draft) if payment.approved_minor > 0]
+    if found or request.about is None:
+        return found
+    # Another amount: only the payment's own STAN or key can say that it is the same (ADV-03).
+    surely = replace(request.about, amount_minor=None, rrn=None)
+    same = find_originals(replace(request, about=surely), draft)
+    return [payment for payment in same if payment.approved_minor > 0]
+
+
+def _confirm(request: Request, draft: Draft, payment: Payment) -> Outcome:
+    """Clearing of a payment we approved: less releases the rest, more is for a dispute (ADV-03)."""
+    standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
+    told_minor = request.purchase.amount_minor
+    if told_minor == payment.requested_minor:  # its DE4 may be what was asked, not approved
+        told_minor = payment.approved_minor
+    alarm = "ADVICE_ABOVE_PAYMENT" if told_minor > standing_minor else ""
+    if request.completes and aftermath.held_minor(payment):
+        captures = replace(request, kind=Kind.CAPTURE)
+        taken_minor = min(told_minor, aftermath.held_minor(payment))
+        return _kept(captures, draft, payment, Reason.APPROVED, taken_minor, alarm=alarm)
+    less_minor = max(0, standing_minor - told_minor)
+    return _kept(request, draft, payment, Reason.APPROVED, less_minor, alarm=alarm)
 
 
 def find_originals(request: Request, draft: Draft) -> list[Payment]:
@@ -120,12 +149,15 @@ def _payment(draft: Draft, name: PaymentName) -> Payment | None:
 def _agrees(request: Request, payment: Payment, draft: Draft) -> bool:
     """Whether amount, merchant and card are the payment's own, as far as the message says them."""
     about = request.about
-    if about is not None and about.amount_minor not in (None, payment.requested_minor):
+    own_amounts = (None, payment.requested_minor, payment.approved_minor)
+    if about is not None and about.amount_minor not in own_amounts:
         return False
     if request.kind is Kind.REFUND and request.mid not in ("", payment.mid):
         return False
     if not request.card_ref:
         return True
+    if payment.account_no == NO_ACCOUNT:  # of a card that nobody issued
+        return request.card_ref not in draft.state.holder_of
     if draft.state.holder_of.get(request.card_ref) != payment.holder_id:
         return False
     found = find_credential(draft.purse(payment.holder_id), request.card_ref)
@@ -155,7 +187,11 @@ def _capture(
     amount_minor = request.purchase.amount_minor
     if payment.approved_minor == 0:
         return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor)
+    if amount_minor == 0:
+        return _kept(request, draft, payment, Reason.INVALID_AMOUNT, 0)
     if payment.kind is not Kind.HOLD:  # it is posted already: the completion confirms it
+        if amount_minor not in (payment.requested_minor, payment.approved_minor):
+            return _kept(request, draft, payment, Reason.INVALID_AMOUNT, 0)
         return _kept(request, draft, payment, Reason.APPROVED, 0)
     held_minor = aftermath.held_minor(payment)
     if aftermath.is_captured(payment) or amount_minor > max(held_minor, payment.approved_minor):
@@ -246,6 +282,12 @@ def _account(draft: Draft, payment: Payment) -> Account:
     )
 
 
+def _is_closed(draft: Draft, payment: Payment) -> bool:
+    if payment.account_no == NO_ACCOUNT:
+        return False
+    return _account(draft, payment).status is AccountStatus.CLOSED
+
+
 def _kept(
     request: Request,
     draft: Draft,
@@ -254,18 +296,22 @@ def _kept(
     amount_minor: int,
     *,
     bank_first: bool = True,
+    alarm: str = "",
 ) -> Outcome:
     """Move so much as the request's kind moves it, and keep the answer under the payment."""
     number, at = draft.next_id(), draft.state.now or request.received_at
     if amount_minor:
         purse = draft.purse(payment.holder_id)
-        closed = _account(draft, payment).status is AccountStatus.CLOSED
-        clerk = aftermath.Clerk(purse, number, at, House.SUSPENSE if closed else None, bank_first)
+        back_to = House.SUSPENSE if _is_closed(draft, payment) else None
+        clerk = aftermath.Clerk(purse, number, at, back_to, bank_first)
         act = aftermath.capture if request.kind is Kind.CAPTURE else aftermath.undo
-        undone = request.kind in (Kind.REVERSAL, Kind.CANCEL)
-        draft.post_about(payment, act(payment, amount_minor, clerk), undone=undone)
+        draft.post_about(payment, act(payment, amount_minor, clerk))
         follow_leg(draft, request.kind, payment, at)
-    return _answered(request, draft, payment, reason, amount_minor, number, at)
+    if request.kind is Kind.CANCEL or (
+        request.kind is Kind.REVERSAL and not request.new_total_minor
+    ):
+        draft.post_about(draft.payments.get(payment.name, payment), (), undone=True)
+    return _answered(request, draft, payment, reason, amount_minor, number, at, alarm)
 
 
 def _answered(
@@ -276,6 +322,7 @@ def _answered(
     amount_minor: int,
     number: int,
     at: datetime,
+    alarm: str = "",
 ) -> Outcome:
     approved = reason is Reason.APPROVED
     draft.purse(payment.holder_id)  # the answer stands on this holder's version
@@ -286,8 +333,11 @@ def _answered(
         approval_code=approval_code(number) if approved else None,
         holder_id=payment.holder_id,
         authorization_id=number,
+        alarm=alarm,
     )
-    kept = Kept(payment.account_no, payment.day, about=payment.number)
+    # Of a reversal, what it leaves standing is kept where a payment has what is eligible.
+    left_minor = request.new_total_minor
+    kept = Kept(payment.account_no, payment.day, left_minor, about=payment.number)
     return draft.keep(request, outcome, kept, at)
 
 
@@ -317,6 +367,9 @@ def _post_advice(
         authorization_id=number,
         alarm=_alarm(advised),
     )
+    if request.about is not None:  # its own request may still be on the way: that is this payment
+        for key_hash in request.about.keys:
+            draft.answer_as(key_hash, request, outcome)
     return draft.keep(request, outcome, kept, at)
 
 

@@ -193,6 +193,13 @@ class Draft:
                     return self.answers[sent.key_hash]
         return None
 
+    def answer_as(self, key_hash: bytes, request: Request, outcome: Outcome) -> None:
+        """One more identity of a request: what comes under it gets the same answer."""
+        if key_hash not in self.answers:
+            self.answers[key_hash] = KeptAnswer(request.fingerprint, outcome)
+            holder_id, number = outcome.holder_id, outcome.authorization_id
+            self._keys.append((key_hash, request.fingerprint, holder_id, number))
+
     def lay_tombstone(self, key_hash: bytes) -> None:
         """The payment of this identity was undone before it came: it shall be declined."""
         if key_hash not in self.answers:

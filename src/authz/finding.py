@@ -43,6 +43,8 @@ READ_RESTAMPED: Final = """
     join request_keys k on k.key_hash = p.key_hash and k.fingerprint = r.fingerprint
     order by 10
 """
+_HOUSE: Final = frozenset({Kind.ADVICE})
+"""What is booked also for a card that nobody issued."""
 RESTAMPED_WINDOW: Final = timedelta(hours=24)
 
 READ_BY_REFERENCE: Final = """
@@ -78,7 +80,8 @@ READ_PAYMENTS: Final = """
            a.approved_minor, a.facts,
            exists (select 1 from authorizations r
                    where r.holder_id = a.holder_id and r.about_id = a.authorization_id
-                     and r.kind in ('REVERSAL', 'CANCEL')) as reversed,
+                     and (r.kind = 'CANCEL' or r.kind = 'REVERSAL' and r.eligible_minor = 0)
+                  ) as reversed,
            l.holder_id, l.number, l.state, l.amount_minor, l.left_minor, l.refunded_minor, l.notices
     from unnest($1::bigint[], $2::bigint[]) as p (holder_id, authorization_id)
     join authorizations a
@@ -117,10 +120,10 @@ async def read_restamped(
 ) -> None:
     """Find the first sending of repeats whose exact key nobody knows; adds to `kept`."""
     wanted = [
-        (r.key_hash, holder_of[r.card_ref], r.fingerprint, r.kind.value, r.acquirer,
+        (r.key_hash, _books_of(r, holder_of), r.fingerprint, r.kind.value, r.acquirer,
          r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW)
         for r in requests
-        if r.repeat and r.key_hash not in kept and r.card_ref in holder_of
+        if r.repeat and r.key_hash not in kept and (r.card_ref in holder_of or r.kind in _HOUSE)
     ]  # fmt: skip
     if wanted:
         for row in await sql.fetch(READ_RESTAMPED, *_columns(wanted)):
@@ -169,9 +172,9 @@ async def _by_stan(
     sql: "Tx", about: Sequence[Any], holder_of: Mapping[bytes, int]
 ) -> dict[bytes, tuple[PaymentName, ...]]:
     wanted = [
-        (r.key_hash, holder_of[r.card_ref], o.stan, r.terminal, r.acquirer, o.month_day)
+        (r.key_hash, _books_of(r, holder_of), o.stan, r.terminal, r.acquirer, o.month_day)
         for r, o in about
-        if o.stan and o.month_day and r.card_ref in holder_of
+        if o.stan and o.month_day and r.card_ref
     ]
     return _grouped(await sql.fetch(READ_BY_STAN, *_columns(wanted))) if wanted else {}
 
@@ -201,6 +204,11 @@ async def read_payments(sql: "Tx", names: Collection[PaymentName]) -> dict[Payme
         )
         for row in await sql.fetch(READ_PAYMENTS, *columns)
     }
+
+
+def _books_of(request: Request, holder_of: Mapping[bytes, int]) -> int:
+    """Under whom the request's payment is booked: a card that nobody issued is the house's."""
+    return holder_of.get(request.card_ref, HOUSE_HOLDER)
 
 
 def _grouped(rows: Sequence[Any]) -> dict[bytes, tuple[PaymentName, ...]]:

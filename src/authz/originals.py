@@ -19,14 +19,21 @@ def named_by(fields: Mapping[int, str], amount_minor: int | None) -> Original:
 
     `amount_minor` is what the original asked for, where the message says it.
     """
+    if 90 in fields:  # it says just which one: what else fits could only contradict it
+        return Original(keys=_keys(fields), amount_minor=amount_minor)
     return Original(
         keys=_keys(fields),
-        rrn=fields.get(37),
+        rrn=_reference(fields.get(37, "")),
         approval_code=fields.get(38),
         stan=fields[11],
         month_day=fields.get(13),
         amount_minor=amount_minor,
     )
+
+
+def _reference(rrn: str) -> str | None:
+    """DE37, unless it is what peers write who have none: blanks, zeros, one character all over."""
+    return rrn if len(set(rrn.strip())) > 1 else None
 
 
 def new_total_minor(fields: Mapping[int, str]) -> int | None:

@@ -65,7 +65,8 @@ class Request(Struct, frozen=True, gc=False):
     is the identity under which the answer is kept and `fingerprint` what counts as its content
     (wire.md, request key). `received_at` is UTC; `deadline_s` is on the monotonic clock: nobody
     waits for the answer after it. `repeat` marks a message that says it was sent before. `about` is
-    there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02).
+    there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02);
+    `completes` marks a financial advice (0220), which takes what it finds held.
     `bank` is the bank's word, of a FINISH; `late`: nobody waits for what it settles any more.
     """
 
@@ -87,6 +88,7 @@ class Request(Struct, frozen=True, gc=False):
     new_total_minor: int = 0
     bank: BankWord | None = None
     late: bool = False
+    completes: bool = False
 
     @property
     def refusable(self) -> bool:

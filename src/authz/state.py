@@ -118,7 +118,7 @@ PaymentName = tuple[int, int]
 class Payment(Struct, frozen=True, gc=False):
     """A payment that others are about: what was answered, and all its movements so far.
 
-    `facts` are as they were kept; `reversed` tells whether a reversal has been about it. `leg` is
+    `facts` are as they were kept; `reversed` tells whether all of it was to be undone. `leg` is
     its part on the bank card, if it has one.
     """
 

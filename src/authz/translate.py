@@ -22,7 +22,7 @@ from authz.iso8583.tlv import (
 from authz.originals import named_by, new_total_minor
 from authz.outcomes import Outcome
 from authz.pan import Pan, PanDigester
-from authz.requests import ABOUT_A_PAYMENT, Kind, Original, Request
+from authz.requests import Kind, Original, Request
 from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
 from rules.facts import Channel, Purchase
@@ -90,6 +90,8 @@ def to_request(
     private = _private(fields)
     acquirer, terminal, mid = fields[32], fields[41].rstrip(), fields.get(42, "").rstrip()
     currency = fields.get(49, _EURO)
+    if currency != _EURO and kind not in _PRESENTED:  # of a purchase the rules say so (MER-04)
+        raise Untranslatable(Reason.TYPE_NOT_ALLOWED, "DE49 is not the euro")
     new_total = new_total_minor(fields) if kind is Kind.REVERSAL else 0
     if new_total is None:
         raise Untranslatable(Reason.FORMAT, "DE95 does not begin with an amount")
@@ -118,6 +120,7 @@ def to_request(
         deadline_s,
         _about(kind, fields),
         new_total,
+        completes=family == "022",
     )
 
 
@@ -150,13 +153,11 @@ def _kind(family: str, fields: Mapping[int, str]) -> Kind:
     """What is asked, by message class and DE3."""
     if family in ("040", "042"):
         return Kind.REVERSAL
-    if family == "022" and (90 in fields or 38 in fields):
-        return Kind.CAPTURE
-    if family in ("012", "022"):
-        return Kind.ADVICE
     processing = fields[3][:2]
-    if processing == _REFUND and family == "020":
+    if processing == _REFUND and family in ("020", "022"):
         return Kind.REFUND
+    if family in ("012", "022"):
+        return _advised(processing, captures=family == "022" and (90 in fields or 38 in fields))
     if processing != _INQUIRY and processing not in _PROCESSING:
         raise Untranslatable(Reason.INVALID_TRANSACTION, "DE3 names no type we know")
     if fields[22][:2] not in _ENTRY_MODES:
@@ -164,6 +165,15 @@ def _kind(family: str, fields: Mapping[int, str]) -> Kind:
     if processing == _INQUIRY:
         return Kind.INQUIRY
     return Kind.HOLD if family == "010" else Kind.PURCHASE
+
+
+def _advised(processing: str, *, captures: bool) -> Kind:
+    """What an advice tells: only a purchase can have happened without us (MER-04)."""
+    if processing == _PURCHASE:
+        return Kind.CAPTURE if captures else Kind.ADVICE
+    if processing in _PROCESSING:
+        raise Untranslatable(Reason.TYPE_NOT_ALLOWED, "DE3 names a type that is not allowed")
+    raise Untranslatable(Reason.INVALID_TRANSACTION, "DE3 names no type we know")
 
 
 def _about(kind: Kind, fields: Mapping[int, str]) -> Original | None:
@@ -188,7 +198,7 @@ def _credential(fields: Mapping[int, str], kind: Kind) -> tuple[str | None, str 
             raise Untranslatable(Reason.FORMAT, "DE35 does not agree with DE2 and DE14")
         pan, expiry = track_pan, track_expiry
     if pan is None:
-        if kind in ABOUT_A_PAYMENT and 90 in fields:
+        if kind is Kind.REVERSAL and 90 in fields:
             return None, expiry
         raise Untranslatable(Reason.FORMAT, "neither DE2 nor DE35 is there")
     if expiry is None and kind in _PRESENTED and fields[22][:2] in _EXPIRY_ENTRY_MODES:
@@ -248,6 +258,8 @@ def _amount_of(text: str, amount_type: str) -> int | None:
         if amount.amount_type == amount_type:
             if amount.sign == "D" and amount.amount_minor:
                 raise Untranslatable(Reason.FORMAT, "the eligible subtotal is below zero")
+            if amount.currency != _EURO:
+                raise Untranslatable(Reason.FORMAT, "the eligible subtotal is not in euros")
             return amount.amount_minor
     return None
 

@@ -153,3 +153,74 @@ def test_an_advice_of_what_we_approved_confirms_it_and_posts_nothing() -> None:
     verdict = decided(paid, some_request(1000, kind=Kind.ADVICE, about=named))
     assert answers(verdict) == [(OK, 1000), (OK, 0)]
     assert len(moves(verdict)) == 1
+
+
+def test_an_advice_of_what_was_approved_in_part_debits_nothing_more() -> None:
+    """Its DE4 is what was approved, or what was asked: both are the payment's own."""
+    paid = some_request(3000, partial_ok=True)
+    for amount_minor in (2500, 3000):
+        named = Original(keys=(paid.key_hash,), amount_minor=amount_minor)
+        verdict = decided(paid, some_request(amount_minor, kind=Kind.ADVICE, about=named))
+        assert answers(verdict) == [(Reason.APPROVED_PARTIAL, 2500), (OK, 0)]
+        assert len(moves(verdict)) == 1
+
+
+@pytest.mark.parametrize(("told_minor", "back", "alarm"), [(1900, 100, ""), (2100, 0, "ABOVE")])
+def test_clearing_for_less_releases_and_for_more_is_disputed(
+    told_minor: int, back: int, alarm: str
+) -> None:
+    """ADV-03: never a second debit of the same payment."""
+    paid = some_request(2000)
+    named = Original(keys=(paid.key_hash,), amount_minor=told_minor)
+    verdict = decided(paid, some_request(told_minor, kind=Kind.ADVICE, about=named))
+    assert answers(verdict)[1] == (OK, back)
+    assert alarm in verdict.outcomes[1].alarm
+    assert [amount for *_, amount in moves(verdict)] == [2000] + [back] * bool(back)
+
+
+def test_a_financial_advice_of_a_hold_takes_it() -> None:
+    held = some_request(2000, kind=Kind.HOLD)
+    named = Original(keys=(held.key_hash,), amount_minor=2000)
+    told = some_request(2000, kind=Kind.ADVICE, about=named)
+    assert len(moves(decided(held, told))) == 1
+    verdict = decided(held, replace(told, completes=True))
+    assert moves(verdict)[1] == ("post", LOT, PAYABLE, 2000)
+
+
+def test_the_issuers_share_of_an_advice_is_undone_with_it() -> None:
+    state = some_state(some_holder(lots=((2026, 1000),)))
+    told = some_request(3000, kind=Kind.ADVICE, about=Original())
+    verdict = decided(told, about(told, Kind.REVERSAL, 3000), state=state)
+    assert answers(verdict)[1] == (OK, 3000)
+    assert moves(verdict)[2:] == [
+        ("direct", PAYABLE, House.ISSUER_LOSS, 2000), ("direct", PAYABLE, LOT, 1000),
+    ]  # fmt: skip
+
+
+def test_an_advice_stands_for_its_own_request_that_comes_later() -> None:
+    late = some_request(1000)
+    told = replace(late, kind=Kind.ADVICE, key_hash=b"advice" + bytes(10),
+                   about=Original(keys=(late.key_hash,), amount_minor=1000))  # fmt: skip
+    verdict = decided(told, late)
+    assert answers(verdict) == [(OK, 1000), (OK, 1000)]
+    assert verdict.outcomes[1].replayed
+    assert len(moves(verdict)) == 1
+
+
+def test_a_completion_of_a_purchase_is_for_its_amount_and_none_is_for_nothing() -> None:
+    paid, held = some_request(1000), some_request(500, kind=Kind.HOLD)
+    verdict = decided(
+        paid, held, about(paid, Kind.CAPTURE, 2500), about(paid, Kind.CAPTURE, 1000),
+        about(held, Kind.CAPTURE, 0),
+    )  # fmt: skip
+    assert [reason for reason, _ in answers(verdict)] == [OK, OK, AMOUNT, OK, AMOUNT]
+
+
+def test_a_hold_that_was_made_smaller_and_then_expired_may_still_be_captured() -> None:
+    """HLD-03: only what was undone whole is not there any more."""
+    held = some_request(2000, kind=Kind.HOLD)
+    less = about(held, Kind.REVERSAL, 2000, new_total_minor=1500)
+    expiry, take = about(held, Kind.EXPIRY, 0), about(held, Kind.CAPTURE, 1500)
+    assert answers(decided(held, less, expiry, take))[3] == (OK, 1500)
+    gone = about(held, Kind.REVERSAL, 2000)
+    assert answers(decided(held, gone, expiry, take))[3] == (UNKNOWN, 0)

@@ -270,3 +270,44 @@ def test_every_reason_makes_an_answer_that_can_be_written(reason: Reason) -> Non
     outcome = Outcome(reason, 1250)
     reply = to_reply(message(), outcome, PROFILE)
     assert PROFILE.codec.decode(PROFILE.codec.encode(reply)) == reply
+
+
+@pytest.mark.parametrize(
+    ("mti", "processing", "kind"),
+    [
+        ("0220", "000000", Kind.ADVICE),
+        ("0120", "000000", Kind.ADVICE),
+        ("0220", "200000", Kind.REFUND),
+        ("0200", "200000", Kind.REFUND),
+    ],
+)
+def test_an_advice_of_a_refund_is_a_refund_and_never_a_debit(
+    mti: str, processing: str, kind: Kind
+) -> None:
+    request = read(mti, de3=processing)
+    assert request.kind is kind
+    assert request.completes is (mti == "0220")
+
+
+@pytest.mark.parametrize("processing", ["010000", "090000", "170000", "310000", "400000", "990000"])
+def test_only_a_purchase_can_have_happened_without_us(processing: str) -> None:
+    expected = Reason.TYPE_NOT_ALLOWED if processing[0] in "01" else Reason.INVALID_TRANSACTION
+    assert refused("0220", de3=processing) is expected
+    assert refused("0220", de3=processing, de38="ABC123") is expected
+
+
+@pytest.mark.parametrize(("mti", "processing"), [("0220", "000000"), ("0200", "200000")])
+def test_what_the_rules_do_not_look_at_is_in_euros_or_refused(mti: str, processing: str) -> None:
+    assert refused(mti, de3=processing, de49="840") is Reason.TYPE_NOT_ALLOWED
+
+
+def test_a_subtotal_in_another_currency_is_no_subtotal() -> None:
+    assert refused(de54="0090840C000000001000") is Reason.FORMAT
+
+
+def test_only_a_reversal_may_come_without_its_card() -> None:
+    original = "0200" + "000001" + "1124112959" + "00000012345" + "0" * 11
+    bare = {"without": (2, 14), "de90": original}
+    assert read("0420", **bare).card_ref == b""
+    assert refused("0200", de3="200000", **bare) is Reason.FORMAT
+    assert refused("0220", de38="ABC123", **bare) is Reason.FORMAT

@@ -10,7 +10,6 @@ from ledger.transfers import Transfer
 from tests.authz.memory_store import MemoryStore
 
 PAYMENTS = {Kind.PURCHASE.value, Kind.HOLD.value, Kind.ADVICE.value}
-UNDOING = {Kind.REVERSAL.value, Kind.CANCEL.value}
 
 
 def all_of(store: MemoryStore) -> State:
@@ -28,6 +27,11 @@ def payments_of(store: MemoryStore) -> dict[PaymentName, Payment]:
     return found
 
 
+def _undoes_all(row: dict[str, Any]) -> bool:
+    kind = row["kind"]
+    return bool(kind == "CANCEL" or (kind == "REVERSAL" and row["eligible_minor"] == 0))
+
+
 def _payment(store: MemoryStore, row: dict[str, Any]) -> Payment:
     number = row["authorization_id"]
     about = [other for other in store.decided if other["about_id"] == number]
@@ -37,5 +41,5 @@ def _payment(store: MemoryStore, row: dict[str, Any]) -> Payment:
         row["holder_id"], number, row["account_no"], Kind(row["kind"]), row["day"], row["mid"],
         row["requested_minor"], row["approved_minor"],
         tuple(t for t in movements if t.authorization_id in numbers), row["facts"],
-        reversed=any(other["kind"] in UNDOING for other in about),
+        reversed=any(_undoes_all(other) for other in about),
     )  # fmt: skip

@@ -49,7 +49,7 @@ class Model:
         if name not in self.payments:
             self.stopped.add(name)
             return 0
-        self.payments[name]["undone"] = True
+        self.payments[name]["undone"] |= left == 0
         return self._give_back(name, max(0, self._standing(name) - left))
 
     def cancel(self, name: int) -> int:
