@@ -4,7 +4,7 @@ Precedence: flags, then `MILLESIME_*` environment variables, then a TOML file, t
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from authz.addresses import Address, Listener, is_loopback, listener, parse_address, parse_listener
+from authz.instants import within_reach
 from authz.postgres import default_data_dir
 from authz.usage import UsageError
 
@@ -54,7 +55,7 @@ def _instant(value: object) -> object:
         raise ValueError(
             "an ISO 8601 instant with its zone is wanted, as 2026-11-24T12:30:00+01:00"
         )
-    return instant.astimezone(UTC)
+    return within_reach(instant)
 
 
 Port = Annotated[int, Field(ge=0, le=65_535)]

@@ -37,6 +37,23 @@ async def test_an_instant_without_its_zone_is_refused(http: httpx.AsyncClient, n
     assert_problem(await http.post("/v1/test/clock", json={"now": now}), 422, "INVALID_REQUEST")
 
 
+@pytest.mark.parametrize(
+    ("now", "status"),
+    [
+        ("1999-12-31T23:59:59Z", 422),
+        ("2000-01-01T00:00:00Z", 200),
+        ("2199-12-31T23:59:59Z", 200),
+        ("2200-01-01T00:00:00Z", 422),
+        ("0001-01-01T00:00:00+14:00", 422),
+        ("9999-12-31T23:59:59-14:00", 422),
+    ],
+)
+async def test_the_clock_stays_in_the_years_that_are_known(
+    http: httpx.AsyncClient, now: str, status: int
+) -> None:
+    assert (await http.post("/v1/test/clock", json={"now": now})).status_code == status
+
+
 async def test_there_is_no_clock_to_set_without_the_test_clock(parts: Deps) -> None:
     plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
     async with client_of(plain) as http:

@@ -34,8 +34,11 @@ async def test_by_hand_the_command_runs_with_an_engine_of_its_own(
         assert done["exchanged"] == 10_000
 
 
-@pytest.mark.parametrize("now", ["tomorrow", "2027-03-01T00:00:00"])
-async def test_an_instant_needs_its_zone(calendar_url: str, now: str) -> None:
+@pytest.mark.parametrize(
+    "now",
+    ["tomorrow", "2027-03-01T00:00:00", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"],
+)
+async def test_an_instant_needs_its_zone_and_a_year_in_reach(calendar_url: str, now: str) -> None:
     with pytest.raises(UsageError, match="--now"):
         await run_job(calendar_url, "expire-holds", {}, now)
 

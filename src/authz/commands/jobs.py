@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -16,6 +16,7 @@ from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookF
 from authz.commands.store import keys_of, opened, rulebooks_of, seal_key_of, url_of
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
+from authz.instants import within_reach
 from authz.jobs import JOBS, Counts, Work, clock
 from authz.metrics import Metrics
 from authz.retention import USUAL, Retention
@@ -118,4 +119,7 @@ def _instant(text: str) -> datetime:
         raise UsageError(f"--now {text!r} is no ISO 8601 instant") from None
     if instant.tzinfo is None:
         raise UsageError("--now needs its zone, as in 2027-03-01T00:05:00+01:00")
-    return instant.astimezone(UTC)
+    try:
+        return within_reach(instant)
+    except ValueError as refused:
+        raise UsageError(f"--now: {refused}") from None

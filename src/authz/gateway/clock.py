@@ -1,14 +1,14 @@
 """What tests need beside: the virtual clock and the codes sent; only with `--test-clock`."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from fastapi import APIRouter, Path
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from authz.credentials.codes import Mailbox
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
+from authz.instants import within_reach
 
 SET: Final = "update control set test_clock = $1"
 
@@ -29,16 +29,15 @@ class Clock(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"now": "2026-11-24T12:30:00+01:00"}]}
     )
 
-    now: Annotated[AwareDatetime, BeforeValidator(_text)]
+    now: Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(within_reach)]
 
 
 @router.post("/test/clock", summary="Set the virtual clock")
 async def set_clock(deps: Parts, clock: Clock) -> Clock:
     """It may go back. Every process reads it at its next batch."""
-    now: datetime = clock.now.astimezone(UTC)
     async with deps.pool.acquire() as sql:
-        await sql.execute(SET, now)
-    return Clock.model_construct(now=now)
+        await sql.execute(SET, clock.now)
+    return clock
 
 
 class CodeOut(BaseModel):
@@ -50,7 +49,9 @@ class CodeOut(BaseModel):
 
 
 @router.get("/test/codes/{token_id}", summary="The code in the mail", responses=described(404))
-async def sent_code(deps: Parts, token_id: str) -> CodeOut:
+async def sent_code(
+    deps: Parts, token_id: Annotated[str, Path(max_length=64, examples=["tok-1"])]
+) -> CodeOut:
     """What the holder of this token would have been sent; only this process knows it."""
     sender = None if deps.vault is None else deps.vault.sender
     code = sender.read(token_id) if isinstance(sender, Mailbox) else None
