@@ -96,7 +96,10 @@ def _record(line_no: int, written: str) -> Line | Bad:
 
 def _csv(text: str) -> Iterator[Line | Bad]:
     rows = csv.reader(StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    heading = next(rows, None)
+    try:
+        heading = next(rows, None)
+    except csv.Error as error:
+        raise UsageError(f"the heading is not CSV: {error}") from None
     if heading is None:
         raise UsageError("the file is empty")
     return _rows(rows, _fields(heading))

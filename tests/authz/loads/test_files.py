@@ -133,3 +133,8 @@ def test_any_bytes_are_lines_or_a_clear_refusal(content: bytes) -> None:
             continue
         assert all(isinstance(line, Line | Bad) for line in lines)
         assert all(line.line_no >= 1 for line in lines)
+
+
+def test_a_heading_that_is_no_csv_is_refused_with_its_reason() -> None:
+    with pytest.raises(UsageError, match="heading is not CSV"):
+        read(b'"compte" x;nombre\n')
