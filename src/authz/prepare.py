@@ -11,6 +11,7 @@ from authz.addresses import Address
 from authz.bank.desk import vault_for_bank
 from authz.digest_check import agree_on_digest_key
 from authz.keys import Keys, development_keys, read_key_file
+from authz.postgres import Embedded, ensure_running
 from authz.server import listening_socket
 from authz.settings import Settings
 from authz.usage import UsageError
@@ -27,13 +28,12 @@ def ports_are_free(settings: Settings) -> None:
         listening_socket(address, shared_port=False).close()
 
 
-def database_url(settings: Settings) -> str:
+def store(settings: Settings) -> tuple[str, Embedded | None]:
     """Where the store is; the embedded server is started or joined. Raises `PostgresError`."""
     if settings.database_url is not None:
-        return settings.database_url
-    from authz.postgres import ensure_running
-
-    return ensure_running(settings.data_dir).url
+        return settings.database_url, None
+    embedded = ensure_running(settings.data_dir)
+    return embedded.url, embedded
 
 
 def keys_of(settings: Settings) -> Keys:
@@ -58,15 +58,18 @@ def rulebooks(paths: tuple[Path, ...]) -> dict[str, Rulebook]:
 
 
 async def prepare(settings: Settings, url: str) -> None:
-    """Once for all workers: schema, keys, clock and world."""
+    """Once for all workers: schema, keys, clock and world.
+
+    Keys come after the store: a mistake in its address must not leave a new key file behind.
+    """
+    rulebooks(settings.rulebook)
     if settings.database_url is None:
         await database.upgrade(url)
-    keys = keys_of(settings)
-    digester, vault = keys.digester(), vault_for_bank(settings, keys)
-    rulebooks(settings.rulebook)
     sql = await database.connect(url)
     try:
         await database.check(sql)
+        keys = keys_of(settings)
+        digester, vault = keys.digester(), vault_for_bank(settings, keys)
         await agree_on_digest_key(sql, digester)
         await _set_clock(sql, settings.test_clock)
         if settings.world is not None:

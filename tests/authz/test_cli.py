@@ -73,6 +73,16 @@ def test_a_mistake_is_one_line_and_exit_code_two(
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words", [["serve", "--iso-port", "0", "--http-port", "0"], ["world", "load", "w"]]
+)
+def test_a_wrong_database_leaves_no_key_file_behind(tmp_path: Path, words: list[str]) -> None:
+    where = ["--database-url", "postgresql://127.0.0.1:1/nowhere", "--data-dir", "data"]
+    ended = run(*words, *where, folder=tmp_path)
+    assert (ended.returncode, list(tmp_path.rglob("*"))) == (2, [])
+    assert "cannot reach the database" in ended.stderr
+
+
 def test_an_unknown_command_and_an_unknown_flag_are_usage_errors() -> None:
     for words in (["replay-nothing"], ["audit", "--colour"], []):
         ended = run(*words)

@@ -64,8 +64,6 @@ def make(
 async def _load(settings: Settings, url: str, file: Path, console: Console) -> WorldReport:
     if settings.database_url is None:
         await database.upgrade(url)
-    keys = keys_of(settings)
-    digester, vault = keys.digester(), PanVault.of(keys)
     programmes = frozenset(rulebooks_of(settings.rulebook))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     quiet = not console.is_terminal
@@ -76,6 +74,9 @@ async def _load(settings: Settings, url: str, file: Path, console: Console) -> W
             progress.update(task, description=f"{done:,} {what}")
 
         async with opened(url) as sql:
+            # After the store: a mistake in its address must not leave a new key file behind.
+            keys = keys_of(settings)
+            digester, vault = keys.digester(), PanVault.of(keys)
             return await load_world(
                 sql, file, digester, programmes=programmes, progress=tell, vault=vault
             )
