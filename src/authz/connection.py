@@ -81,6 +81,7 @@ class Connection(asyncio.Protocol):
         "_stopped",
         "_transport",
         "echoed",
+        "frame_begun_s",
         "heard_s",
     )  # fmt: skip
 
@@ -98,6 +99,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.heard_s = monotonic()
         self.echoed = False
+        self.frame_begun_s: float | None = None
 
     # ---- asyncio.Protocol
 
@@ -128,6 +130,7 @@ class Connection(asyncio.Protocol):
             return
         self.heard_s, self.echoed = monotonic(), False
         received_at = datetime.now(UTC)
+        unfinished = self._buffer.waiting
         try:
             frames = self._buffer.feed(data)
         except FramingError as error:
@@ -135,12 +138,26 @@ class Connection(asyncio.Protocol):
             self._desk.metrics.refused_frames += 1
             _log.warning("stream_lost", why=str(error))
             self._closing = True
+        self._note_begin(unfinished + len(data))
         for frame in frames:
             self._take(frame, received_at)
-        if self._closing and not self._in_flight:
-            self.hang_up()
+        if self._closing:
+            self.leave()
+
+    def eof_received(self) -> bool:
+        """The peer has said its last word and may still listen: what it asked is answered first."""
+        self.leave()
+        return True  # or the transport would close at once, and the answers be lost
 
     # ---- in
+
+    def _note_begin(self, stream_size: int) -> None:
+        """Since when an incomplete frame is there, of `stream_size` bytes that were at hand."""
+        waiting = self._buffer.waiting
+        if not waiting:
+            self.frame_begun_s = None
+        elif waiting < stream_size or self.frame_begun_s is None:
+            self.frame_begun_s = self.heard_s
 
     def _take(self, frame: Frame, received_at: datetime) -> None:
         try:
@@ -241,8 +258,8 @@ class Connection(asyncio.Protocol):
         if self._poison >= self._desk.limits.poison_max:
             _log.error("peer_poisons", times=self._poison)
             self._closing = True
-        if self._closing and not self._in_flight:
-            self.hang_up()
+        if self._closing:
+            self.leave()
 
     def _reply(
         self,
@@ -287,6 +304,12 @@ class Connection(asyncio.Protocol):
         self._stopped = True
         if self._transport is not None:
             self._transport.pause_reading()
+
+    def leave(self) -> None:
+        """Listen no more; hang up once everything that was taken in is answered."""
+        self._closing = True
+        if not self._in_flight:
+            self.hang_up()
 
     def hang_up(self) -> None:
         """Send what is ready, then close."""

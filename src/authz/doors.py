@@ -31,7 +31,12 @@ async def open_iso(
     settings: Settings, engine: Parts, doors: Doors | None, parts: AsyncExitStack
 ) -> list[Address]:
     """Listen at every ISO door of the settings, or of `doors`; the addresses with their ports."""
-    patience = Patience(settings.idle_echo_s, settings.read_timeout_s, settings.connections_max)
+    patience = Patience(
+        settings.idle_echo_s,
+        settings.read_timeout_s,
+        settings.connections_max,
+        settings.frame_timeout_s,
+    )
     opened = []
     for index, door in enumerate(settings.listeners):
         server = Server(_desk(settings, engine, door), patience)

@@ -21,11 +21,15 @@ _log = structlog.get_logger()
 
 
 class Patience(Struct, frozen=True):
-    """How long a peer may be silent, in seconds, before it is asked and before it is given up."""
+    """How long a peer may be silent, in seconds, before it is asked and before it is given up.
+
+    `frame_timeout_s`: how long it may take over one frame, even if it never falls silent.
+    """
 
     idle_echo_s: float
     read_timeout_s: float
     connections_max: int
+    frame_timeout_s: float = 30.0
 
 
 class Server:
@@ -68,11 +72,18 @@ class Server:
             await asyncio.sleep(SWEEP_S)
             now = monotonic()
             for connection in list(self._desk.connections):
-                silent_s = now - connection.heard_s
-                if silent_s > self._patience.read_timeout_s:
-                    connection.hang_up()
-                elif silent_s > self._patience.idle_echo_s and not connection.echoed:
-                    connection.echo()
+                self._look_at(connection, now)
+
+    def _look_at(self, connection: Connection, now: float) -> None:
+        silent_s = now - connection.heard_s
+        begun_s = connection.frame_begun_s
+        if silent_s > self._patience.read_timeout_s:
+            connection.hang_up()
+        elif begun_s is not None and now - begun_s > self._patience.frame_timeout_s:
+            _log.warning("frame_never_ends", frame_timeout_s=self._patience.frame_timeout_s)
+            connection.leave()
+        elif silent_s > self._patience.idle_echo_s and not connection.echoed:
+            connection.echo()
 
 
 class _Refused(asyncio.Protocol):

@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     """A silent peer is asked for an echo (0800/301) after this."""
     read_timeout_s: Positive = 90
     """A peer that stays silent through the echo is hung up on after this."""
+    frame_timeout_s: Positive = 30
+    """A frame that is not complete so long after its first byte ends the connection."""
 
     keep_keys_days: Annotated[int, Field(ge=7)] = 45
     """How long a request key is remembered, in days: a repeat after that is a new request."""
@@ -236,6 +238,11 @@ def _relations(s: Settings) -> Iterable[tuple[bool, str]]:
         "drain_timeout_ms must not be below decision_deadline_ms",
     )
     yield s.idle_echo_s < s.read_timeout_s, "idle_echo_s must be below read_timeout_s"
+    # A peer that we ourselves do not read from while it has too much in flight is not to blame.
+    yield (
+        s.decision_deadline_ms < s.frame_timeout_s * 1000,
+        "frame_timeout_s must be above decision_deadline_ms",
+    )
     if s.test_clock:
         doors = (s.host, *(x.address.host for x in s.listen))
         yield (
