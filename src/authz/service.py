@@ -15,11 +15,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 import structlog
 import uvloop
 
+from authz.descriptors import fit_connections
 from authz.doors import Doors, addresses, open_iso, open_web
 from authz.jobs import timers
 from authz.logs import configure_logs
 from authz.parts import Parts
-from authz.prepare import database_url, ports_are_free, prepare
+from authz.postgres.guard import guarding
+from authz.prepare import ports_are_free, prepare, store
 from authz.retention import Retention
 from authz.settings import Settings
 
@@ -31,14 +33,16 @@ _log = structlog.get_logger()
 def serve(settings: Settings) -> int:
     """Run until SIGTERM, then drain; the exit code. Raises `UsageError` and `DatabaseError`."""
     configure_logs(settings.log_level, settings.log_format)
+    settings = fit_connections(settings)
     ports_are_free(settings)
-    url = database_url(settings)
+    url, embedded = store(settings)
     uvloop.run(prepare(settings, url))
-    if settings.workers > 1:
-        from authz.workers import supervise
+    with nullcontext() if embedded is None else guarding(embedded):
+        if settings.workers > 1:
+            from authz.workers import supervise
 
-        return supervise(settings, url)
-    return uvloop.run(run(settings, url))
+            return supervise(settings, url)
+        return uvloop.run(run(settings, url))
 
 
 def announce_ready(addresses: Mapping[str, object]) -> None:

@@ -33,7 +33,7 @@ Child = subprocess.Popen[bytes]
 def running(place: Place) -> int | None:
     """Return the pid of the server on our socket once it is ready; None if there is none."""
     deadline = time.monotonic() + START_S_MAX
-    while _answers(place.socket):
+    while answers(place.socket):
         pid, status = _pid_and_status(place)
         if status == "ready":
             return pid
@@ -126,7 +126,8 @@ def _pid_and_status(place: Place) -> tuple[int, str]:
     return (int(lines[0]), lines[7].strip()) if len(lines) > 7 else (0, "")
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
+    """Tell whether somebody listens on a socket."""
     with socket.socket(socket.AF_UNIX) as door:
         try:
             door.connect(str(path))

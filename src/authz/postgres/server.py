@@ -62,6 +62,13 @@ class Embedded:
         return self._claim is not None and self._process == os.getpid()
 
     @property
+    def alive(self) -> bool:
+        """Tell whether the server is there, be it ready or not."""
+        if self._child is not None:
+            return self._child.poll() is None
+        return postmaster.answers(self._place.socket)
+
+    @property
     def place(self) -> Place:
         """Where its data, socket and log are."""
         return self._place
