@@ -1,4 +1,4 @@
-"""Processes are killed in mid-rush: what was answered stands, once; what was not can be asked.
+"""Processes are stopped or killed in mid-rush: what was answered stands, once; what was not can be asked.
 
 The terminals keep journals of their own; the books are read by SQL. With fsync, full_page_writes
 and synchronous_commit on, an answer is a promise.
@@ -87,6 +87,17 @@ class Stage:
         await self._engines.aclose()
         await self.start_engine()
 
+    async def drain_engine(self) -> None:
+        """The process that answers is asked to go: what it took in is answered, and it goes."""
+        os.kill(self.engine.pid, signal.SIGTERM)
+        left = os.WEXITED | os.WNOWAIT  # whoever started it takes it away
+        ended = await asyncio.to_thread(os.waitid, os.P_PID, self.engine.pid, left)
+        assert ended is not None and (ended.si_code, ended.si_status) == (os.CLD_EXITED, 0)
+        said = (self._folder / f"engine{self._started}.log").read_text()
+        assert '"draining"' in said and "drain_timed_out" not in said
+        await self._engines.aclose()
+        await self.start_engine()
+
     async def kill_backends(self) -> None:
         """The server processes that are at work for the engine; PostgreSQL then resets itself."""
         sessions = "select pid from pg_stat_activity where application_name = 'millesime'"
@@ -116,6 +127,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 KILLS: tuple[Callable[[Stage], Awaitable[None]], ...] = (
+    Stage.drain_engine,
     Stage.kill_engine,
     Stage.kill_backends,
     Stage.kill_postmaster,
@@ -123,7 +135,7 @@ KILLS: tuple[Callable[[Stage], Awaitable[None]], ...] = (
 
 
 @pytest.mark.parametrize("kill", KILLS, ids=lambda kill: kill.__name__)
-async def test_journals_and_books_agree_after_a_kill_in_mid_rush(
+async def test_journals_and_books_agree_after_an_end_in_mid_rush(
     stage: Stage, kill: Callable[[Stage], Awaitable[None]]
 ) -> None:
     drawn = lunch_rush(read_world(stage.world), PAYMENTS, 7, TUESDAY)
