@@ -7,14 +7,17 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from authz.commands.loads import app
 from authz.leaving import close_account
+from authz.loads import lines, payments
 from authz.loads.imports import Imported, import_file
 from authz.loads.lines import Bad, Flag, Line
 from authz.loads.orders import BadLines, Order, UnknownEmployer, place_order
 from authz.loads.payments import LoadView, Refused, UnknownLoad, bounce, find_load, pay
+from ledger.accounts import LOT_NO_MAX
 from rules.decision import Reason
 from tests.database.town import Town, town
 from tests.road.people import Setting
@@ -318,3 +321,26 @@ async def test_json_lines_are_taken_as_well(calendar_url: str, tmp_path: Path) -
     async with town(calendar_url, tmp_path, ONE) as t:
         done = await taken(t, json.dumps(record))
         assert [o.total_minor for o in done.orders] == [10_000]
+
+
+async def test_a_person_has_room_for_so_many_loads_and_the_rest_stays_prepaid(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LOTS_LOADED_MAX", 3)
+    monkeypatch.setattr(payments, "LOTS_LOADED_MAX", 3)
+    four = [replace(LINE, line_no=number) for number in (1, 2, 3, 4)]
+    async with town(calendar_url, tmp_path, TWO) as t:
+        with pytest.raises(BadLines) as refused:
+            await order(t, *four)
+        assert [bad.line_no for bad in refused.value.bad] == [4]
+        one, three = await order(t), await order(t, *four, only_good=True)
+        await paid(t, one)
+        booked = [(line.booked_minor, line.frozen) for line in (await paid(t, three)).lines]
+        assert booked == [(10_000, False), (10_000, False), (0, True)]
+        with pytest.raises(BadLines):
+            await order(t)
+        assert (await t.pay(1250)).balance_minor == 28_750
+
+
+def test_every_lot_that_is_loaded_has_a_number_left_to_be_exchanged_into() -> None:
+    assert 2 * lines.LOTS_LOADED_MAX <= LOT_NO_MAX

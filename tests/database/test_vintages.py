@@ -2,10 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from authz.commands.jobs import app as jobs_app
 from authz.requests import Kind
+from authz.vintages import job
 from authz.vintages.asking import (
     Exchanged,
     NotOnRequest,
@@ -14,7 +18,9 @@ from authz.vintages.asking import (
     order_exchange,
     request_exchange,
 )
+from authz.vintages.plan import Plan, plan
 from authz.vintages.shares import Share, shares_of
+from ledger.running import Running
 from rules.decision import Reason
 from tests.database.town import Town, town
 from tests.road.people import Setting
@@ -273,3 +279,26 @@ async def test_payments_go_on_while_the_exchange_is_booked(
         assert [outcome.reason for outcome in paid] == [Reason.APPROVED] * 6
         assert 4230 - 600 <= job["exchanged"] + again["exchanged"] <= 4230
         assert await t.lots() == [(2027, 2026, 3630, 0, 0), (2027, None, 6000, 0, 0)]
+
+
+async def test_one_holder_that_fails_stops_nobody_else_and_is_named(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(running: Running, *rest: Any) -> Plan:
+        assert running.holder_id != 2, "no such lot"
+        return plan(running, *rest)
+
+    monkeypatch.setattr(job, "plan", failing)
+    people = {number: Setting() for number in (1, 2, 3)}
+    async with town(calendar_url, tmp_path, people) as t:
+        await t.at(MONDAY_NOON)
+        done = await t.run("exchange-vintages")
+        assert (done["exchanged"], done["failed holder 2"]) == (20_000, 1)
+        said = await asyncio.to_thread(
+            CliRunner().invoke,
+            jobs_app,
+            ["run", "exchange-vintages", "--now", MONDAY_NOON, "--database-url", calendar_url],
+        )
+        assert (said.exit_code, "failed holder 2" in said.output) == (1, True)
+        monkeypatch.setattr(job, "plan", plan)
+        assert (await t.run("exchange-vintages"))["exchanged"] == 10_000

@@ -23,6 +23,7 @@ from authz.retention import USUAL, Retention
 from authz.settings import Settings, load
 from authz.store import Store
 from authz.usage import UsageError
+from authz.vintages.job import FAILED
 from ledger.seal import SealKey
 from rules.rulebook import Rulebook
 
@@ -75,6 +76,8 @@ def run(
     done = asyncio.run(run_job(url, name, books, now, key, retention, settings))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
+    if any(what.startswith(FAILED) for what in done):
+        raise typer.Exit(1)
 
 
 async def run_job(

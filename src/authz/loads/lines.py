@@ -5,11 +5,13 @@ value is the employer's to choose and the tax his own affair (LOD-03).
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
+from ledger.accounts import LOT_NO_MAX
 from rules.facts import AccountStatus
 from rules.parameters import Parameters
 
@@ -17,6 +19,9 @@ COUNT_MAX: Final = 1_000
 FACE_MINOR_MAX: Final = 100_000
 WORKING_DAYS_MAX: Final = 31
 """More titles than a month has days cannot be one for each meal worked (LOD-02)."""
+LOTS_LOADED_MAX: Final = LOT_NO_MAX // 2
+"""No load makes more lots of one person than this: the other numbers are kept for what 1 March
+exchanges, a lot for each lot. A load a week comes here after 39 years."""
 _PERIOD: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
@@ -59,13 +64,14 @@ class Bad(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """The account of a line as the directory knows it."""
+    """The account of a line as the directory knows it; `lots` are all that its holder has."""
 
     holder_id: int
     account_no: int
     employer_no: int
     programme: str
     status: AccountStatus
+    lots: int = 0
 
 
 def fault_of(line: Line) -> Bad | None:
@@ -94,6 +100,20 @@ def fault_of_account(line: Line, known: Known | None, employer_no: int) -> Bad |
     if known.status is AccountStatus.CLOSED:
         return Bad(line.line_no, "account", "the account is closed: loads are frozen")
     return None
+
+
+def faults_of_lots(lines: Iterable[Line], known: Mapping[str, Known]) -> dict[int, Bad]:
+    """The lines, of those that are good so far, for which their holder has no lot left."""
+    lots: dict[int, int] = {}
+    faults = {}
+    for line in lines:
+        account = known[line.account]
+        taken = lots.get(account.holder_id, account.lots)
+        if line.count > 0 and taken >= LOTS_LOADED_MAX:
+            why = f"the person has {LOTS_LOADED_MAX} loads: there is no room for another"
+            faults[line.line_no] = Bad(line.line_no, "account", why)
+        lots[account.holder_id] = taken + (line.count > 0)
+    return faults
 
 
 def flags_of(line: Line, parameters: Parameters) -> tuple[Flag, ...]:

@@ -12,7 +12,16 @@ from msgspec import Struct, msgpack
 
 from authz.loads import statements as sql
 from authz.loads.corrections import Correction, take_back
-from authz.loads.lines import Bad, Flag, Known, Line, fault_of, fault_of_account, flags_of
+from authz.loads.lines import (
+    Bad,
+    Flag,
+    Known,
+    Line,
+    fault_of,
+    fault_of_account,
+    faults_of_lots,
+    flags_of,
+)
 from authz.loads.reference import reference_of
 from authz.reference import employer_of
 from authz.state import Profile
@@ -70,7 +79,8 @@ async def accounts_of(tx: "Tx", names: Sequence[str]) -> dict[str, Known]:
     """The accounts of these names that there are."""
     found: dict[str, Known] = {}
     for row in await tx.fetch(sql.ACCOUNTS, list(names)):
-        for held in decode_profile(row["profile"]).accounts:
+        profile = decode_profile(row["profile"])
+        for held in profile.accounts:
             if held.account.account_id == row["name"]:
                 found[row["name"]] = Known(
                     row["holder_id"],
@@ -78,6 +88,7 @@ async def accounts_of(tx: "Tx", names: Sequence[str]) -> dict[str, Known]:
                     held.employer_no,
                     held.account.programme,
                     held.account.status,
+                    len(profile.lots),
                 )
     return found
 
@@ -99,6 +110,7 @@ async def place_order(
     place = await _place(tx, employer)
     known = await accounts_of(tx, [line.account for line in lines])
     faults = {line.line_no: _fault(line, known, place.employer_no) for line in lines}
+    faults |= faults_of_lots((line for line in lines if faults[line.line_no] is None), known)
     good = [line for line in lines if faults[line.line_no] is None]
     corrections = [_correction(line, known) for line in good if line.count < 0]
     taken_back, unknown = await take_back(tx, corrections, place.day, place.now)

@@ -13,6 +13,7 @@ from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from authz.loads import statements as sql
+from authz.loads.lines import LOTS_LOADED_MAX
 from authz.loads.reference import normalized
 from authz.reference import employer_of
 from authz.state import HOUSE_HOLDER, LotInfo, Profile
@@ -46,7 +47,7 @@ class UnknownLoad(LookupError):
 class LineView(Struct, frozen=True):
     """A line as it stands. `booked_minor` is None until something was booked of it.
 
-    `frozen` means that it was paid and not loaded: the account had been closed.
+    `frozen` means that it was paid and not loaded: the account had been closed, or was full.
     """
 
     line_no: int
@@ -184,10 +185,14 @@ class _Desk:
         self._day, self._at = day, at
 
     def load(self, account_no: int, amount_minor: int) -> tuple[int | None, int]:
-        """The lot and its cents; no lot where the account was closed since the order (CRD-06)."""
+        """The lot and its cents; no lot where the account was closed since the order (CRD-06).
+
+        Nor where other loads took the holder's last lot meanwhile: the money stays prepaid.
+        """
         self._move(House.TRUST_CASH, House.EMPLOYER_PREPAID, amount_minor)
         held = next(h for h in self._profile.accounts if h.account.account_no == account_no)
-        if held.account.status is AccountStatus.CLOSED:
+        full = len(self._lots) >= LOTS_LOADED_MAX
+        if full or held.account.status is AccountStatus.CLOSED:
             return None, 0
         lot_no, vintage = len(self._lots) + 1, self._day.year
         self._lots.append(LotInfo(lot_no, account_no, vintage, Origin.LOAD, self._day))

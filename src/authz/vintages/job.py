@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
+import structlog
 from msgspec import msgpack
 from msgspec.structs import replace
 
 from authz.reference import employer_of
 from authz.state import Profile
+from authz.store import LOST
 from authz.vintages.history import read_histories
 from authz.vintages.plan import NO_HISTORY, Move, Plan, Where, Why, plan
 from ledger import journal
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 CHUNK_HOLDERS: Final = 200
+FAILED: Final = "failed holder "
+"""What a run says of a holder, by number, for whom nothing could be booked."""
 
 # Who still has money in a lot that has ended, expired money that is not yet exchanged or lost, or
 # a closed account that something came back to.
@@ -47,6 +51,7 @@ LOCK: Final = """
 EMPLOYERS: Final = "select employer_no, record from employers where employer_no = any ($1)"
 NOTE: Final = "insert into vintage_moves select * from unnest($1::vintage_moves[])"
 
+_log = structlog.get_logger()
 _decode: Final = msgpack.Decoder(Profile).decode
 _encode: Final = msgpack.Encoder().encode
 
@@ -54,7 +59,10 @@ _encode: Final = msgpack.Encoder().encode
 async def exchange_vintages(
     pool: asyncpg.Pool, books: Mapping[str, Rulebook], now: datetime
 ) -> dict[str, int]:
-    """Book all that is due at `now` (UTC); cents moved by reason. Twice is once."""
+    """Book all that is due at `now` (UTC); cents moved by reason. Twice is once.
+
+    A holder whose books cannot be moved is named under `FAILED`, and stops nobody else.
+    """
     done = {why.value.lower(): 0 for why in Why}
     vintages = ended(books.values(), now)
     last = 0
@@ -64,8 +72,32 @@ async def exchange_vintages(
             if not rows:
                 return done
             last = rows[-1][0]
-            for move in await settle(tx, [row[0] for row in rows], books, now):
-                done[move.why.value.lower()] += move.transfer.amount_minor
+            moves, failed = await _settle_apart(tx, [row[0] for row in rows], books, now)
+        for move in moves:
+            done[move.why.value.lower()] += move.transfer.amount_minor
+        for holder_id in failed:
+            done[f"{FAILED}{holder_id}"] = 1
+
+
+async def _settle_apart(
+    tx: "Tx", holder_ids: Sequence[int], books: Mapping[str, Rulebook], now: datetime
+) -> tuple[list[Move], list[int]]:
+    """What was moved, and who failed: all at once, and one by one where that cannot be."""
+    try:
+        async with tx.transaction():
+            return await settle(tx, holder_ids, books, now), []
+    except LOST:
+        raise
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is of one holder
+        if len(holder_ids) == 1:
+            _log.error("exchange_failed", holder=holder_ids[0], error=type(fault).__name__)
+            return [], list(holder_ids)
+    moves, failed = [], []
+    for holder_id in holder_ids:
+        moved, lost = await _settle_apart(tx, [holder_id], books, now)
+        moves += moved
+        failed += lost
+    return moves, failed
 
 
 def ended(books: Collection[Rulebook], now: datetime) -> list[int]:
