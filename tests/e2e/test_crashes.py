@@ -1,4 +1,4 @@
-"""Processes are stopped or killed in mid-rush: what was answered stands, once; what was not can be asked.
+"""Processes end or are killed in mid-rush: what was answered stands, once; the rest can be asked.
 
 The terminals keep journals of their own; the books are read by SQL. With fsync, full_page_writes
 and synchronous_commit on, an answer is a promise.
