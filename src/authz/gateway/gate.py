@@ -36,7 +36,7 @@ class Gate:
         answer = _Answer(send)
         try:
             await self._app(scope, _counted(receive, limit), answer)
-        except Exception as fault:  # noqa: BLE001 - ours, whatever it is: told, logged, not passed on
+        except Exception as fault:  # noqa: BLE001 - ours, whatever it is: logged and told
             # Its words may quote what was sent, so that only its kind and its place are kept.
             _log.error("http_fault", method=scope["method"], route=_route(scope), **_place(fault))
             if not answer.begun:

@@ -8,9 +8,10 @@ from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from authz.state import Credential, HolderAccount, LotInfo, Profile
+from authz.world.read import WorldError
 from authz.world.records import LotRecord, UsedRecord
 from authz.world.stage import AccountDraft, decode_account, decode_card, decode_token
-from ledger.accounts import AccountRow, House, lot_account
+from ledger.accounts import LOT_NO_MAX, AccountRow, House, lot_account
 from ledger.journal import Change
 from ledger.running import Running, after
 from ledger.transfers import Transfer
@@ -119,6 +120,8 @@ class _Clerk:
         return info
 
     def _open(self, account_no: int, vintage: int, loaded_on: date) -> LotInfo:
+        if len(self._lots) >= LOT_NO_MAX:
+            raise WorldError(f"person {self._person}: more than {LOT_NO_MAX} lots")
         info = LotInfo(len(self._lots) + 1, account_no, vintage, Origin.LOAD, loaded_on)
         self._lots.append(info)
         row = AccountRow.lot(self._holder_id, info.lot_no, vintage, loaded_on, self._at)

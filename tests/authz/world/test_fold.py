@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from authz.pan import PanDigester
 from authz.state import Profile
 from authz.world.fold import Part, decode_profile, figures, fold, new_running
-from authz.world.read import read_world
+from authz.world.read import WorldError, read_world
 from authz.world.stage import stage
 from ledger.journal import Change
 from ledger.running import Running
@@ -85,6 +87,13 @@ def test_what_was_used_without_any_lot_gets_one(tmp_path: Path) -> None:
     profile, _, running = folded(tmp_path, lots=[], used=[{"day": "2026-02-02", "amount": 9}])
     assert (running.lot_available, running.usage_minor) == ((0,), (9,))
     assert [lot.vintage for lot in profile.lots] == [2026]
+
+
+def test_a_person_has_no_more_lots_than_have_numbers(tmp_path: Path) -> None:
+    lots = [{"vintage": 2026, "amount": 1}] * 4096
+    assert len(folded(tmp_path, lots=lots[1:])[0].lots) == 4095
+    with pytest.raises(WorldError, match="per-1: more than 4095 lots"):
+        folded(tmp_path, lots=lots)
 
 
 def test_nothing_is_booked_for_nothing(tmp_path: Path) -> None:
