@@ -299,3 +299,14 @@ async def test_the_number_of_statements_does_not_grow_with_the_file(
 
     await statements(1)  # the driver asks for the types of the columns once
     assert await statements(1) == await statements(40)
+
+
+async def test_a_text_that_no_database_keeps_is_refused_in_one_line(
+    sql: asyncpg.Connection, tmp_path: Path
+) -> None:
+    world = some_world()
+    world["merchants"][0]["name"] = "Chez\0Paul"
+    before = await everything(sql)
+    with pytest.raises(WorldError, match="NUL"):
+        await load(sql, tmp_path, world)
+    assert await everything(sql) == before

@@ -117,7 +117,10 @@ async def _stage_all(tx: asyncpg.Connection, staged: Iterator[Staged], progress:
     await tx.execute(sql.STAGE)
     done = 0
     while chunk := [_row(each) for each in islice(staged, RECORDS_PER_COPY)]:
-        await tx.copy_records_to_table("world_stage", records=chunk, columns=_COLUMNS)
+        try:
+            await tx.copy_records_to_table("world_stage", records=chunk, columns=_COLUMNS)
+        except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+            raise WorldError("a text holds a character that no database keeps (NUL)") from None
         done += len(chunk)
         progress("records read", done)
     for statement in sql.INDEX:
