@@ -158,7 +158,7 @@ async def test_data_outlives_a_kill_of_the_server(used_dir: Path) -> None:
     first = ensure_running(used_dir, SMALL)
     await ask(first, "create table kept as select 42 as answer")
     os.kill(first.pid, signal.SIGKILL)
-    while alive(first.pid):  # a kill takes effect a moment later
+    while alive(first.pid):  # noqa: ASYNC110 - a kill takes effect a moment later
         await asyncio.sleep(0.01)
     second = ensure_running(used_dir, SMALL)
     assert second.owned
