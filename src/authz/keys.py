@@ -13,6 +13,8 @@ key_id = "proof-2026"
 key = "…64 hex digits…"
 
 [[pan_encryption]]           # key_id, key (32 bytes); the first encrypts, the others still read
+[[pin_verification]]         # key_id, key (32 bytes); the first makes what is kept of a PIN, the
+                             # others still verify; in a file without any the digest key does
 [[emv_master]]               # bin (6 to 8 digits), key_id, key (16 bytes)
 [[zone]]                     # profile, key_id, key (16 or 24 bytes), use: "pin" (blocks between two
                              # zones) or "master" (carries new keys, 0800/161)
@@ -38,6 +40,7 @@ from ledger.seal import SealKey
 DEVELOPMENT_FILE: Final = "keys.development.toml"
 DIGEST_KEY_BYTES: Final = 32
 PAN_KEY_BYTES: Final = 32
+PIN_KEY_BYTES: Final = 32
 SEAL_KEY_BYTES: Final = 32
 PROOF_KEY_BYTES: Final = 32
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -78,7 +81,7 @@ class PanDigestKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NamedKey(Struct, frozen=True, forbid_unknown_fields=True):
-    """A PAN encryption key, the key that seals the books, or that of holders' proofs."""
+    """A key of 32 bytes: of card numbers, PINs, the seals of the books or holders' proofs."""
 
     key_id: KeyId
     key: Secret
@@ -114,6 +117,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
 
     pan_digest: PanDigestKey
     pan_encryption: tuple[NamedKey, ...] = ()
+    pin_verification: tuple[NamedKey, ...] = ()
     emv_master: tuple[EmvMasterKey, ...] = ()
     zone: tuple[ZoneKey, ...] = ()
     mac: tuple[MacKey, ...] = ()
@@ -134,6 +138,7 @@ AnyKey = PanDigestKey | NamedKey | ZoneKey | EmvMasterKey | MacKey
 LENGTHS: Final = {
     "pan_digest": (DIGEST_KEY_BYTES,),
     "pan_encryption": (PAN_KEY_BYTES,),
+    "pin_verification": (PIN_KEY_BYTES,),
     "emv_master": (16,),
     "zone": (16, 24),
     "mac": (16, 24),
@@ -159,24 +164,11 @@ def read_key_file(path: Path) -> Keys:
 def new_key_file(path: Path) -> Keys:
     """Write a file with fresh keys, mode 600. Raises UsageError where one is already."""
     content = {
-        "pan_digest": {
-            "key_id": f"digest-{secrets.token_hex(4)}",
-            "key": secrets.token_hex(DIGEST_KEY_BYTES),
-        },
-        "pan_encryption": [
-            {
-                "key_id": f"pan-{secrets.token_hex(4)}",
-                "key": secrets.token_hex(PAN_KEY_BYTES),
-            }
-        ],
-        "seal": {
-            "key_id": f"seal-{secrets.token_hex(4)}",
-            "key": secrets.token_hex(SEAL_KEY_BYTES),
-        },
-        "holder_proof": {
-            "key_id": f"proof-{secrets.token_hex(4)}",
-            "key": secrets.token_hex(PROOF_KEY_BYTES),
-        },
+        "pan_digest": _fresh("digest", DIGEST_KEY_BYTES),
+        "pan_encryption": [_fresh("pan", PAN_KEY_BYTES)],
+        "pin_verification": [_fresh("pin", PIN_KEY_BYTES)],
+        "seal": _fresh("seal", SEAL_KEY_BYTES),
+        "holder_proof": _fresh("proof", PROOF_KEY_BYTES),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,6 +190,10 @@ def development_keys(data_dir: Path) -> tuple[Keys, Path, bool]:
             if not path.exists():  # another process was quicker
                 raise
     return read_key_file(path), path, False
+
+
+def _fresh(name: str, size: int) -> dict[str, str]:
+    return {"key_id": f"{name}-{secrets.token_hex(4)}", "key": secrets.token_hex(size)}
 
 
 def _write_whole(path: Path, content: bytes) -> None:

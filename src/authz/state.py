@@ -18,7 +18,8 @@ from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Work
 class Credential(Struct, frozen=True, gc=False, array_like=True):
     """One card number that the person may present: the card's own, or a token's.
 
-    `pin_ref` is what the security module keeps of the card's PIN; `pin_tries` counts wrong ones.
+    `pin_ref` is what the security module makes of the card's PIN (`pin_ref`, `pin_holds`), on the
+    card's own number only; `pin_tries` counts wrong ones since the last right one.
     """
 
     card_ref: bytes

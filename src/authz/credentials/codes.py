@@ -7,7 +7,6 @@ keeps PINs. A try counts whether or not it was right, and must therefore be comm
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, Protocol
 
 from authz.hsm import Pin
@@ -81,9 +80,12 @@ async def issue(tx: "Tx", holder_id: int, token: str, code_ref: bytes, now: date
 
 
 async def attempt(
-    tx: "Tx", holder_id: int, token: str, ref_of: Callable[[], bytes], now: datetime
+    tx: "Tx", holder_id: int, token: str, holds: Callable[[bytes], bool], now: datetime
 ) -> Tried:
-    """Try a code, under the holder's lock. 30 minutes to the second are still in time."""
+    """Try a code, under the holder's lock. 30 minutes to the second are still in time.
+
+    `holds` tells whether what was kept was made of the code that is tried.
+    """
     latest = await tx.fetchrow(LATEST, holder_id, token)
     if latest is None:
         return Tried.NONE
@@ -92,4 +94,4 @@ async def attempt(
     await tx.execute(TRIED, holder_id, token, latest["n"], latest["tries"] + 1, now)
     if now - latest["sent_at"] > CODE_VALID:
         return Tried.EXPIRED
-    return Tried.RIGHT if compare_digest(ref_of(), latest["code_ref"]) else Tried.WRONG
+    return Tried.RIGHT if holds(latest["code_ref"]) else Tried.WRONG

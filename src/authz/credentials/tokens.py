@@ -138,7 +138,11 @@ class Tokens:
             raise CardStopped("the card of this token is not in use")
         ref = _ref_of(done.profile, token_id)
         tried = await codes.attempt(
-            tx, done.holder_id, token_id, lambda: self._module.pin_ref(ref, code), done.at
+            tx,
+            done.holder_id,
+            token_id,
+            lambda kept: self._module.pin_holds(ref, code, kept),
+            done.at,
         )
         if tried is Tried.RIGHT:
             done = await self.move(tx, token_id, TokenAction.ACTIVATE, by)

@@ -89,5 +89,8 @@ class SecurityModule(Protocol):
     def pin_ref(self, card_ref: bytes, pin: Pin) -> bytes:
         """The 16 bytes that are kept of a card's PIN."""
 
+    def pin_holds(self, card_ref: bytes, pin: Pin, kept: bytes) -> bool:
+        """Whether `kept` was made of this PIN by `pin_ref`, under the current key or an older."""
+
     def change_key(self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes) -> bool:
         """Take a new `mac` or `pin` key under the zone master key; false changes nothing."""

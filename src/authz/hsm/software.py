@@ -68,8 +68,12 @@ class SoftwareModule:
             self._rings[mac_key.profile, "mac"] = _Keyring(DesKey(mac_key.key.reveal()))
         for zone in reversed(keys.zone):
             self._rings[zone.profile, zone.use] = _Keyring(DesKey(zone.key.reveal()))
-        secret = keys.pan_digest.key.reveal()
-        self._pin_digest = blake2b(key=secret, digest_size=_PIN_REF_SIZE, person=b"card pin")
+        # The first makes; what was made under the others, and before there were any, still holds.
+        secrets = [*(each.key for each in keys.pin_verification), keys.pan_digest.key]
+        self._pin_digests = [
+            blake2b(key=secret.reveal(), digest_size=_PIN_REF_SIZE, person=b"card pin")
+            for secret in secrets
+        ]
         self._cards: dict[tuple[bytes, str], DesKey] = {}
         self._session = lru_cache(maxsize=SESSIONS_KEPT_MAX)(DesKey)
 
@@ -142,10 +146,25 @@ class SoftwareModule:
         return next((pin for pin in found if pin is not None), None)
 
     def pin_ref(self, card_ref: bytes, pin: Pin) -> bytes:
-        """The 16 bytes that are kept of a card's PIN: keyed, since PINs are few."""
-        digest = self._pin_digest.copy()
-        digest.update(card_ref + pin.reveal().encode())
-        return digest.digest()
+        """The 16 bytes that are kept of a card's PIN: a keyed check of card and PIN.
+
+        As a PVV (the four digits that card networks keep) it can be compared and not turned back,
+        and only by who holds the key, since PINs are few; its 128 bits hold for no other PIN.
+        """
+        return self._pin_refs(card_ref, pin)[0]
+
+    def pin_holds(self, card_ref: bytes, pin: Pin, kept: bytes) -> bool:
+        """Whether `kept` was made of this PIN by `pin_ref`; compared in constant time."""
+        return any(compare_digest(ref, kept) for ref in self._pin_refs(card_ref, pin))
+
+    def _pin_refs(self, card_ref: bytes, pin: Pin) -> list[bytes]:
+        """What each key makes of it, the current one first."""
+        found = []
+        for keyed in self._pin_digests:
+            digest = keyed.copy()
+            digest.update(card_ref + pin.reveal().encode())
+            found.append(digest.digest())
+        return found
 
     # ---- keys
 

@@ -5,7 +5,7 @@ import pytest
 from authz.hsm import ChipCard, Cryptogram, Pin
 from authz.hsm.des import DesKey, pad_with_zeros
 from authz.hsm.emv import card_key, common_session_key, padded
-from authz.keys import Keys, MacKey, PanDigestKey, Secret
+from authz.keys import Keys, MacKey, NamedKey, PanDigestKey, Secret
 from tests.authz.hsm.keys import IMK, MASTER_KEY, PIN_KEY, Clock, some_module
 
 CARD = ChipCard("9999670000000012", b"r" * 16)
@@ -103,6 +103,22 @@ def test_a_pin_is_found_again_and_its_reference_depends_on_the_card() -> None:
     assert module.pin_ref(CARD.card_ref, pin) == module.pin_ref(CARD.card_ref, Pin("1234"))
     assert module.pin_ref(CARD.card_ref, pin) != module.pin_ref(b"o" * 16, pin)
     assert module.pin_ref(CARD.card_ref, pin) != module.pin_ref(CARD.card_ref, Pin("1235"))
+
+
+def test_a_kept_pin_holds_under_an_older_key_and_for_no_other_pin_or_card() -> None:
+    first, second = (NamedKey(name, Secret(name.encode() * 16)) for name in ("k1", "k2"))
+    digest = PanDigestKey("d", Secret(bytes(32)))
+    none_yet = some_module(Keys(digest))
+    before = some_module(Keys(digest, pin_verification=(first,)))
+    after = some_module(Keys(digest, pin_verification=(second, first)))
+    pin, card = Pin("1234"), CARD.card_ref
+    for module in (none_yet, before, after):
+        kept = module.pin_ref(card, pin)
+        assert after.pin_holds(card, pin, kept)
+        assert not after.pin_holds(card, Pin("1235"), kept)
+        assert not after.pin_holds(b"o" * 16, pin, kept)
+    assert not before.pin_holds(card, pin, after.pin_ref(card, pin))
+    assert before.pin_ref(card, pin) != none_yet.pin_ref(card, pin)
 
 
 def test_noise_is_no_pin() -> None:
