@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, msgpack
 
 from authz.reference import employer_of
+from authz.refusal import Refused, Unknown
 from authz.state import HolderAccount, Profile
 from ledger import journal
 from ledger.accounts import House, lot_account
@@ -42,15 +43,6 @@ NOTE: Final = """
 _decode: Final = msgpack.Decoder(Profile).decode
 
 
-class Refused(Exception):
-    """The gift cannot be made; `code` is for programs."""
-
-    def __init__(self, code: str, why: str) -> None:
-        """`why` in one line."""
-        super().__init__(why)
-        self.code = code
-
-
 class Gift(Struct, frozen=True):
     """A gift as it was booked, in cents, with what is left to spend."""
 
@@ -67,10 +59,13 @@ async def add_charity(tx: "Tx", charity_id: str, name: str) -> None:
 async def give(
     tx: "Tx", account: str, charity: str, amount_minor: int, books: Mapping[str, Rulebook]
 ) -> Gift:
-    """Give so much, oldest vouchers first, in the caller's SQL transaction. Raises Refused."""
+    """Give so much, oldest vouchers first, in the caller's SQL transaction.
+
+    Raises Unknown and Refused.
+    """
     row = await tx.fetchrow(ACCOUNT, account)
     if row is None:
-        raise Refused("NOT_FOUND", "there is no such account")
+        raise Unknown("there is no such account")
     name = await tx.fetchval(CHARITY, charity)
     if name is None:
         raise Refused("UNKNOWN_CHARITY", "this charity is not known here")

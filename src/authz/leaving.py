@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
+from authz.refusal import Unknown
 from authz.state import Profile
 from authz.vintages.job import settle
 from authz.vintages.plan import Why
@@ -35,10 +36,6 @@ _decode: Final = msgpack.Decoder(Profile).decode
 _encode: Final = msgpack.Encoder().encode
 
 
-class UnknownAccount(LookupError):
-    """There is no such account."""
-
-
 class Closed(Struct, frozen=True):
     """What went back to the employer now, and what holds keep open, in cents."""
 
@@ -49,11 +46,11 @@ class Closed(Struct, frozen=True):
 async def close_account(tx: "Tx", account: str, why: str, books: Mapping[str, Rulebook]) -> Closed:
     """Close for good, in the caller's SQL transaction; again changes nothing.
 
-    Raises UnknownAccount.
+    Raises Unknown.
     """
     row = await tx.fetchrow(ACCOUNT, account)
     if row is None:
-        raise UnknownAccount("there is no such account")
+        raise Unknown("there is no such account")
     holder_id, now = row["holder_id"], row["test_clock"] or datetime.now(UTC)
     profiles: list[Profile] = []
 

@@ -15,8 +15,9 @@ from authz.leaving import close_account
 from authz.loads import lines, payments
 from authz.loads.imports import Imported, import_file
 from authz.loads.lines import Bad, Flag, Line
-from authz.loads.orders import BadLines, Order, UnknownEmployer, place_order
-from authz.loads.payments import LoadView, Refused, UnknownLoad, bounce, find_load, pay
+from authz.loads.orders import BadLines, Order, place_order
+from authz.loads.payments import LoadView, bounce, find_load, pay
+from authz.refusal import Refused, Unknown
 from ledger.accounts import LOT_NO_MAX
 from rules.decision import Reason
 from tests.database.town import Town, town
@@ -138,9 +139,9 @@ async def test_bad_lines_keep_the_order_out_unless_the_good_are_asked_for(
 
 async def test_nobody_orders_who_is_not_there(calendar_url: str, tmp_path: Path) -> None:
     async with town(calendar_url, tmp_path, ONE) as t:
-        with pytest.raises(UnknownEmployer):
+        with pytest.raises(Unknown):
             await order(t, employer="emp-9")
-        with pytest.raises(UnknownLoad):
+        with pytest.raises(Unknown):
             await paid(t, Order(999, "", "RF18539007547034", 1, (), ()))
 
 

@@ -14,8 +14,9 @@ from authz.commands.store import opened, rulebooks_of, url_of
 from authz.loads import statements
 from authz.loads.imports import Imported, import_file
 from authz.loads.orders import Taken
-from authz.loads.payments import LoadView, Refused, find_load, pay
+from authz.loads.payments import LoadView, find_load, pay
 from authz.loads.reference import normalized
+from authz.refusal import Refused
 from authz.settings import Settings
 from authz.settings import load as load_settings
 from authz.usage import UsageError

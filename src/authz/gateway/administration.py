@@ -1,18 +1,19 @@
 """`PUT` of employers, merchants, accounts and cards: the records of world files, one at a time."""
 
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final, cast
 
 import asyncpg
 import msgspec
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
-from authz.world.change import CREATED, Unchangeable, put_record
+from authz.world.change import CREATED, put_record
 from authz.world.read import WorldError, record_of
-from authz.world.records import AccountRecord, CardRecord, EmployerRecord, MerchantRecord
+from authz.world.records import AccountRecord, CardRecord, EmployerRecord, MerchantRecord, Record
 
 router = APIRouter(tags=["administration"])
 
@@ -74,104 +75,75 @@ class PutOut(BaseModel):
     result: str
 
 
-def _body(name: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{name}"}
-    content = {"application/json": {"schema": schema}}
-    return {"requestBody": {"required": True, "content": content}}
+class Desk:
+    """Takes in one record whose name the path says."""
+
+    def __init__(self, deps: Parts, request: Request, response: Response) -> None:
+        """A dependency: FastAPI finds the arguments."""
+        self._deps, self._request, self._response = deps, request, response
+
+    async def put(self, kind: str, **name: str) -> PutOut:
+        """Make the record or change it. Raises ProblemError; Refused where it must stay."""
+        deps = self._deps
+        if deps.road is None:
+            raise ProblemError(503, "DRAINING", "no record is taken in now")
+        fields = _fields(await self._request.body(), name)
+        try:
+            placed = record_of("body", kind, fields)
+        except WorldError as refused:
+            raise ProblemError(422, "INVALID_REQUEST", str(refused)) from None
+        try:
+            async with deps.pool.acquire() as sql:
+                tx, programmes = cast("asyncpg.Connection", sql), frozenset(deps.rulebooks)
+                done = await put_record(tx, placed, deps.road.digester, programmes)
+        except WorldError as refused:
+            raise ProblemError(409, "DOES_NOT_FIT", str(refused)) from None
+        self._response.status_code = 201 if done == CREATED else 200
+        return PutOut(kind=kind, id="/".join(name.values()), result=done)
 
 
-_ANSWERS: Final = {
-    **described(409),
-    201: {"description": "It was not there before", "model": PutOut},
-}
+AtDesk = Annotated[Desk, Depends()]
+Endpoint = Callable[..., Coroutine[Any, Any, PutOut]]
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+EmployerId = Annotated[Name, Path(examples=["emp-paris"])]
+AccountId = Annotated[Name, Path(examples=["acc-1"])]
+CardId = Annotated[Name, Path(examples=["card-1"])]
+Acquirer = Annotated[str, Path(pattern=r"^[0-9]{1,11}$", examples=["12345"])]
+Mid = Annotated[str, Path(pattern=r"^[\x20-\x7e]{1,15}$", examples=["MERCH0000000001"])]
 
 
-@router.put(
-    "/employers/{employer_id}",
-    summary="An employer's establishment",
-    responses=_ANSWERS,
-    openapi_extra=_body("EmployerRecord"),
-)
-async def employer(
-    deps: Parts,
-    request: Request,
-    response: Response,
-    employer_id: Annotated[Name, Path(examples=["emp-paris"])],
-) -> PutOut:
+def _takes(path: str, record: type[Record], summary: str) -> Callable[[Endpoint], Endpoint]:
+    """Put the endpoint on the router; its body is described by the record itself."""
+    schema = {"$ref": f"#/components/schemas/{record.__name__}"}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    created = {"description": "It was not there before", "model": PutOut}
+    answers = {**described(409), 201: created}
+    extra = {"requestBody": body}
+    return router.put(path, summary=summary, responses=answers, openapi_extra=extra)
+
+
+@_takes("/employers/{employer_id}", EmployerRecord, "An employer's establishment")
+async def employer(desk: AtDesk, employer_id: EmployerId) -> PutOut:
     """Workplace and derogations of all its employees; it bites at the next batch."""
-    return await _put(deps, request, response, "employer", {"id": employer_id})
+    return await desk.put("employer", id=employer_id)
 
 
-@router.put(
-    "/merchants/{acquirer}/{mid}",
-    summary="A merchant's establishment",
-    responses=_ANSWERS,
-    openapi_extra=_body("MerchantRecord"),
-)
-async def merchant(
-    deps: Parts,
-    request: Request,
-    response: Response,
-    acquirer: Annotated[str, Path(pattern=r"^[0-9]{1,11}$", examples=["12345"])],
-    mid: Annotated[str, Path(pattern=r"^[\x20-\x7e]{1,15}$", examples=["MERCH0000000001"])],
-) -> PutOut:
+@_takes("/merchants/{acquirer}/{mid}", MerchantRecord, "A merchant's establishment")
+async def merchant(desk: AtDesk, acquirer: Acquirer, mid: Mid) -> PutOut:
     """Class, place and agreement; it bites at the next batch."""
-    return await _put(deps, request, response, "merchant", {"acquirer": acquirer, "mid": mid})
+    return await desk.put("merchant", acquirer=acquirer, mid=mid)
 
 
-@router.put(
-    "/accounts/{account_id}",
-    summary="An employee's account",
-    responses=_ANSWERS,
-    openapi_extra=_body("AccountRecord"),
-)
-async def account(
-    deps: Parts,
-    request: Request,
-    response: Response,
-    account_id: Annotated[Name, Path(examples=["acc-1"])],
-) -> PutOut:
+@_takes("/accounts/{account_id}", AccountRecord, "An employee's account")
+async def account(desk: AtDesk, account_id: AccountId) -> PutOut:
     """`lots` and `used` are booked when the account is made and passed over afterwards."""
-    return await _put(deps, request, response, "account", {"id": account_id})
+    return await desk.put("account", id=account_id)
 
 
-@router.put(
-    "/cards/{card_id}",
-    summary="A card",
-    responses=_ANSWERS,
-    openapi_extra=_body("CardRecord"),
-)
-async def card(
-    deps: Parts,
-    request: Request,
-    response: Response,
-    card_id: Annotated[Name, Path(examples=["card-1"])],
-) -> PutOut:
+@_takes("/cards/{card_id}", CardRecord, "A card")
+async def card(desk: AtDesk, card_id: CardId) -> PutOut:
     """A block bites at the next batch; a card keeps its number, and OPPOSED is for good."""
-    return await _put(deps, request, response, "card", {"id": card_id})
-
-
-async def _put(
-    deps: Deps, request: Request, response: Response, kind: str, name: dict[str, str]
-) -> PutOut:
-    if deps.road is None:
-        raise ProblemError(503, "DRAINING", "no record is taken in now")
-    fields = _fields(await request.body(), name)
-    try:
-        placed = record_of("body", kind, fields)
-    except WorldError as refused:
-        raise ProblemError(422, "INVALID_REQUEST", str(refused)) from None
-    try:
-        async with deps.pool.acquire() as sql:
-            tx, programmes = cast("asyncpg.Connection", sql), frozenset(deps.rulebooks)
-            done = await put_record(tx, placed, deps.road.digester, programmes)
-    except WorldError as refused:
-        raise ProblemError(409, "DOES_NOT_FIT", str(refused)) from None
-    except Unchangeable as refused:
-        raise ProblemError(409, refused.code, str(refused)) from None
-    response.status_code = 201 if done == CREATED else 200
-    return PutOut(kind=kind, id="/".join(name.values()), result=done)
+    return await desk.put("card", id=card_id)
 
 
 def _fields(body: bytes, name: dict[str, str]) -> dict[str, Any]:

@@ -1,19 +1,18 @@
 """`/v1/loads`: employers' orders, pending until their payment is matched (LOD-01 to LOD-04)."""
 
-from collections.abc import Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz.gateway.deps import Parts
-from authz.gateway.once import IdempotencyKey, once
+from authz.gateway.once import Keyed, write
 from authz.gateway.problems import ProblemError, described
 from authz.loads.lines import Bad, Line
-from authz.loads.orders import BadLines, Order, UnknownEmployer, place_order
-from authz.loads.payments import LoadView, Refused, UnknownLoad, bounce, find_load, pay
+from authz.loads.orders import BadLines, Order, place_order
+from authz.loads.payments import LoadView, bounce, find_load, pay
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -131,16 +130,8 @@ class LoadOut(BaseModel):
     rejected: list[RejectedOut] = []
 
 
-@router.post(
-    "/loads",
-    status_code=201,
-    response_model=LoadOut,
-    summary="Order vouchers",
-    responses=described(400, 404, 409),
-)
-async def order(
-    deps: Parts, request: Request, body: OrderIn, key: IdempotencyKey = None
-) -> Response:
+@write(router, "/loads", LoadOut, "Order vouchers", 201)
+async def order(once: Keyed, body: OrderIn) -> Response:
     """Bad lines are named with their place; without `only_good` nothing is kept then."""
     lines = [
         Line(n, line.account, line.count, line.face_value, line.employer_share, line.period)
@@ -148,76 +139,47 @@ async def order(
     ]
 
     async def place(tx: "Tx") -> LoadOut:
+        ref, only_good, books = body.order_ref, body.only_good, once.deps.rulebooks
         try:
             placed = await place_order(
-                tx,
-                body.employer,
-                lines,
-                deps.rulebooks,
-                order_ref=body.order_ref,
-                only_good=body.only_good,
+                tx, body.employer, lines, books, order_ref=ref, only_good=only_good
             )
-        except UnknownEmployer as unknown:
-            raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
         except BadLines as refused:
             raise _lines_problem(refused) from refused
         return await _shown(tx, placed)
 
-    return await once(deps, request, key, place, 201)
+    return await once(place, 201)
 
 
 @router.get("/loads/{load_id}", summary="An order as it stands", responses=described(404))
 async def load(deps: Parts, load_id: LoadId) -> LoadOut:
     """Pending, loaded or bounced, with every line."""
     async with deps.pool.acquire() as sql:
-        try:
-            return _out(await find_load(sql, _number(load_id)))
-        except UnknownLoad as unknown:
-            raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+        return _out(await find_load(sql, _number(load_id)))
 
 
-@router.post(
-    "/loads/{load_id}/payment",
-    response_model=LoadOut,
-    summary="Match a payment: the vouchers are there at once",
-    responses=described(400, 404, 409),
-)
-async def payment(
-    deps: Parts, request: Request, load_id: LoadId, body: PaymentIn, key: IdempotencyKey = None
-) -> Response:
+@write(router, "/loads/{load_id}/payment", LoadOut, "Match a payment: the vouchers are there")
+async def payment(once: Keyed, load_id: LoadId, body: PaymentIn) -> Response:
     """Only the exact total under the right reference is taken."""
+    number = _number(load_id)
 
     async def take(tx: "Tx") -> LoadOut:
-        return await _refusing(tx, load_id, pay(tx, _number(load_id), body.reference, body.amount))
+        await pay(tx, number, body.reference, body.amount)
+        return _out(await find_load(tx, number))
 
-    return await once(deps, request, key, take)
+    return await once(take)
 
 
-@router.post(
-    "/loads/{load_id}/bounce",
-    response_model=LoadOut,
-    summary="The payment was taken back by the employer's bank",
-    responses=described(400, 404, 409),
-)
-async def bounced(
-    deps: Parts, request: Request, load_id: LoadId, body: BounceIn, key: IdempotencyKey = None
-) -> Response:
+@write(router, "/loads/{load_id}/bounce", LoadOut, "The employer's bank took the payment back")
+async def bounced(once: Keyed, load_id: LoadId, body: BounceIn) -> Response:
     """No further load of the employer is delivered until it is made good; nothing is taken back."""
+    number = _number(load_id)
 
     async def note(tx: "Tx") -> LoadOut:
-        return await _refusing(tx, load_id, bounce(tx, _number(load_id), body.why))
+        await bounce(tx, number, body.why)
+        return _out(await find_load(tx, number))
 
-    return await once(deps, request, key, note)
-
-
-async def _refusing(tx: "Tx", load_id: str, step: Coroutine[None, None, None]) -> LoadOut:
-    try:
-        await step
-        return _out(await find_load(tx, _number(load_id)))
-    except UnknownLoad as unknown:
-        raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
-    except Refused as refused:
-        raise ProblemError(409, refused.code, str(refused)) from refused
+    return await once(note)
 
 
 async def _shown(tx: "Tx", placed: Order) -> LoadOut:

@@ -4,17 +4,17 @@ Key, effect and answer are one SQL transaction. Only answers of operations that 
 kept: a refusal changes nothing, and is worked out again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import asyncpg
-from fastapi import Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
 
-from authz.gateway.deps import Deps
-from authz.gateway.problems import ProblemError
+from authz.gateway.deps import Parts
+from authz.gateway.problems import ProblemError, described
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -27,6 +27,9 @@ KEEP: Final = """
     values ($1, $2, $3, $4, $5)
 """
 
+Operation = Callable[["Tx"], Awaitable[BaseModel]]
+"""What one SQL transaction does, and the answer to it."""
+Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -38,34 +41,56 @@ IdempotencyKey = Annotated[
 ]
 
 
-async def once(
-    deps: Deps,
-    request: Request,
-    key: str | None,
-    operation: Callable[["Tx"], Awaitable[BaseModel]],
-    status: int = 200,
-) -> Response:
-    """Carry the operation out in one SQL transaction, or give its kept answer again.
+class Once:
+    """One write of HTTP under its key: the parts of the service, and the way to carry it out."""
 
-    Raises ProblemError: 400 without a key, 422 for the key of another content, 409 while the first
-    one is at work.
-    """
-    if not key:
-        raise ProblemError(400, "IDEMPOTENCY_KEY_MISSING", "this write needs an Idempotency-Key")
-    key_hash = _hash(f"{request.method} {request.url.path} {key}".encode())
-    fingerprint = _hash(await request.body())
-    try:
-        async with deps.pool.acquire() as sql, sql.transaction():
-            row = await sql.fetchrow(KEPT, key_hash)
-            if row is not None:
-                return _again(row, fingerprint)
-            answer = (await operation(sql)).model_dump_json()
-            await sql.execute(KEEP, key_hash, fingerprint, status, answer, datetime.now(UTC))
-    except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != "operation_keys_pkey":
-            raise
-        raise ProblemError(409, "STILL_RUNNING", "this key is at work; ask again") from error
-    return Response(answer, status, media_type="application/json")
+    def __init__(self, deps: Parts, request: Request, key: IdempotencyKey = None) -> None:
+        """A dependency: FastAPI finds the arguments."""
+        self.deps = deps
+        self._request, self._key = request, key
+
+    async def __call__(self, operation: Operation, status: int = 200) -> Response:
+        """Carry the operation out in one SQL transaction, or give its kept answer again.
+
+        Raises ProblemError: 400 without a key, 422 for the key of another content, 409 while the
+        first one is at work.
+        """
+        if not self._key:
+            raise ProblemError(
+                400, "IDEMPOTENCY_KEY_MISSING", "this write needs an Idempotency-Key"
+            )
+        path = self._request.url.path
+        key_hash = _hash(f"{self._request.method} {path} {self._key}".encode())
+        fingerprint = _hash(await self._request.body())
+        try:
+            async with self.deps.pool.acquire() as sql, sql.transaction():
+                row = await sql.fetchrow(KEPT, key_hash)
+                if row is not None:
+                    return _again(row, fingerprint)
+                answer = (await operation(sql)).model_dump_json()
+                await sql.execute(KEEP, key_hash, fingerprint, status, answer, datetime.now(UTC))
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "operation_keys_pkey":
+                raise
+            raise ProblemError(409, "STILL_RUNNING", "this key is at work; ask again") from error
+        return Response(answer, status, media_type="application/json")
+
+
+Keyed = Annotated[Once, Depends()]
+"""What an endpoint of a `write` is given."""
+
+
+def write(
+    router: APIRouter, path: str, answer: type[BaseModel], summary: str, status: int = 200
+) -> Callable[[Endpoint], Endpoint]:
+    """Put a keyed write on the router: POST, with the refusals that every one of them may give."""
+    return router.post(
+        path,
+        status_code=status,
+        response_model=answer,
+        summary=summary,
+        responses=described(400, 404, 409),
+    )
 
 
 def _again(row: asyncpg.Record, fingerprint: bytes) -> Response:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from authz.database import DatabaseError
 from authz.echo import own_name, without_numbers
+from authz.refusal import Refused, Unknown
 
 MEDIA_TYPE: Final = "application/problem+json"
 HEADERS: Final = {
@@ -127,6 +128,8 @@ def install(app: FastAPI) -> None:
         detail = "; ".join(f"{each['place']}: {each['message']}" for each in errors)
         return problem(422, "INVALID_REQUEST", detail, errors=errors)
 
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Unknown, _unknown)
     for lost in (DatabaseError, asyncpg.InterfaceError, OSError):
         app.add_exception_handler(lost, _database_down)
     app.add_exception_handler(asyncpg.PostgresError, _refused_by_the_database)
@@ -134,6 +137,15 @@ def install(app: FastAPI) -> None:
 
 def _place(loc: Sequence[object]) -> str:
     return ".".join(own_name(each) if isinstance(each, str) else str(each) for each in loc)
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)
+    return problem(409, error.code, str(error))
+
+
+async def _unknown(_request: Request, error: Exception) -> JSONResponse:
+    return problem(404, "NOT_FOUND", str(error))
 
 
 async def _database_down(_request: Request, _error: Exception) -> JSONResponse:

@@ -3,31 +3,23 @@
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from authz.gateway.deps import Parts
-from authz.gateway.once import IdempotencyKey, once
-from authz.gateway.problems import ProblemError, described
-from authz.gifts import Refused, add_charity, give
-from authz.leaving import UnknownAccount, close_account
-from authz.vintages.asking import (
-    Exchanged,
-    NotOnRequest,
-    TooLate,
-    Unknown,
-    order_exchange,
-    request_exchange,
-)
+from authz.gateway.once import Keyed, write
+from authz.gifts import add_charity, give
+from authz.leaving import close_account
+from authz.refusal import Unknown
+from authz.vintages.asking import Exchanged, order_exchange, request_exchange
 from authz.vintages.shares import shares_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from ledger.journal import Tx
 
 router = APIRouter(tags=["vouchers"])
 
+EmployerId = Annotated[str, Path(max_length=64, examples=["emp-paris"])]
 AccountId = Annotated[str, Path(max_length=64, examples=["acc-1"])]
 Vintage = Annotated[int, Field(ge=2014, le=2099)]
 
@@ -153,87 +145,41 @@ class SharesOut(BaseModel):
     data: list[ShareOut]
 
 
-@router.post(
-    "/accounts/{account_id}/exchange",
-    response_model=ExchangeOut,
-    summary="Ask for the exchange of expired vouchers",
-    responses=described(400, 404, 409),
-)
-async def ask(
-    deps: Parts,
-    request: Request,
-    account_id: AccountId,
-    body: ExchangeIn,
-    key: IdempotencyKey = None,
-) -> Response:
+@write(router, "/accounts/{account_id}/exchange", ExchangeOut, "Ask for expired vouchers' exchange")
+async def ask(once: Keyed, account_id: AccountId, body: ExchangeIn) -> Response:
     """Until 15 March, where vouchers are not exchanged by themselves; the first request counts."""
 
     async def operation(tx: "Tx") -> ExchangeOut:
-        asked = request_exchange(tx, account_id, body.vintage, body.amount, deps.rulebooks)
-        return await _exchanged(asked)
+        books = once.deps.rulebooks
+        return _out(await request_exchange(tx, account_id, body.vintage, body.amount, books))
 
-    return await once(deps, request, key, operation)
+    return await once(operation)
 
 
-@router.post(
-    "/employers/{employer_id}/exchange",
-    response_model=ExchangeOut,
-    summary="Order the exchange for those who asked",
-    responses=described(400, 404, 409),
-)
-async def order(
-    deps: Parts,
-    request: Request,
-    employer_id: Annotated[str, Path(max_length=64, examples=["emp-paris"])],
-    body: ExchangeOrderIn,
-    key: IdempotencyKey = None,
-) -> Response:
-    """Until 31 March; what nobody exchanged is lost then."""
-    if body.programme not in deps.rulebooks:
-        raise ProblemError(404, "NOT_FOUND", "there is no such programme")
+@write(router, "/employers/{employer_id}/exchange", ExchangeOut, "Order the exchange for all")
+async def order(once: Keyed, employer_id: EmployerId, body: ExchangeOrderIn) -> Response:
+    """For those who asked, until 31 March; what nobody exchanged is lost then."""
+    programme, books = body.programme, once.deps.rulebooks
+    if programme not in books:
+        raise Unknown("there is no such programme")
 
     async def operation(tx: "Tx") -> ExchangeOut:
-        ordered = order_exchange(tx, employer_id, body.vintage, deps.rulebooks, body.programme)
-        return await _exchanged(ordered)
+        return _out(await order_exchange(tx, employer_id, body.vintage, books, programme))
 
-    return await once(deps, request, key, operation)
-
-
-async def _exchanged(step: "Coroutine[None, None, Exchanged]") -> ExchangeOut:
-    try:
-        done = await step
-    except Unknown as unknown:
-        raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
-    except NotOnRequest as refused:
-        raise ProblemError(409, "NOT_ON_REQUEST", str(refused)) from refused
-    except TooLate as refused:
-        raise ProblemError(409, "TOO_LATE", str(refused)) from refused
-    return ExchangeOut(day=done.day, exchanged=done.exchanged_minor)
+    return await once(operation)
 
 
-@router.post(
-    "/accounts/{account_id}/gifts",
-    status_code=201,
-    response_model=GiftOut,
-    summary="Give vouchers to a charity",
-    responses=described(400, 404, 409),
-)
-async def gift(
-    deps: Parts, request: Request, account_id: AccountId, body: GiftIn, key: IdempotencyKey = None
-) -> Response:
+@write(router, "/accounts/{account_id}/gifts", GiftOut, "Give vouchers to a charity", 201)
+async def gift(once: Keyed, account_id: AccountId, body: GiftIn) -> Response:
     """Oldest vouchers first, outside the daily cap."""
 
     async def operation(tx: "Tx") -> GiftOut:
-        try:
-            given = await give(tx, account_id, body.charity, body.amount, deps.rulebooks)
-        except Refused as refused:
-            status = 404 if refused.code == "NOT_FOUND" else 409
-            raise ProblemError(status, refused.code, str(refused)) from refused
+        given = await give(tx, account_id, body.charity, body.amount, once.deps.rulebooks)
         return GiftOut(
             charity=given.charity, amount=given.amount_minor, balance=given.balance_minor
         )
 
-    return await once(deps, request, key, operation, 201)
+    return await once(operation, 201)
 
 
 @router.put("/charities/{charity_id}", summary="Let people give to a charity")
@@ -248,25 +194,15 @@ async def charity(
     return body
 
 
-@router.post(
-    "/accounts/{account_id}/close",
-    response_model=CloseOut,
-    summary="An employee left: the rest goes back to the employer",
-    responses=described(400, 404),
-)
-async def close(
-    deps: Parts, request: Request, account_id: AccountId, body: CloseIn, key: IdempotencyKey = None
-) -> Response:
+@write(router, "/accounts/{account_id}/close", CloseOut, "An employee left: the rest goes back")
+async def close(once: Keyed, account_id: AccountId, body: CloseIn) -> Response:
     """Loads are frozen, tokens deleted, holds kept open; closing again changes nothing."""
 
     async def operation(tx: "Tx") -> CloseOut:
-        try:
-            done = await close_account(tx, account_id, body.why, deps.rulebooks)
-        except UnknownAccount as unknown:
-            raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+        done = await close_account(tx, account_id, body.why, once.deps.rulebooks)
         return CloseOut(returned=done.returned_minor, held=done.held_minor)
 
-    return await once(deps, request, key, operation)
+    return await once(operation)
 
 
 @router.get("/vintages/{vintage}/shares", summary="What was lost, for the works councils")
@@ -288,3 +224,7 @@ async def shares(
             for share in found
         ]
     )
+
+
+def _out(done: Exchanged) -> ExchangeOut:
+    return ExchangeOut(day=done.day, exchanged=done.exchanged_minor)

@@ -24,6 +24,7 @@ from authz.loads.lines import (
 )
 from authz.loads.reference import reference_of
 from authz.reference import employer_of
+from authz.refusal import Unknown
 from authz.state import Profile
 from rules.geography import civil_day, zone_of
 from rules.rulebook import Rulebook
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 decode_profile: Final = msgpack.Decoder(Profile).decode
-
-
-class UnknownEmployer(LookupError):
-    """There is no such employer."""
 
 
 class BadLines(Exception):
@@ -103,7 +100,7 @@ async def place_order(
     only_good: bool = False,
     unread: Sequence[Bad] = (),
 ) -> Order:
-    """Keep an order. Raises UnknownEmployer, and BadLines unless `only_good` and one is good.
+    """Keep an order. Raises Unknown, and BadLines unless `only_good` and one is good.
 
     `unread` are lines of the same file that could not even be read.
     """
@@ -126,7 +123,7 @@ async def place_order(
 async def _place(tx: "Tx", employer: str) -> _Place:
     row = await tx.fetchrow(sql.EMPLOYER, employer)
     if row is None:
-        raise UnknownEmployer(f"there is no employer {employer}")
+        raise Unknown(f"there is no employer {employer}")
     now = row["test_clock"] or datetime.now(UTC)
     zone = zone_of(employer_of(row["record"]).workplace.department)
     return _Place(row["employer_no"], row["employer_id"], now, civil_day(now, zone))

@@ -16,6 +16,7 @@ from authz.loads import statements as sql
 from authz.loads.lines import LOTS_LOADED_MAX
 from authz.loads.reference import normalized
 from authz.reference import employer_of
+from authz.refusal import Refused, Unknown
 from authz.state import HOUSE_HOLDER, LotInfo, Profile
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
 
 _decode: Final = msgpack.Decoder(Profile).decode
 _encode: Final = msgpack.Encoder().encode
-
-
-class Refused(Exception):
-    """The payment cannot be taken for this order; `code` is for programs, the text for people."""
-
-    def __init__(self, code: str, why: str) -> None:
-        """`why` in one line."""
-        super().__init__(why)
-        self.code = code
-
-
-class UnknownLoad(LookupError):
-    """There is no such order."""
 
 
 class LineView(Struct, frozen=True):
@@ -76,7 +64,7 @@ class LoadView(Struct, frozen=True):
 
 
 async def find_load(tx: "Tx", load_no: int) -> LoadView:
-    """Read an order. Raises UnknownLoad."""
+    """Read an order. Raises Unknown."""
     row = await _load(tx, load_no)
     paid = row["paid_at"] is not None or row["total_minor"] == 0
     state = "BOUNCED" if row["bounced"] else "LOADED" if paid else "PENDING"
@@ -94,7 +82,7 @@ async def find_load(tx: "Tx", load_no: int) -> LoadView:
 
 
 async def pay(tx: "Tx", load_no: int, reference: str, amount_minor: int) -> None:
-    """Take a payment for an order and load its vouchers. Raises UnknownLoad and Refused.
+    """Take a payment for an order and load its vouchers. Raises Unknown and Refused.
 
     The payment of an order whose first payment bounced makes it good: nothing is loaded twice.
     """
@@ -134,7 +122,7 @@ async def _make_good(tx: "Tx", row: Any, day: date, now: datetime) -> None:
 async def _load(tx: "Tx", load_no: int) -> Any:
     row = await tx.fetchrow(sql.LOAD, load_no)
     if row is None:
-        raise UnknownLoad("there is no such load")
+        raise Unknown("there is no such load")
     return row
 
 

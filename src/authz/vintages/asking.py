@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, msgpack
 
 from authz.reference import employer_of
+from authz.refusal import Refused, Unknown
 from authz.state import Profile
 from authz.vintages.deadlines import order_until, request_until
 from authz.vintages.job import settle
@@ -21,6 +22,11 @@ from rules.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
+
+NOT_ON_REQUEST: Final = "NOT_ON_REQUEST"
+"""Vouchers of this vintage are not exchanged on request, or not yet."""
+TOO_LATE: Final = "TOO_LATE"
+"""The last day for it has passed."""
 
 ACCOUNT: Final = """
     select c.test_clock, h.holder_id, h.profile from directory d join holders h using (holder_id)
@@ -44,18 +50,6 @@ WHO_ASKED: Final = "select distinct holder_id from exchange_requests where vinta
 _decode: Final = msgpack.Decoder(Profile).decode
 
 
-class TooLate(Exception):
-    """The last day for it has passed; the text says which day that was."""
-
-
-class NotOnRequest(Exception):
-    """Vouchers of this vintage are not exchanged on request; the text says what happens."""
-
-
-class Unknown(LookupError):
-    """There is no such account or employer."""
-
-
 class Exchanged(Struct, frozen=True):
     """What was exchanged at once, in cents; the rest waits for the other side or its time."""
 
@@ -72,7 +66,8 @@ async def request_exchange(
 ) -> Exchanged:
     """The employee asks for so much of a vintage (None: all). The first request counts.
 
-    Runs in the caller's SQL transaction. Raises Unknown, NotOnRequest, TooLate.
+    Runs in the caller's SQL transaction. Raises Unknown, and Refused as
+    NOT_ON_REQUEST or TOO_LATE.
     """
     row = await tx.fetchrow(ACCOUNT, account)
     if row is None:
@@ -107,11 +102,11 @@ def _day(record: str, now: datetime) -> date:
 def _refuse_wrong_time(book: Rulebook, vintage: int, day: date, until: date) -> None:
     mode = book.exchange_mode(vintage)
     if mode is not ExchangeMode.ON_REQUEST:
-        raise NotOnRequest(f"vouchers of {vintage} are exchanged in mode {mode.value}")
+        raise Refused(NOT_ON_REQUEST, f"vouchers of {vintage} are exchanged in mode {mode.value}")
     if day <= book.vintage_end(vintage):
-        raise NotOnRequest(f"vouchers of {vintage} have not expired yet")
+        raise Refused(NOT_ON_REQUEST, f"vouchers of {vintage} have not expired yet")
     if day > until:
-        raise TooLate(f"the last day was {until.isoformat()}")
+        raise Refused(TOO_LATE, f"the last day was {until.isoformat()}")
 
 
 def _requested(moves: list[Move]) -> int:

@@ -12,6 +12,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from authz.pan import PanDigester
+from authz.refusal import Refused
 from authz.state import Profile
 from authz.world import statements as sql
 from authz.world.fold import decode_profile, encode_profile
@@ -42,15 +43,6 @@ NEW_CONTENT: Final = "update directory set content = $3 where kind = $1 and name
 EMPLOYER_NO: Final = "select employer_no from employers where employer_id = $1"
 
 
-class Unchangeable(Exception):
-    """What is there cannot become what was asked; `code` is for programs, the text for people."""
-
-    def __init__(self, code: str, why: str) -> None:
-        """`why` quotes nothing secret."""
-        super().__init__(why)
-        self.code = code
-
-
 async def put_record(
     tx: asyncpg.Connection,
     placed: Placed,
@@ -59,7 +51,7 @@ async def put_record(
 ) -> str:
     """Make the record or change it, in one SQL transaction; which of the three it was.
 
-    Raises WorldError for a record that does not fit what is there, Unchangeable for a change that
+    Raises WorldError for a record that does not fit what is there, Refused for a change that
     no administration can make.
     """
     async with tx.transaction():
@@ -101,7 +93,7 @@ async def _put_of_person(tx: asyncpg.Connection, record: Record, staged: Staged)
         case CardRecord():
             change = _CardChange(record, staged)
         case _:
-            raise Unchangeable("UNCHANGEABLE", "tokens are changed by their own operations")
+            raise Refused("UNCHANGEABLE", "tokens are changed by their own operations")
 
     def build(locked: Locked) -> Change:
         return Change(profile=encode_profile(change(decode_profile(locked.profile))))
@@ -116,14 +108,14 @@ class _AccountChange:
 
     def __init__(self, record: AccountRecord, staged: Staged, employer_no: int | None) -> None:
         if employer_no is None:
-            raise Unchangeable("UNKNOWN_EMPLOYER", f"there is no employer {record.employer}")
+            raise Refused("UNKNOWN_EMPLOYER", f"there is no employer {record.employer}")
         assert staged.body is not None
         self._record, self._draft = record, decode_account(staged.body)
         self._employer_no = employer_no
 
     def __call__(self, profile: Profile) -> Profile:
         if profile.person != self._record.person:
-            raise Unchangeable("PERSON_IS_FIXED", "vouchers are personal: the person stays")
+            raise Refused("PERSON_IS_FIXED", "vouchers are personal: the person stays")
         return replace(profile, accounts=tuple(map(self._changed, profile.accounts)))
 
     def _changed(self, held: Any) -> Any:
@@ -131,7 +123,7 @@ class _AccountChange:
         if account.account_id != wanted.account_id:
             return held
         if account.programme != wanted.programme:
-            raise Unchangeable("PROGRAMME_IS_FIXED", "an account stays in its programme")
+            raise Refused("PROGRAMME_IS_FIXED", "an account stays in its programme")
         return replace(
             held,
             account=replace(wanted, account_no=account.account_no),
@@ -163,11 +155,11 @@ class _CardChange:
         number = next(c.card_ref for c in profile.credentials
                       if c.card_id == before.card_id and c.token_id is None)  # fmt: skip
         if account.account_id != self._record.account:
-            raise Unchangeable("ACCOUNT_IS_FIXED", "a card stays with its account")
+            raise Refused("ACCOUNT_IS_FIXED", "a card stays with its account")
         if number != self._ref:
-            raise Unchangeable("NUMBER_IS_FIXED", "another number is another card")
+            raise Refused("NUMBER_IS_FIXED", "another number is another card")
         if before.status in FINAL and self._wanted.status is not before.status:
-            raise Unchangeable("STATUS_IS_FINAL", f"a card that is {before.status.value} stays so")
+            raise Refused("STATUS_IS_FINAL", f"a card that is {before.status.value} stays so")
 
     def _remembered(self, token: Token) -> Token:
         """A token that was active when its card was blocked may do more than others (TOK-07)."""
