@@ -1,7 +1,8 @@
 """A bank that answers ISO 8583 questions about cards, well or badly: late, twice, never, or away.
 
 Its faults are drawn from a seed and the message, so that a run can be made again. A control port
-takes one JSON object a line: `{"do": "books"}`, `{"do": "set", "drop": 0.02}`, `{"do": "restart"}`.
+takes one JSON object a line: `{"do": "books"}`, `{"do": "count"}`, `{"do": "set", "drop": 0.02}`,
+`{"do": "restart"}`, `{"do": "die", "at": "booked:3:reverse"}`.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from simulators.bank_books import BankBooks, identity
+from simulators.bank_books import BankBooks, deed_of, identity
+from simulators.bank_death import Fatality, Step, parse_death
 from simulators.frames import FrameError, FrameReader, framing_of, wrap
 from simulators.wire import Fields, WireError, decode, encode, profile_of
 
@@ -69,10 +71,16 @@ def fate_of(asked: Fields, manners: Manners, times: int) -> Fate:
 class BankHost:
     """The host: a door, a control door, and books behind them."""
 
-    def __init__(self, books: BankBooks, manners: Manners | None = None) -> None:
+    def __init__(
+        self,
+        books: BankBooks,
+        manners: Manners | None = None,
+        fatality: Fatality | None = None,
+    ) -> None:
         """Nothing is opened yet."""
         self.books: Final = books
         self.manners = manners or Manners()
+        self.fatality = fatality or Fatality()
         self.questions = 0
         self.signed_on = 0
         self.restarts = 0
@@ -139,12 +147,14 @@ class BankHost:
             self.signed_on += asked.get("70") == "001"
             self._send(asked, "00", writer)
             return
+        deed = deed_of(asked)
+        self.fatality.passed(Step.RECEIVED, deed)
         key = identity(asked)
         self._times[key] = self._times.get(key, 0) + 1
         fate = fate_of(asked, self.manners, self._times[key])
         if fate.lost:
             return
-        code = self.books.answer(asked)
+        code = self.books.answer(asked, lambda step: self.fatality.passed(step, deed))
         self.questions += 1
         every = self.manners.restart_every
         if every and self.questions % every == 0:
@@ -168,6 +178,7 @@ class BankHost:
     def _send(self, asked: Fields, code: str, writer: asyncio.StreamWriter) -> None:
         if not writer.is_closing():
             writer.write(wrap(encode(answer_to(asked, code), PROFILE), FRAMING))
+            self.fatality.passed(Step.ANSWERED, deed_of(asked))
 
     async def _obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
@@ -182,6 +193,11 @@ class BankHost:
         match order:
             case {"do": "books"}:
                 return self.books.summary()
+            case {"do": "count"}:
+                return {"questions": self.questions, "signed_on": self.signed_on}
+            case {"do": "die", "at": str(where)}:
+                self.fatality = Fatality(parse_death(where))
+                return {"done": True}
             case {"do": "set", **wanted}:
                 known = {k: v for k, v in wanted.items() if k in Manners.__struct_fields__}
                 self.manners = replace(self.manners, **known)

@@ -4,6 +4,7 @@ Pure but for the file that it may be written to, one line a change, so that a ba
 comes back with what it had promised. Shares nothing with the engine but the messages. In cents.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from simulators.bank_death import Step
+from simulators.bank_file import BookFile
 from simulators.wire import Fields
 
 BANK_CARDS: Final = "999949"
@@ -56,6 +59,10 @@ class Kept(Struct):
     leg: Leg | None = None
 
 
+Passed = Callable[[Step], None]
+"""Told how far a question came."""
+
+
 class BankBooks:
     """Answers questions about cards. The same question has the same answer, and moves once."""
 
@@ -64,24 +71,24 @@ class BankBooks:
         self.rules: Final = rules or BankRules()
         self.legs: dict[str, Leg] = {}
         self.answers: dict[str, str] = {}
-        self.messages: dict[str, int] = {}
-        self._path = path
-        if path is not None and path.exists():
-            for line in path.read_bytes().splitlines():
-                self._learn(msgspec.json.decode(line, type=Kept))
+        self.messages: Counter[str] = Counter()
+        """Questions by the class of their message, each counted once."""
+        self._file = None if path is None else BookFile(path)
+        for line in () if self._file is None else self._file.lines:
+            self._learn(msgspec.json.decode(line, type=Kept))
 
-    def answer(self, asked: Fields) -> str:
+    def answer(self, asked: Fields, passed: Passed = lambda _: None) -> str:
         """The response code; everything it means is booked, and on the file, before it is told."""
         key = identity(asked)
         known = self.answers.get(key)
         if known is not None:
             return known
-        code, leg = _deed(asked)(self, asked)
-        kind = asked["t"][:3]
-        self.messages[kind] = self.messages.get(kind, 0) + 1
+        code, leg = _DEEDS[deed_of(asked)](self, asked)
         kept = Kept(key, code, leg)
-        self._write(kept)
+        if self._file is not None:
+            self._file.append(msgspec.json.encode(kept), lambda: passed(Step.TORN))
         self._learn(kept)
+        passed(Step.BOOKED)
         return code
 
     def spent_minor(self, pan: str) -> int:
@@ -161,30 +168,37 @@ class BankBooks:
 
     def _learn(self, kept: Kept) -> None:
         self.answers[kept.key] = kept.code
+        self.messages[kept.key[:3]] += 1
         if kept.leg is not None:
             self.legs[kept.leg.key] = kept.leg
 
-    def _write(self, kept: Kept) -> None:
-        if self._path is not None:
-            with self._path.open("ab") as file:
-                file.write(msgspec.json.encode(kept) + b"\n")
-
 
 Deed = Callable[[BankBooks, Fields], tuple[str, Leg | None]]
+_DEEDS: Final[Mapping[str, Deed]] = {
+    "pay": BankBooks.pay,
+    "hold": BankBooks.pay,
+    "reverse": BankBooks.reverse,
+    "capture": BankBooks.capture,
+    "refund": BankBooks.refund,
+    "": BankBooks.refuse,
+}
 
 
-def _deed(asked: Fields) -> Deed:
+def deed_of(asked: Fields) -> str:
+    """What a message asks for, in the words of `bank_death.DEEDS`; nothing where it is none."""
     match asked["t"][:3]:
         case "020" if asked.get("3", "")[:2] == _REFUND:
-            return BankBooks.refund
-        case "010" | "020":
-            return BankBooks.pay
+            return "refund"
+        case "020":
+            return "pay"
+        case "010":
+            return "hold"
         case "042" | "040":
-            return BankBooks.reverse
+            return "reverse"
         case "022":
-            return BankBooks.capture
+            return "capture"
         case _:
-            return BankBooks.refuse
+            return ""
 
 
 def identity(asked: Fields) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from simulators.bank import BankHost, Manners
 from simulators.bank_books import BankBooks, BankRules
+from simulators.bank_death import Death, Fatality, parse_death
 from simulators.link import split_address
 
 
@@ -37,6 +38,10 @@ def bank(
     restart_every: Annotated[int, typer.Option(help="Away after so many questions.")] = 0,
     away_ms: Annotated[int, typer.Option(help="For how long.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed, the same faults.")] = 1,
+    die: Annotated[
+        str | None,
+        typer.Option(metavar="STEP:N:DEED", help="Be killed there, as booked:3:reverse."),
+    ] = None,
 ) -> None:
     """Answer as a bank until SIGTERM or Ctrl-C, then print the books as one JSON line.
 
@@ -46,7 +51,7 @@ def bank(
     manners = Manners(
         delay_ms, late, late_ms, drop, lose, duplicate, False, restart_every, away_ms, seed
     )
-    host = BankHost(BankBooks(rules, books), manners)
+    host = BankHost(BankBooks(rules, books), manners, Fatality(_death(die)))
     asyncio.run(_run(host, listen, control))
 
 
@@ -63,6 +68,13 @@ def _declines(given: Iterable[str]) -> Iterable[tuple[str, str]]:
                 "a card to decline is written PAN=CODE, as 9999490000000015=51"
             )
         yield pan, code
+
+
+def _death(given: str | None) -> Death | None:
+    try:
+        return None if given is None else parse_death(given)
+    except ValueError as refused:
+        raise typer.BadParameter(str(refused)) from None
 
 
 async def _run(host: BankHost, listen: str, control: str | None) -> None:

@@ -65,33 +65,40 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[Engine]:
 
     It has a session of its own, so that a Ctrl-C is ours to handle, and leaves nothing behind.
     """
+    with started(("serve", *arguments), log) as (pid, ready):
+        yield Engine(ready["iso"], ready["http"], pid)
+
+
+@contextlib.contextmanager
+def started(arguments: Sequence[str], log: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Run a command that serves, for the length of a block: its process, and what it says first."""
     with log.open("wb") as errors:
         child = subprocess.Popen(
-            [*MILLESIME, "serve", *arguments],
+            [*MILLESIME, *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
         )
         try:
-            yield _ready(child, log)
+            yield child.pid, _ready(child, log)
         finally:
             _stop(child)
 
 
-def _ready(child: subprocess.Popen[bytes], log: Path) -> Engine:
-    """Wait for the line that says that both doors are open."""
+def _ready(child: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
+    """Wait for the line that says that its doors are open."""
     assert child.stdout is not None
     os.set_blocking(child.stdout.fileno(), False)
     said, deadline_s = b"", time.monotonic() + READY_TIMEOUT_S
     while b"\n" not in said:
         said += _available(child.stdout)
         if child.poll() is not None:
-            raise EngineError(f"the engine ended with {child.returncode}:\n{_tail(log)}")
+            raise EngineError(f"it ended with {child.returncode}:\n{_tail(log)}")
         if time.monotonic() > deadline_s:
-            raise EngineError(f"the engine is not ready:\n{_tail(log)}")
+            raise EngineError(f"it is not ready:\n{_tail(log)}")
         time.sleep(POLL_S)
-    ready = json.loads(said.partition(b"\n")[0])
-    return Engine(ready["iso"], ready["http"], child.pid)
+    ready: dict[str, str] = json.loads(said.partition(b"\n")[0])
+    return ready
 
 
 def _available(pipe: IO[bytes]) -> bytes:

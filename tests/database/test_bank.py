@@ -4,142 +4,26 @@ Each test ends with the proof of books, answers and legs, and with both books in
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
-from typing import cast
 
 import asyncpg
-import msgspec
 import pytest
 from msgspec.structs import replace
 
 from authz import database
-from authz.addresses import Address
 from authz.audit import audit
-from authz.bank.asking import mark_asked
-from authz.bank.forwarding import settle_left_behind, tell_the_bank
-from authz.bank.link import BankLink
 from authz.bank.stans import Stans
-from authz.bank.teller import BankDesk, finish_of
 from authz.bank.vault import PanVault, UnreadablePan
-from authz.bank.words import Place, question, reference_of
-from authz.engine import Engine
-from authz.ids import AuthorizationIds
-from authz.metrics import Metrics
-from authz.outcomes import Later, Outcome, Reserved
+from authz.outcomes import Later
 from authz.pan import Pan
-from authz.requests import Kind, Original, Request
-from authz.store import Store
+from authz.requests import Kind, Original
 from authz.topup import BankWord
-from authz.world.load import load_world
 from rules.decision import Reason
-from simulators.bank import BankHost
-from simulators.bank_books import BankBooks
-from tests.agreement import disagreements
 from tests.authz.builders import BOOKS, again
-from tests.database.roads import buys, prove
-from tests.road.people import DIGESTER, Setting, as_world, bank_pan
-
-VAULT = PanVault([("pan-test", bytes(range(32)))])
-LINKED = Setting(top_up=True)
-NAME_ONE = "select holder_id from directory where kind = 'account' and name = 'acc-1'"
-
-
-class Branch:
-    """A database with one linked person, an engine, a bank and a line to it."""
-
-    def __init__(self, url: str, pool: asyncpg.Pool, bank: BankHost, link: BankLink) -> None:
-        self.url, self.pool, self.bank = url, pool, bank
-        ids = AuthorizationIds(1, lambda: 1_795_000_000_000)
-        self.engine = Engine(
-            Store(pool, answer_timeout_s=8), BOOKS, ids, Metrics(), bank_open=lambda: True
-        )
-        self.desk = BankDesk(pool, link, VAULT, Stans(pool, "99"), "99", 1.5)
-
-    async def run(self, *requests: Request) -> list[Outcome | None]:
-        rows = await self.pool.fetch("select card_ref, holder_id from credentials")
-        return await self.engine.run(requests, {row[0]: row[1] for row in rows})
-
-    async def reserve(self, asked: Request) -> Reserved:
-        (answer,) = await self.run(asked)
-        assert isinstance(answer, Reserved)
-        return answer
-
-    async def mark(self, reserved: Reserved) -> bool:
-        name = reserved.holder_id, reserved.authorization_id
-        return name in await mark_asked(self.pool, VAULT, self.desk.stans, [name])
-
-    async def ask(self, asked: Request, reserved: Reserved) -> None:
-        """Mark, and let the bank book it; the answer is lost with the process."""
-        name = reserved.holder_id, reserved.authorization_id
-        marked = await mark_asked(self.pool, VAULT, self.desk.stans, [name])
-        place = Place("99", reference_of(name[1]), asked.terminal, asked.mid)
-        card, stamp = marked[name].card, marked[name].stamp
-        hold = asked.kind is Kind.HOLD
-        message = question(card, place, stamp, reserved.bank_minor, hold=hold)
-        assert (await self.desk.link.ask(message, 2.0)).fields[39] == "00"
-
-    async def finish(self, asked: Request, reserved: Reserved, word: BankWord) -> Outcome:
-        name = reserved.holder_id, reserved.authorization_id
-        (outcome,) = await self.run(finish_of(asked, name, word))
-        assert outcome is not None
-        return outcome
-
-    async def recover(self) -> int:
-        """What the next process does, once the owner's time is over."""
-        await self.pool.execute("update pending_payments set settle_after = now()")
-        settled = await settle_left_behind(self.pool, self._decide)
-        while await self.pool.fetchval(
-            "select count(*) from bank_notices where acknowledged_at is null"
-        ):
-            await tell_the_bank(self.desk)
-        return settled
-
-    async def _decide(self, asked: Sequence[Request]) -> Sequence[Outcome | None]:
-        return await self.engine.run(asked, {})
-
-    async def state(self) -> tuple[str, int]:
-        """The only leg's state, and what the bank charges."""
-        state = await self.pool.fetchval("select state from bank_legs")
-        return state, self.bank.books.spent_minor(bank_pan(1))
-
-    async def available(self) -> int:
-        minor: int = await self.pool.fetchval(
-            "select lot_available[1] from holders where holder_id = (" + NAME_ONE + ")"
-        )
-        return minor
-
-
-@asynccontextmanager
-async def a_branch(url: str, tmp_path: Path) -> AsyncIterator[Branch]:
-    file = tmp_path / "world.json"
-    file.write_bytes(msgspec.json.encode(as_world((1, LINKED))))
-    pool = await database.open_pool(url, size=4)
-    bank = BankHost(BankBooks())
-    _, _, port = (await bank.open()).rpartition(":")
-    link = BankLink(Address("127.0.0.1", int(port)), "99")
-    running = asyncio.create_task(link.run())
-    try:
-        async with pool.acquire() as sql:
-            await load_world(cast("asyncpg.Connection", sql), file, DIGESTER, vault=VAULT)
-        async with asyncio.timeout(5):
-            while not link.is_open:  # noqa: ASYNC110 - what is waited for has no event
-                await asyncio.sleep(0.01)
-        yield Branch(url, pool, bank, link)
-        assert await disagreements(url, bank.books.summary()) == []
-        await prove(url)
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
-        await bank.close()
-        await pool.close()
-
-
-def forty(**changes: object) -> Request:
-    """25 of vouchers and 15 of the bank."""
-    return replace(buys(4000, deadline_s=monotonic() + 60), **changes)
+from tests.database.branch import VAULT, a_branch, forty
+from tests.database.roads import buys
+from tests.road.people import bank_pan
 
 
 async def test_died_after_the_reservation_nothing_was_asked_and_nothing_stands(

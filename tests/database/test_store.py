@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -21,28 +19,12 @@ from authz.reading import Reader
 from authz.reference import Reference
 from authz.requests import Kind, Original, Request
 from authz.store import Conflict, InDoubt, StoreDown
-from simulators.faults import Cut, Pass, Proxy, Rule, Swallow, Verdict, Way, cut_once_forwarded
+from simulators.faults import Cut, Pass, Rule, Swallow, Verdict, Way, cut_once_forwarded
 from tests.authz.builders import BOOKS, again, numbers
+from tests.between import Between
 from tests.database.roads import Process, buys, one, people, people_template
 
 __all__ = ["people", "people_template"]
-
-
-class Between:
-    """A proxy between engine and PostgreSQL, on a unix socket of PostgreSQL's own name."""
-
-    def __init__(self, url: str, place: Path) -> None:
-        socket_dir = Path(url.split("host=")[1].split("&")[0])
-        self.proxy = Proxy(str(socket_dir / ".s.PGSQL.5432"))
-        self.url = url.replace(f"host={socket_dir}", f"host={quote(str(place))}")
-        self._socket = place / ".s.PGSQL.5432"
-
-    async def __aenter__(self) -> "Between":
-        await self.proxy.listen(self._socket)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.proxy.close()
 
 
 @pytest.fixture

@@ -1,0 +1,25 @@
+"""What becomes of bank legs after the answer: holds that end, refunds in parts, short captures."""
+
+from pathlib import Path
+
+from authz.requests import Kind
+from tests.database.branch import a_branch, forty
+from tests.road.people import Setting
+
+TUESDAY = "2026-11-24T12:30:00+01:00"
+NINTH_DAY = "2026-12-03T12:30:00+01:00"
+CAP_USED = Setting(top_up=True, used={"2026-11-24": 2500})
+
+
+async def test_a_hold_that_the_bank_card_pays_alone_ends_like_any_other(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path, CAP_USED) as branch:
+        await branch.at(TUESDAY)
+        await branch.pay(forty(1500, kind=Kind.HOLD))
+        assert await branch.state() == ("APPROVED", 1500)
+        await branch.at(NINTH_DAY)
+        assert await branch.job("expire-holds") == {"expired": 1, "unanswered": 0}
+        await branch.recover()
+        assert await branch.state() == ("REVERSED", 0)
+        assert await branch.job("expire-holds") == {"expired": 0, "unanswered": 0}
