@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+import structlog
 from msgspec import Struct
 
 from authz import connection as peers
@@ -18,6 +19,8 @@ from authz.server import Patience, Server, listening_socket
 from authz.settings import Settings
 from authz.usage import UsageError
 from authz.web import serve_web
+
+_log = structlog.get_logger()
 
 
 class Doors(Struct, frozen=True):
@@ -53,6 +56,8 @@ async def open_web(
     """Answer HTTP; the address with its port."""
     wanted = doors.http if doors else Address(settings.host, settings.http_port)
     listening = listening_socket(wanted, shared_port=doors is not None)
+    if settings.test_clock is not None:
+        _log.warning("development_key", why="with the test clock the API key 'dev' may do all")
     app = gateway.create_app(
         gateway.Deps(
             pool=engine.readers,

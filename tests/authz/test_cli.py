@@ -12,7 +12,8 @@ from authz.world.read import read_world
 
 LEAVES = [
     "serve", "demo", "simulate terminal", "simulate rush", "world load", "world generate", "audit",
-    "explain", "db upgrade", "keys file new", "settings",
+    "explain", "db upgrade", "keys file new", "keys create",
+    "keys list", "keys rotate", "keys revoke", "settings",
 ]  # fmt: skip
 
 
@@ -57,6 +58,11 @@ MISTAKES = [
     (["serve", "--test-clock", "2026-11-24T12:30:00Z", "--host", "192.0.2.1"], "loopback"),
     (["serve", "--listen", "here"], "'here' is not HOST:PORT"),
     (["world", "load", "x", "--database-url", "mysql://db/x"], "postgresql://"),
+    (["keys", "create", "--scopes", "ops,root"], "root is none; choose among gateway, holder"),
+    (["keys", "create", "--scopes", "ops", "--name", "a b"], "a name is letters"),
+    (["keys", "create", "--scopes", "ops", "--expires", "soon"], "90d, 12h is wanted"),
+    (["keys", "create", "--scopes", "ops", "--expires", "2027-01-31T10:00"], "with its zone"),
+    (["keys", "rotate", "x", "--overlap", "1w"], "7d, 24h, 30m"),
     (["explain", "x"], "'x' is not the id of an authorization"),
     (["settings", "--config", "nowhere.toml"], "settings file nowhere.toml is not there"),
 ]

@@ -50,7 +50,8 @@ class Checkout:
     def client(self, deps: Deps) -> httpx.AsyncClient:
         """A client of an application with these parts."""
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1234))
-        return httpx.AsyncClient(transport=transport, base_url="http://millesime")
+        headers = {"authorization": "Bearer dev"}
+        return httpx.AsyncClient(transport=transport, base_url="http://millesime", headers=headers)
 
     async def at(self, instant: str) -> None:
         """Set the clock."""

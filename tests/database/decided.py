@@ -1,10 +1,10 @@
 """Three people, four payments that the engine decided, and a client of HTTP over them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pytest
@@ -114,9 +114,15 @@ async def parts(url: str) -> AsyncIterator[Deps]:
     await pool.close()
 
 
-def client_of(parts: Deps, host: str = "127.0.0.1") -> httpx.AsyncClient:
+DEV: Final = {"authorization": "Bearer dev"}
+"""The key of the test clock."""
+
+
+def client_of(
+    parts: Deps, host: str = "127.0.0.1", headers: Mapping[str, str] = DEV
+) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(create_app(parts), client=(host, 1234))
-    return httpx.AsyncClient(transport=transport, base_url="http://millesime")
+    return httpx.AsyncClient(transport=transport, base_url="http://millesime", headers=headers)
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ async def bank(
             t.pool, Metrics(), t.books, lambda: True, True, vault=Vault(DIGESTER, some_module())
         )
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://issuer") as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://issuer", headers={"authorization": "Bearer dev"}
+        ) as http:
             yield t, http
 
 

@@ -76,7 +76,9 @@ async def phones(url: str, tmp_path: Path) -> AsyncIterator[Phones]:
         vault = Vault(DIGESTER, some_module(), Mailbox())
         deps = Deps(t.pool, Metrics(), t.books, lambda: True, True, vault=vault)
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://issuer") as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://issuer", headers={"authorization": "Bearer dev"}
+        ) as http:
             yield Phones(t, http)
 
 

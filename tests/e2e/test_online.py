@@ -16,6 +16,8 @@ from simulators.engine_process import Engine, output_of, running
 from tests.database.checkout import order
 from tests.road.people import ACQUIRER, Setting, as_world
 
+DEV = {"Authorization": "Bearer dev"}
+
 pytestmark = pytest.mark.timeout(120)
 
 NOON = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
@@ -57,7 +59,7 @@ def proof(folder: Path, account: str, amount_max: int) -> str:
 
 
 def post(engine: Engine, path: str, body: Any, key: str) -> httpx.Response:
-    headers = {"Idempotency-Key": key, "Authorization": "Bearer dev"}
+    headers = {"Idempotency-Key": key, **DEV}
     return httpx.post(f"http://{engine.http}/v1{path}", json=body, headers=headers)
 
 
@@ -73,14 +75,15 @@ def test_a_holder_agrees_and_the_money_moves_once(engine: Engine, folder: Path) 
     captured = post(engine, f"{path}/capture", {"amount": 1_500}, "k3").json()
     assert (captured["state"], captured["totals"]["captured"]) == ("CAPTURED", 1_500)
     assert post(engine, f"{path}/refund", {"amount": 1_501}, "k4").status_code == 409
-    statement = httpx.get(f"http://{engine.http}/v1/accounts/acc-1/statement").json()
+    statement = httpx.get(f"http://{engine.http}/v1/accounts/acc-1/statement", headers=DEV).json()
     assert [entry["balance"] for entry in statement["data"]] == [8_500, 8_000, 10_000]
 
 
 def test_a_record_is_felt_by_the_next_payment(engine: Engine, folder: Path) -> None:
     ended = as_world((1, Setting()))["merchants"][0] | {"agreement_to": "2026-11-01"}
     path = f"/v1/merchants/{ACQUIRER}/MERCH0000000001"
-    assert httpx.put(f"http://{engine.http}{path}", json=ended).json()["result"] == "changed"
+    put = httpx.put(f"http://{engine.http}{path}", json=ended, headers=DEV)
+    assert put.json()["result"] == "changed"
     agreed = order(200, authentication=proof(folder, "acc-1", 200))
     refused = post(engine, "/authorizations", agreed, "k9").json()
     assert refused["reason"] == "MERCHANT_NOT_ELIGIBLE"

@@ -73,8 +73,9 @@ def pay_online(engine: Engine, amount_minor: int) -> None:
         "capture": "auto",
         "order_ref": "order-1",
     }
-    url, key = f"http://{engine.http}/v1/authorizations", {"Idempotency-Key": "online-1"}
-    answer = httpx.post(url, json=body, headers=key)
+    url = f"http://{engine.http}/v1/authorizations"
+    headers = {"Idempotency-Key": "online-1", "Authorization": "Bearer dev"}
+    answer = httpx.post(url, json=body, headers=headers)
     assert (answer.status_code, answer.json()["state"]) == (201, "CAPTURED"), answer.text
 
 

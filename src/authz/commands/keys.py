@@ -1,21 +1,124 @@
-"""`millesime keys file new`: the key file of an installation."""
+"""`millesime keys`: API keys of an installation, and its key file."""
 
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
+from authz import database
+from authz.access import key_store
+from authz.access.api_keys import ApiKey, check_name
+from authz.access.scopes import in_order, parse_scopes
+from authz.commands.options import Config, DatabaseUrl, DataDir
+from authz.commands.store import opened, url_of
+from authz.instants import within_reach
 from authz.keys import new_key_file
+from authz.settings import load
+from authz.usage import UsageError
 
-app = typer.Typer(help="The key file.", no_args_is_help=True, add_completion=False)
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+T = TypeVar("T")
+UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+
+app = typer.Typer(help="API keys, and the key file.", no_args_is_help=True, add_completion=False)
 file = typer.Typer(help="The key file (TOML, mode 600).", no_args_is_help=True)
 app.add_typer(file, name="file")
+
+Expires = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN", help="A day (its last), an instant, or in: 90d, 12h (default: never)."
+    ),
+]
 
 
 @app.callback()
 def _keys() -> None:
-    """Keys are kept in a file that only its owner may read."""
+    """Who may talk to the service over HTTP; and the keys that it works with itself."""
+
+
+@app.command(
+    "create",
+    epilog="Example: millesime keys create --scopes gateway --name shop-paris --expires 365d",
+)
+def create(
+    scopes: Annotated[
+        list[str],
+        typer.Option(help="gateway, holder, employer, ops, auditor; several with commas."),
+    ],
+    name: Annotated[str | None, typer.Option(help="Who uses it (default: the key's id).")] = None,
+    expires: Expires = None,
+    no_proof: Annotated[
+        bool, typer.Option("--no-proof", help="Its online payments need no holder's proof.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Make an API key and print it: this once, since only its hash is kept."""
+    wanted = key_store.Wanted(
+        None if name is None else _good(check_name, name),
+        _good(parse_scopes, scopes),
+        not no_proof,
+        _end(expires),
+    )
+    key, text = _in_store(
+        database_url, data_dir, config, lambda tx: key_store.create_key(tx, wanted)
+    )
+    _show([key], key.created_at)
+    _tell(text)
+
+
+@app.command("list", epilog="Example: millesime keys list --data-dir /srv/millesime")
+def list_(
+    database_url: DatabaseUrl = None, data_dir: DataDir = None, config: Config = None
+) -> None:
+    """Show every API key there ever was, by name; never its secret."""
+    keys, now = _in_store(database_url, data_dir, config, key_store.all_keys)
+    _show(keys, now, Console(highlight=False))
+
+
+@app.command("rotate", epilog="Example: millesime keys rotate shop-paris --overlap 7d")
+def rotate(
+    name: Annotated[str, typer.Argument(help="The name of a live key.")],
+    overlap: Annotated[str, typer.Option(help="How long the old key still counts.")] = "24h",
+    expires: Expires = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Let a new key follow one: same name and scopes; the old one ends after the overlap."""
+    both = _span(overlap)
+    if both is None:
+        raise UsageError(f"--overlap {overlap}: days, hours or minutes are wanted, as 7d, 24h, 30m")
+    ends = _end(expires)
+    new, text, old = _in_store(
+        database_url, data_dir, config, lambda tx: key_store.rotate_key(tx, name, both, ends)
+    )
+    _show([old, new], new.created_at)
+    _tell(text)
+
+
+@app.command("revoke", epilog="Example: millesime keys revoke mk_3f2a9c0b12de")
+def revoke(
+    key: Annotated[str, typer.Argument(help="A key's id, or a name: all its keys.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """End keys at once and for good: their next request is refused."""
+    ended = _in_store(database_url, data_dir, config, lambda tx: key_store.revoke_keys(tx, key))
+    Console(stderr=True, highlight=False).print(
+        f"revoked: {', '.join(each.shown for each in ended)}", soft_wrap=True
+    )
 
 
 @file.callback()
@@ -30,3 +133,82 @@ def new(path: Annotated[Path, typer.Argument(help="A file that is not there yet.
     said = f"{path}: key {keys.pan_digest.key_id}, check value {keys.digester().check_value()}"
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{said}; keep a copy in a safe place")
+
+
+def _in_store(
+    database_url: str | None,
+    data_dir: Path | None,
+    config: Path | None,
+    step: "Callable[[Tx], Awaitable[T]]",
+) -> T:
+    """Take a step in one SQL transaction. Raises UsageError for what is refused."""
+    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+
+    async def run(url: str) -> T:
+        if settings.database_url is None:
+            await database.upgrade(url)
+        async with opened(url) as sql, sql.transaction():
+            return await step(sql)
+
+    try:
+        return asyncio.run(run(url_of(settings)))
+    except key_store.KeyRefused as refused:
+        raise UsageError(str(refused)) from None
+
+
+def _good(read: Callable[..., T], value: object) -> T:
+    try:
+        return read(value)
+    except ValueError as refused:
+        raise UsageError(str(refused)) from None
+
+
+def _end(text: str | None) -> datetime | timedelta | None:
+    """When a key ends: after a span, at the end of a day (UTC), or at an instant with its zone."""
+    span = None if text is None else _span(text)
+    if text is None or span is not None:
+        return span
+    try:
+        if len(text) == len("2027-01-31"):
+            day = date.fromisoformat(text) + timedelta(days=1)
+            return within_reach(datetime.combine(day, time(), UTC))
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return within_reach(instant)
+    except ValueError:
+        pass
+    raise UsageError(
+        f"--expires {text}: a day (2027-01-31), an instant with its zone, or 90d, 12h is wanted"
+    )
+
+
+def _span(text: str) -> timedelta | None:
+    number, unit = text[:-1], text[-1:]
+    if unit not in UNITS or not (number.isascii() and number.isdigit()) or len(number) > 5:
+        return None
+    return int(number) * UNITS[unit]
+
+
+def _show(keys: Sequence[ApiKey], now: datetime, console: Console | None = None) -> None:
+    table = Table("key", "name", "scopes", "proof", "created", "ends", "state", show_edge=False)
+    for key in keys:
+        table.add_row(
+            key.shown,
+            f"{key.name} ({key.generation})",
+            " ".join(in_order(key.scopes)),
+            "wanted" if key.proof_wanted else "not wanted",
+            _minute(key.created_at),
+            _minute(key.revoked_at or key.expires_at),
+            key.standing(now).value,
+        )
+    (console or Console(stderr=True, highlight=False)).print(table)
+
+
+def _minute(instant: datetime | None) -> str:
+    return "never" if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+
+
+def _tell(text: str) -> None:
+    """The key alone on standard output, for scripts; what people read goes to standard error."""
+    sys.stdout.write(text + "\n")
+    sys.stderr.write("keep it in a safe place: it is not shown again\n")

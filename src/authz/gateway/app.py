@@ -16,11 +16,13 @@ from authz.gateway import (
     online,
     operations,
     problems,
+    scopes,
     statement,
     tokens,
     vouchers,
 )
-from authz.gateway.deps import Deps, admit
+from authz.gateway.admission import admit
+from authz.gateway.deps import Deps
 from authz.gateway.gate import Gate
 
 DESCRIPTION: Final = """
@@ -59,18 +61,19 @@ def create_app(deps: Deps) -> FastAPI:
     v1.include_router(vouchers.router)
     if deps.test_clock:
         v1.include_router(clock.router)
-    app.include_router(v1, responses=problems.described(401, 403, 413, 422, 503))
-    _describe_records(app)
+    app.include_router(v1, responses=problems.described(401, 403, 413, 422, 429, 503))
+    _describe(app)
     return app
 
 
-def _describe_records(app: FastAPI) -> None:
-    """Bodies that are records of world files are described by the records themselves."""
+def _describe(app: FastAPI) -> None:
+    """Bodies that are records of world files are described by them, scopes by their table."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = described()
         document["components"]["schemas"].update(administration.schemas())
+        scopes.describe(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What the HTTP side is given, and who may come in."""
+"""What the HTTP side is given: the parts of the running service that it works with."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,8 @@ import asyncpg
 from fastapi import Depends, Request
 from prometheus_client.registry import Collector
 
-from authz.addresses import is_loopback
 from authz.bank.enrolment import Enrolment
 from authz.credentials.codes import CodeSender
-from authz.gateway.problems import ProblemError
 from authz.hsm import SecurityModule
 from authz.idempotency import AtWork
 from authz.keys import Secret
@@ -20,11 +18,8 @@ from authz.pan import PanDigester
 from authz.requests import Request as Asked
 from rules.rulebook import Rulebook
 
-DEVELOPMENT_KEY = "dev"
 BODY_MAX_BYTES: Final = 1_048_576
 """What the body of a request may come to where nothing else was said."""
-THIS_MACHINE = "this machine"
-"""Who asks, as long as there are no API keys."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,15 +78,3 @@ def deps_of(request: Request) -> Deps:
 
 
 Parts = Annotated[Deps, Depends(deps_of)]
-
-
-def admit(request: Request, deps: Parts) -> None:
-    """Let in this machine only, since API keys cannot be made yet.
-
-    With the test clock the key `dev` is accepted, and none is asked for. Any other is refused.
-    """
-    key = request.headers.get("authorization")
-    if key is not None and not (deps.test_clock and key == f"Bearer {DEVELOPMENT_KEY}"):
-        raise ProblemError(401, "UNKNOWN_KEY", "this API key is not known here")
-    if request.client is None or not is_loopback(request.client.host):
-        raise ProblemError(403, "LOOPBACK_ONLY", "without API keys only this machine is served")

@@ -13,6 +13,7 @@ import asyncpg
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
 
+from authz.gateway.admission import caller_of
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
 
@@ -60,7 +61,8 @@ class Once:
                 400, "IDEMPOTENCY_KEY_MISSING", "this write needs an Idempotency-Key"
             )
         path = self._request.url.path
-        key_hash = _hash(f"{self._request.method} {path} {self._key}".encode())
+        caller = caller_of(self._request).name
+        key_hash = _hash(f"{caller} {self._request.method} {path} {self._key}".encode())
         fingerprint = _hash(await self._request.body())
         try:
             async with self.deps.pool.acquire() as sql, sql.transaction():

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz import history, idempotency, online
+from authz.gateway.admission import caller_of
 from authz.gateway.authorizations import (
     EXAMPLE,
     AuthorizationOut,
@@ -22,7 +23,7 @@ from authz.gateway.authorizations import (
     find_payment,
     shown,
 )
-from authz.gateway.deps import THIS_MACHINE, Parts
+from authz.gateway.deps import Parts
 from authz.gateway.orders import OrderIn, content_of, order_of
 from authz.gateway.problems import ProblemError, described
 from authz.online import Envelope
@@ -96,8 +97,9 @@ class Call:
         if deps.road is None or not deps.ready():
             raise ProblemError(503, "DRAINING", "no payment is taken in now")
         self.deps, self.road, self._response = deps, deps.road, response
+        self.caller = caller_of(request)
         self._operation = f"{request.method} {request.url.path}"
-        self._key_hash = idempotency.key_hash(THIS_MACHINE, idempotency_key)
+        self._key_hash = idempotency.key_hash(self.caller.name, idempotency_key)
 
     def envelope(self, content: str) -> Envelope:
         """Key and content, and how long the answer is waited for."""
@@ -161,7 +163,7 @@ Asking = Annotated[Call, Depends()]
 )
 async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
     """A decline is an answer too: 201 with the state `DECLINED` and its reason."""
-    order = order_of(body, call.road, test_clock=call.deps.test_clock)
+    order = order_of(body, call.road, call.caller, test_clock=call.deps.test_clock)
     asked = online.to_purchase(order, call.envelope(content_of(body, order)))
     outcome = await call.decide(asked)
     number = outcome.authorization_id

@@ -4,11 +4,14 @@ import asyncio
 from typing import Final, cast
 
 import asyncpg
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict
 
 from authz import database
+from authz.access.scopes import Scope
+from authz.addresses import is_loopback
+from authz.gateway.admission import identify, require
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
 
@@ -51,14 +54,17 @@ async def readyz(deps: Parts) -> Status:
     summary="What the process counts, for Prometheus",
     response_class=Response,
     responses={
+        **described(401, 403, 503),
         200: {
             "description": "Prometheus text",
             "content": {"text/plain": {"example": "millesime_connections 3.0\n"}},
-        }
+        },
     },
 )
-async def metrics(deps: Parts) -> Response:
-    """The service's own registry, without those of the libraries."""
+async def metrics(deps: Parts, request: Request) -> Response:
+    """Open to this machine; to others with a key of the scope `ops`."""
+    if request.client is None or not is_loopback(request.client.host):
+        require(await identify(request, deps), frozenset({Scope.OPS}))
     registry = CollectorRegistry(auto_describe=False)
     registry.register(deps.metrics)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 from pydantic.config import JsonDict
 
+from authz.access.scopes import Caller
 from authz.gateway.deps import Road
 from authz.gateway.problems import ProblemError
 from authz.online import Category, LinesDisagree, Order, eligible_of
@@ -93,7 +94,7 @@ class OrderIn(_Strict):
     authentication: Annotated[str | None, Field(pattern=PRINTABLE, max_length=LENGTH_MAX)] = None
 
 
-def order_of(body: OrderIn, road: Road, *, test_clock: bool) -> Order:
+def order_of(body: OrderIn, road: Road, caller: Caller, *, test_clock: bool) -> Order:
     """The order in our words. Raises the problem 422 where the lines do not agree."""
     lines = None if body.lines is None else [(line.category, line.amount) for line in body.lines]
     try:
@@ -112,7 +113,7 @@ def order_of(body: OrderIn, road: Road, *, test_clock: bool) -> Order:
         body.partial_ok,
         body.capture == "manual",
         body.order_ref,
-        road.proof_wanted and not simulated,
+        road.proof_wanted and caller.proof_wanted and not simulated,
         _proof(body, road),
     )
 

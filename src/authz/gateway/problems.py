@@ -81,11 +81,12 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     codes = {
         400: ("IDEMPOTENCY_KEY_MISSING", "this write needs an Idempotency-Key"),
         401: ("UNKNOWN_KEY", "this API key is not known here"),
-        403: ("LOOPBACK_ONLY", "without API keys only this machine is served"),
+        403: ("SCOPE_MISSING", "this API key has none of the scopes ops, auditor"),
         404: ("NOT_FOUND", "there is no such account"),
         409: ("RULEBOOK_NOT_LOADED", "rulebook fr-meal@2025-01.1a2b3c is not loaded"),
         413: (TOO_LARGE, "a body of at most 1048576 bytes is taken"),
         422: ("INVALID_REQUEST", "query.limit: Input should be less than or equal to 200"),
+        429: ("TOO_MANY_REQUESTS", "this API key asks too often; wait, then ask again"),
         503: ("NOT_READY", "the database cannot be reached"),
     }
     return {status: _described(status, *codes[status]) for status in statuses}

@@ -1,0 +1,82 @@
+"""Who asks, by the API key that came, and whether they may."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import Request
+
+from authz.access import key_store, scopes
+from authz.access.api_keys import Standing, read_key
+from authz.access.scopes import Caller, Scope
+from authz.gateway.deps import Deps, Parts
+from authz.gateway.problems import ProblemError
+from authz.gateway.scopes import scopes_of
+
+DEVELOPMENT_KEY: Final = "dev"
+DEVELOPER: Final = Caller(DEVELOPMENT_KEY, DEVELOPMENT_KEY, scopes.ALL)
+"""Who comes with the key of the test clock: may do everything."""
+_CHALLENGE: Final = 'Bearer realm="millesime"'
+_REFUSED: Final = {
+    Standing.EXPIRED: ("KEY_EXPIRED", "this API key has ended; ask for the one that follows it"),
+    Standing.REVOKED: ("KEY_REVOKED", "this API key was revoked"),
+}
+
+
+async def admit(request: Request, deps: Parts) -> None:
+    """Let in who has a key with a scope of the operation.
+
+    Raises the problems 401 and 403, with the challenge of RFC 6750; nothing has happened then.
+    """
+    caller = await identify(request, deps)
+    require(caller, scopes_of(request.method, request.scope["route"].path))
+    request.state.caller = caller
+
+
+def caller_of(request: Request) -> Caller:
+    """Who was let in with this request."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def identify(request: Request, deps: Deps) -> Caller:
+    """Who comes with this key. Raises the problem 401."""
+    written = request.headers.get("authorization")
+    if written is None:
+        raise _unauthorized("KEY_MISSING", "an API key is wanted: Authorization: Bearer KEY", "")
+    scheme, _, text = written.partition(" ")
+    text = text.strip() if scheme.lower() == "bearer" else ""
+    if deps.test_clock and text == DEVELOPMENT_KEY:
+        return DEVELOPER
+    presented = read_key(text)
+    if presented is None:
+        raise _unknown()
+    async with deps.pool.acquire() as sql:
+        found = await key_store.find_key(sql, presented, datetime.now(UTC))
+    if found is None:
+        raise _unknown()
+    key, standing = found
+    if standing is not Standing.LIVE:
+        raise _unauthorized(*_REFUSED[standing])
+    return key.caller()
+
+
+def require(caller: Caller, may: frozenset[Scope]) -> None:
+    """Refuse who has none of these scopes. Raises the problem 403."""
+    if not caller.scopes & may:
+        wanted = scopes.in_order(may)
+        refused = ProblemError(
+            403, "SCOPE_MISSING", f"this API key has none of the scopes {', '.join(wanted)}"
+        )
+        challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{" ".join(wanted)}"'
+        refused.headers = {"www-authenticate": challenge}
+        raise refused
+
+
+def _unknown() -> ProblemError:
+    return _unauthorized("UNKNOWN_KEY", "this API key is not known here")
+
+
+def _unauthorized(code: str, detail: str, more: str = ', error="invalid_token"') -> ProblemError:
+    refused = ProblemError(401, code, detail)
+    refused.headers = {"www-authenticate": _CHALLENGE + more}
+    return refused
