@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +14,10 @@ from simulators.bank import BankHost, Manners
 from simulators.bank_books import BankBooks, BankRules
 from simulators.bank_death import Death, Fatality, parse_death
 from simulators.link import split_address
+
+EXAMPLE: Final = (
+    "Example: millesime simulate bank --listen 127.0.0.1:8600 --late 0.05 --drop 0.02 --seed 1"
+)
 
 
 def bank(
@@ -53,11 +57,6 @@ def bank(
     )
     host = BankHost(BankBooks(rules, books), manners, Fatality(_death(die)))
     asyncio.run(_run(host, listen, control))
-
-
-bank.epilog = (  # type: ignore[attr-defined]
-    "Example: millesime simulate bank --listen 127.0.0.1:8600 --late 0.05 --drop 0.02 --seed 1"
-)
 
 
 def _declines(given: Iterable[str]) -> Iterable[tuple[str, str]]:

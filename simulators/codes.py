@@ -4,6 +4,7 @@ from typing import Final
 
 APPROVED: Final = "00"
 APPROVED_PARTIAL: Final = "10"
+VERIFY: Final = "1A"
 APPROVALS: Final = frozenset({APPROVED, APPROVED_PARTIAL})
 
 UNKEPT: Final = frozenset({"30", "91", "94", "96"})
@@ -16,7 +17,7 @@ MEANINGS: Final = {
     "12": "not a valid operation",
     "13": "not a valid amount",
     "14": "unknown card",
-    "1A": "verification needed",
+    VERIFY: "verification needed",
     "21": "reversed before it came",
     "25": "original not found",
     "30": "format error",

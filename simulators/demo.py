@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from simulators import codes, screen
 from simulators.auditor import audit_books, audit_journals, read_books
+from simulators.door import authorization_id, client_of, set_clock
 from simulators.engine_process import Engine, EngineError, command, forget, output_of, running
 from simulators.journal import Entry, Journal
 from simulators.link import Link, LinkDownError
@@ -33,8 +34,6 @@ LUNCH: Final = date(2026, 11, 24)
 LUNCH_CLOCK: Final = "2026-11-24T11:30:00Z"
 TILL: Final = "STORY001"
 EXPLAINED_MAX: Final = 1
-PLAIN_WIDTH: Final = 120
-HTTP_S: Final = 10.0
 INTERRUPTED: Final = 130
 FAILED: Final = 1
 
@@ -50,9 +49,7 @@ def demo(
 
     Example: millesime demo --payments 5000 --rate 500
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = screen.console_of()
     with _stoppable():
         try:
             code = _Demo(console, data_dir, seed).run(accounts, payments, rate)
@@ -151,7 +148,7 @@ class _Demo:
             self._console.print("this world has nobody whom the story fits")
             return True
         till = TerminalData(place.acquirer, TILL, place.mid, place.mcc, place.name)
-        async with Link(doors.iso) as link, _client(doors) as client:
+        async with Link(doors.iso) as link, client_of(doors.http) as client:
             scenes = await tell(who, till, Terminal(link, journal), partial(set_clock, client))
             self._console.print(screen.story(scenes))
             declined = [told for told in scenes if told.reply.code not in codes.APPROVALS]
@@ -169,7 +166,7 @@ class _Demo:
 
     async def _compare(self, doors: Engine, entries: list[Entry], topped_up: set[str]) -> bool:
         """Hold the terminals' journals against the law and against the engine's books."""
-        async with _client(doors) as client:
+        async with client_of(doors.http) as client:
             books = await read_books(client)
         findings = audit_journals(entries, topped_up) + audit_books(entries, books)
         for finding in findings:
@@ -189,23 +186,3 @@ class _Demo:
 
     def _rule(self, title: str) -> None:
         self._console.rule(f"[bold]{title}[/]", align="left")
-
-
-def _client(doors: Engine) -> httpx.AsyncClient:
-    """Ask over HTTP with the key that every engine on a test clock knows."""
-    headers = {"Authorization": "Bearer dev"}
-    return httpx.AsyncClient(base_url=f"http://{doors.http}", headers=headers, timeout=HTTP_S)
-
-
-async def set_clock(client: httpx.AsyncClient, now: datetime) -> None:
-    """Set the engine's virtual clock. httpx.HTTPError: it has none."""
-    answer = await client.post("/v1/test/clock", json={"now": now.isoformat()})
-    answer.raise_for_status()
-
-
-async def authorization_id(client: httpx.AsyncClient, rrn: str, terminal: str) -> str | None:
-    """Ask the engine for the name of a payment; None: it knows of none. httpx.HTTPError."""
-    query = {"rrn": rrn, "terminal": terminal}
-    answer = (await client.get("/v1/authorizations", params=query)).raise_for_status()
-    found = answer.json()["data"]
-    return str(found[0]["id"]) if found else None

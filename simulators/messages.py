@@ -108,6 +108,11 @@ def repeat(fields: Fields) -> Fields:
     return fields | {"t": fields["t"][:3] + "1"}
 
 
+def stamped(fields: Fields, stamp: Stamp) -> Fields:
+    """The same message under another identity: not a repeat, a question of its own."""
+    return fields | _dated(stamp)
+
+
 def capture(original: Fields, stamp: Stamp, amount_minor: int, approval_code: str) -> Fields:
     """0220: complete a hold with its final amount."""
     return _follow_up(original, stamp) | {

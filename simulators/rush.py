@@ -14,12 +14,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from simulators.chips.drawer import Drawer
+from simulators.chips.till import Paid, Purse, Sending, pay
 from simulators.codes import APPROVED
 from simulators.journal import Journal
 from simulators.link import ANSWER_TIMEOUT_S, Link
-from simulators.messages import SIGN_ON, Stamp, network
+from simulators.messages import SIGN_ON, Stamp, network, repeat
 from simulators.tally import Tally
-from simulators.terminal import Reply, Terminal
+from simulators.terminal import Terminal
 from simulators.traffic import Payment
 
 
@@ -37,6 +39,8 @@ class Plan:
     tries: int = 1
     """How often a payment is sent, the first time included, before its silence is believed."""
     pause_s: float = 0.5
+    chips: Drawer | None = None
+    """Where the cards' chips are; without any, payments carry no cryptogram."""
 
 
 class AcquirerError(Exception):
@@ -74,12 +78,12 @@ async def _worker(
         link = mine[zlib.crc32(payment.terminal.terminal.encode()) % len(mine)]
         terminal = Terminal(link, journal, plan.timeout_s)
         started_s = time.monotonic()
-        reply = await _pay(terminal, payment, plan)
+        paid = await _pay(terminal, payment, plan)
         took_us = int((time.monotonic() - started_s) * 1e6)
-        tally.count(payment, reply, took_us + late_us)
+        tally.count(payment, paid, took_us + late_us)
         if payment.repeated:
-            again = await terminal.pay(payment.repeat(), **_known(payment))
-            tally.count_repeat(reply, again)
+            again = await terminal.pay(repeat(paid.question), **_known(payment))
+            tally.count_repeat(paid.reply, again)
 
 
 async def _wait_until(due_s: float | None) -> int:
@@ -91,9 +95,12 @@ async def _wait_until(due_s: float | None) -> int:
     return max(0, int((time.monotonic() - due_s) * 1e6))
 
 
-async def _pay(terminal: Terminal, payment: Payment, plan: Plan) -> Reply:
-    known = _known(payment)
-    return await terminal.pay_until_answered(payment.message(), plan.tries, plan.pause_s, **known)
+async def _pay(terminal: Terminal, payment: Payment, plan: Plan) -> Paid:
+    purse = None
+    if plan.chips is not None:
+        purse = Purse(plan.chips, payment.manner, payment.pin, plan.profile)
+    sending = Sending(plan.tries, plan.pause_s, _known(payment))
+    return await pay(terminal, payment.message(), payment.stamp, purse, sending)
 
 
 def _known(payment: Payment) -> dict[str, str]:

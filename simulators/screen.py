@@ -17,9 +17,17 @@ from simulators.tally import Tally
 from simulators.terminal import Reply, euros
 from simulators.traffic import Payment
 
+PLAIN_WIDTH: Final = 120
+"""Columns where nobody watches: a file, another program."""
 REFRESH_S: Final = 0.2
 PLAIN_REFRESH_S: Final = 2.0
 BAR_WIDTH: Final = 40
+
+
+def console_of(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal; wide enough for tables where there is none."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=PLAIN_WIDTH)
 
 
 async def watched(console: Console, title: str, tally: Tally, work: Awaitable[None]) -> None:
@@ -125,5 +133,13 @@ def story(scenes: Iterable[Told]) -> Table:
 
 
 def closing(tally: Tally) -> str:
-    """Sum up the rush in two lines."""
-    return f"{_money(tally)}\n{_pace(tally)}"
+    """Sum up the rush in three lines."""
+    means = ", ".join(f"{count} {name}" for name, count in tally.by_means.most_common())
+    return f"{_money(tally)}\npaid with {means}{_chips(tally)}\n{_pace(tally)}"
+
+
+def _chips(tally: Tally) -> str:
+    """What the chips made of the answers, where any had something to look at."""
+    if not tally.proved and not tally.forged:
+        return ""
+    return f"; chips knew {tally.proved} answers for their issuer's, {tally.forged} for another's"

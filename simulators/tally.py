@@ -5,12 +5,17 @@ from collections import Counter
 from typing import Final
 
 from simulators import codes
+from simulators.chips.till import Paid
 from simulators.latencies import Latencies
 from simulators.terminal import Reply
 from simulators.traffic import Payment, Sort
 
 SAME: Final = ("4", "38", "39", "54")
 """What a repeat's answer must have in common with the first one."""
+
+PLASTIC: Final = "plastic"
+WALLETS: Final = {"APPLE_PAY": "Apple Pay", "PLUXEE_PAY": "Pluxee Pay"}
+OTHER_PHONES: Final = "phones"
 
 
 class Tally:
@@ -27,6 +32,12 @@ class Tally:
         self.unanswered = 0
         self.repeats = 0
         self.repeats_differing = 0
+        self.by_means: Counter[str] = Counter()
+        self.with_pin = 0
+        self.proved = 0
+        """Answers that their chip knew for the issuer's."""
+        self.forged = 0
+        """Answers to a chip that are not the issuer's."""
         self.latencies = Latencies()
         self._started_s = time.monotonic()
         self._ended_s: float | None = None
@@ -65,8 +76,14 @@ class Tally:
         """Stop the watch."""
         self._ended_s = time.monotonic()
 
-    def count(self, payment: Payment, reply: Reply, latency_us: int) -> None:
+    def count(self, payment: Payment, paid: Paid, latency_us: int) -> None:
         """Count a payment that is over; `latency_us` from when it was due."""
+        reply = paid.reply
+        self.by_means[means_of(payment)] += 1
+        self.with_pin += paid.with_pin
+        if paid.genuine is not None:
+            self.proved += paid.genuine
+            self.forged += not paid.genuine
         self.by_sort[payment.sort] += 1
         self.asked_minor += payment.amount_minor
         if reply.answer is None or reply.code is None:
@@ -90,8 +107,8 @@ class Tally:
             self.repeats_differing += 1
 
     def good(self) -> bool:
-        """Whether everything was answered, and repeats as their originals."""
-        return self.unanswered == 0 and self.repeats_differing == 0
+        """Whether everything was answered, by the issuer itself, and repeats as their originals."""
+        return self.unanswered == 0 and self.repeats_differing == 0 and self.forged == 0
 
     def summary(self) -> dict[str, object]:
         """Everything as plain values; money in cents, latencies in milliseconds."""
@@ -104,9 +121,20 @@ class Tally:
             "approved_minor": self.approved_minor,
             "by_code": dict(sorted(self.by_code.items())),
             "by_sort": {sort.value: self.by_sort[sort] for sort in Sort},
+            "by_means": dict(sorted(self.by_means.items())),
+            "with_pin": self.with_pin,
+            "proved": self.proved,
+            "forged": self.forged,
             "repeats": self.repeats,
             "repeats_differing": self.repeats_differing,
             "seconds": round(self.seconds, 3),
             "per_second": round(self.per_second, 1),
             "latency_ms": self.latencies.summary_ms(),
         }
+
+
+def means_of(payment: Payment) -> str:
+    """What was paid with, as people call it."""
+    if not payment.manner.form:
+        return PLASTIC
+    return WALLETS.get(payment.wallet, OTHER_PHONES)

@@ -18,15 +18,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from simulators.chips.manner import CONTACT, PHONE, TOUCH, Manner
 from simulators.messages import (
-    CHIP,
-    CONTACTLESS,
     LOCAL,
     CardData,
     Stamp,
     TerminalData,
     purchase,
-    repeat,
 )
 from simulators.wire import Fields
 from simulators.world_file import Credential, Person, Place, World
@@ -38,6 +36,8 @@ PARTIAL_TERMINALS: Final = 7, 20
 SUBTOTALS: Final = 0.6
 ALL_FOOD: Final = 0.5
 PHONES: Final = 0.5
+TOUCHES: Final = 0.7
+"""Of the cards, how many touch the reader; the others go into the slot."""
 TERMINALS_MAX: Final = 3
 STANS: Final = 999_999
 STANS_PER_SEED: Final = 10_000
@@ -75,7 +75,9 @@ class Payment(Struct, frozen=True):
     amount_minor: int
     eligible_minor: int | None
     partial: bool
-    entry: str
+    manner: Manner
+    pin: str
+    wallet: str
     repeated: bool
 
     def message(self) -> Fields:
@@ -87,12 +89,8 @@ class Payment(Struct, frozen=True):
             self.amount_minor,
             eligible_minor=self.eligible_minor,
             partial=self.partial,
-            entry=self.entry,
+            entry=self.manner.entry,
         )
-
-    def repeat(self) -> Fields:
-        """The same purchase, sent again."""
-        return repeat(self.message())
 
 
 def lunch_rush(world: World, payments: int, seed: int, day: date) -> list[Payment]:
@@ -157,7 +155,9 @@ class _Rush:
             eligible_minor=eligible,
             # A property of the till, not of the payment: every basket there has it.
             partial=(place_no * TERMINALS_MAX + lane) % PARTIAL_TERMINALS[1] < PARTIAL_TERMINALS[0],
-            entry=CONTACTLESS if credential.phone or random.random() < 0.7 else CHIP,
+            manner=self._manner(credential),
+            pin=credential.pin,
+            wallet=credential.wallet,
             repeated=random.random() < REPEATS,
         )
 
@@ -183,6 +183,11 @@ class _Rush:
         if phones and (len(phones) == len(good) or self._random.random() < PHONES):
             return who, phones[0]
         return who, next(each for each in good if not each.phone)
+
+    def _manner(self, credential: Credential) -> Manner:
+        if credential.phone:
+            return PHONE
+        return TOUCH if self._random.random() < TOUCHES else CONTACT
 
     def _unknown_pan(self) -> str:
         while True:

@@ -62,6 +62,9 @@ class _Card(Struct, frozen=True):
     expiry: str
     status: str = "ACTIVE"
     psn: str = ""
+    generation: str = "hybrid"
+    visa_logo: bool = False
+    pin: str | None = None
 
 
 class _Token(Struct, frozen=True):
@@ -69,6 +72,7 @@ class _Token(Struct, frozen=True):
     dpan: str
     expiry: str
     status: str = "ACTIVE"
+    wallet: str = ""
 
 
 class _Merchant(Struct, frozen=True, rename={"merchant_class": "class"}):
@@ -92,11 +96,19 @@ class _File(Struct, frozen=True):
 
 
 class Credential(Struct, frozen=True):
-    """One thing to pay with: the card, or the token in a phone; `good` when it should work."""
+    """One thing to pay with: the card, or the token in a phone; `good` when it should work.
+
+    `card_id` names the card itself, `wallet` whose phone it is; `pin` is known of plastic at most.
+    """
 
     card: CardData
     phone: bool
     good: bool
+    card_id: str = ""
+    wallet: str = ""
+    generation: str = "hybrid"
+    visa_logo: bool = False
+    pin: str = ""
 
 
 class Person(Struct, frozen=True):
@@ -182,11 +194,20 @@ def _people(file: _File) -> Iterator[Person]:
     good_card = {card.id: card.status == "ACTIVE" for card in file.cards}
     for card in file.cards:
         data = CardData(card.pan, card.expiry, card.psn)
-        credential = Credential(data, phone=False, good=card.status == "ACTIVE")
+        credential = Credential(
+            data,
+            phone=False,
+            good=card.status == "ACTIVE",
+            card_id=card.id,
+            generation=card.generation,
+            visa_logo=card.visa_logo,
+            pin=card.pin or "",
+        )
         cards.setdefault(card.account, []).append(credential)
     for token in file.tokens:
         good = token.status == "ACTIVE" and good_card[token.card]
-        credential = Credential(CardData(token.dpan, token.expiry), phone=True, good=good)
+        data = CardData(token.dpan, token.expiry)
+        credential = Credential(data, True, good, card_id=token.card, wallet=token.wallet)
         cards.setdefault(card_account[token.card], []).append(credential)
     sunday_work = {each.id for each in file.employers if _on_sundays(each.derogations)}
     for account in file.accounts:

@@ -20,6 +20,7 @@ from simulators.auditor import audit_books, audit_journals
 from simulators.engine_process import Engine
 from simulators.journal import Answered, Journal, Line
 from simulators.link import Link
+from simulators.messages import repeat
 from simulators.rush import Plan, play
 from simulators.tally import Tally
 from simulators.traffic import Payment, lunch_rush
@@ -163,7 +164,7 @@ async def _every_booked_key_replays_its_answer(stage: Stage, payments: list[Paym
     known = [each for each in payments if _reference(each) in books]
     assert len(known) == len(books)
     async with Link(stage.engine.iso) as link:
-        answers = [await link.ask(payment.repeat()) for payment in known]
+        answers = [await link.ask(repeat(payment.message())) for payment in known]
     for payment, answer in zip(known, answers, strict=True):
         approval_code, approved_minor = books[_reference(payment)]
         assert answer.get("38") == approval_code

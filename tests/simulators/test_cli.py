@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from simulators.chips import tlv
 from simulators.cli import app
 from simulators.journal import fold, read
 from simulators.wire import Fields
+from tests.simulators.chips.issuers import CARD_KEY, WARNS, careful
 from tests.simulators.worlds import Answerer, Host, approve, hosted, world_json
 
 PAYING = ("--pan", "9999670000000012", "--expiry", "2912")
@@ -177,8 +179,88 @@ def test_a_file_that_is_no_world_is_refused(tmp_path: Path) -> None:
     assert "not a world file" in result.output
 
 
-@pytest.mark.parametrize("command", ["terminal", "rush"])
-def test_help_shows_an_example(command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("terminal", "--connect"), ("rush", "--connect"), ("wallet", "--world"), ("bank", "--listen")],
+)
+def test_help_shows_an_example(command: str, option: str) -> None:
     result = invoke(command, "--help")
     assert result.exit_code == 0
-    assert f"millesime simulate {command} --connect" in result.output
+    assert f"millesime simulate {command} {option}" in result.output
+
+
+KEYS = f"""
+[[emv_master]]
+bin = "999967"
+key_id = "cards"
+key = "{CARD_KEY.hex()}"
+"""
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.toml"
+    path.write_text(KEYS)
+    return path
+
+
+@pytest.mark.filterwarnings(WARNS)
+def test_a_chip_pays_at_the_terminal_and_counts_on_in_the_next_command(keys: Path) -> None:
+    with host_beside(careful) as host:
+        paying = ("terminal", "--connect", host.address, *PAYING, "--amount", "5")
+        chip = ("--keys", str(keys), "--entry", "chip", "--count", "2")
+        results = [invoke(*paying, *chip) for _ in range(2)]
+    assert [result.exit_code for result in results] == [0, 0], results[0].output
+    assert "knows the answer for its issuer's" in results[0].output
+    uses = [tlv.read(question["55"])["9F36"] for question in host.asked]
+    assert [int.from_bytes(each) for each in uses] == [1, 2, 3, 4]
+    assert {question["22"] for question in host.asked} == {"051"}
+
+
+@pytest.mark.filterwarnings(WARNS)
+def test_a_forged_chip_is_caught(keys: Path) -> None:
+    with host_beside(careful) as host:
+        paying = ("terminal", "--connect", host.address, *PAYING, "--amount", "5")
+        result = invoke(*paying, "--keys", str(keys), "--forged")
+    assert "82 wrong cryptogram" in result.output
+
+
+def test_a_key_file_without_chips_is_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "keys.toml"
+    empty.write_text("[pan_digest]\n")
+    result = invoke("terminal", *PAYING, "--keys", str(empty))
+    assert result.exit_code == 2
+    assert "has no [[emv_master]] key" in result.output
+
+
+@pytest.mark.filterwarnings(WARNS)
+def test_a_rush_with_chips_remembers_their_counters(world: str, keys: Path) -> None:
+    with host_beside(careful) as host:
+        options = ("--payments", "50", "--keys", str(keys), "--json")
+        first = invoke("rush", "--connect", host.address, "--world", world, *options)
+        second = invoke("rush", "--connect", host.address, "--world", world, *options)
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output
+    plastic = json.loads(first.stdout)["by_means"]["plastic"]
+    assert json.loads(first.stdout)["proved"] == plastic, "phones have no key in this file"
+    uses = [
+        (question["2"], tlv.read(question["55"])["9F36"])
+        for question in host.asked
+        if question["t"] == "0200" and "55" in question
+    ]
+    assert len(set(uses)) == len(uses) == 2 * plastic
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--phones", "2"), "too few people for 2 phones"),
+        (("--clock", "2026-11-24T11:30:00"), "an instant has a zone"),
+        (("--clock", "lunch"), "Invalid isoformat"),
+    ],
+)
+def test_phones_that_cannot_be_are_refused(
+    world: str, options: tuple[str, ...], words: str
+) -> None:
+    result = invoke("wallet", "--world", world, *options)
+    assert result.exit_code == 2
+    assert words in " ".join(result.output.split())

@@ -6,6 +6,8 @@ from datetime import date
 import pytest
 
 from simulators.auditor import audit_journals
+from simulators.chips import tlv
+from simulators.chips.drawer import Drawer
 from simulators.faults import Proxy, Way, cut_after, once
 from simulators.journal import Journal
 from simulators.latencies import Latencies
@@ -15,6 +17,7 @@ from simulators.tally import Tally
 from simulators.traffic import Payment, lunch_rush
 from simulators.wire import Fields
 from simulators.world_file import world_of
+from tests.simulators.chips.issuers import WARNS, careful, is_right, some_drawer
 from tests.simulators.worlds import Answerer, Host, approve, hosted, world_json
 
 WORLD = world_of(world_json())
@@ -22,7 +25,7 @@ RUSH = lunch_rush(WORLD, 300, 5, date(2026, 11, 24))
 
 
 async def played(
-    answerer: Answerer = approve, payments: list[Payment] = RUSH, **plan: float
+    answerer: Answerer = approve, payments: list[Payment] = RUSH, **plan: float | Drawer
 ) -> tuple[Host, Journal, Tally]:
     journal, tally = Journal(), Tally(len(payments))
     async with hosted(answerer) as host:
@@ -141,6 +144,41 @@ async def test_an_open_loop_counts_latency_from_when_a_payment_was_due() -> None
     _, _, tally = await played(stall_once, RUSH[:20], in_flight=1, rate=1_000.0, timeout_s=0.8)
     assert tally.unanswered == 1
     assert tally.latencies.quantile_us(0.5) > 100_000
+
+
+@pytest.mark.filterwarnings(WARNS)
+async def test_chips_pay_in_a_rush_and_know_every_answer() -> None:
+    host, _, tally = await played(careful, in_flight=20, chips=some_drawer())
+    purchases = [question for question in host.asked if question["t"] == "0200"]
+    assert len(purchases) == 300 and all(is_right(question) for question in purchases)
+    uses = {(q["2"], tlv.read(q["55"])["9F36"]) for q in purchases}
+    assert len(uses) == 300, "no counter is used twice"
+    assert (tally.proved, tally.forged) == (300, 0)
+    assert tally.good() and tally.by_code == {"00": 300}
+
+
+@pytest.mark.filterwarnings(WARNS)
+async def test_a_repeat_in_a_rush_is_the_same_tap() -> None:
+    host, _, tally = await played(careful, in_flight=20, chips=some_drawer())
+    first = {(q["41"], q["11"]): q["55"] for q in host.asked if q["t"] == "0200"}
+    repeats = [question for question in host.asked if question["t"] == "0201"]
+    assert len(repeats) == tally.repeats > 0
+    assert all(first[q["41"], q["11"]] == q["55"] for q in repeats)
+
+
+async def test_an_answer_that_no_chip_knows_makes_a_rush_differ() -> None:
+    def impostor(question: Fields) -> Fields | None:
+        return (approve(question) or {}) | {"55": "910A00112233445566773030"}
+
+    _, _, tally = await played(impostor, chips=some_drawer())
+    assert tally.forged == 300 and not tally.good()
+
+
+async def test_what_was_paid_with_is_counted() -> None:
+    _, _, tally = await played()
+    phones = sum(payment.card.pan.startswith("999979") for payment in RUSH)
+    assert 0 < phones < 300
+    assert tally.by_means == {"plastic": 300 - phones, "phones": phones}
 
 
 def test_quantiles_are_right_to_one_per_cent() -> None:

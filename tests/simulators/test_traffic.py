@@ -10,7 +10,6 @@ import pytest
 from simulators.messages import LOCAL
 from simulators.traffic import (
     CAP_MINOR,
-    Payment,
     Sort,
     luhn,
     lunch_rush,
@@ -138,11 +137,6 @@ def test_nobody_eats_on_a_sunday() -> None:
 def test_an_empty_world_is_refused() -> None:
     with pytest.raises(ValueError, match="nobody"):
         lunch_rush(World((), ()), 1, 1, TUESDAY)
-
-
-def test_a_repeat_is_the_same_payment_again() -> None:
-    payment: Payment = MANY[0]
-    assert payment.repeat() == payment.message() | {"t": "0201"}
 
 
 def test_json_lines_say_the_same_as_one_object() -> None:
