@@ -7,7 +7,7 @@ done once. `millesime jobs run NAME` runs one by hand; `serve` runs them all.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import asyncpg
@@ -25,6 +25,7 @@ from authz.outcomes import Outcome
 from authz.requests import Request
 from authz.retention import USUAL, Retention, forget
 from authz.sealing import seal_books
+from authz.settlement.closing import close_day
 from authz.settlement.rollup import roll_up
 from authz.store import LOST
 from authz.vintages.job import exchange_vintages
@@ -50,7 +51,8 @@ class Work(Struct, frozen=True):
     """What a job is given. `pool` is in the engine's role; `now` is UTC.
 
     Days before `since` were looked at not long ago: a job need not look at them again. Without a
-    `seal_key` nothing is sealed, without a `bank` it is told nothing.
+    `seal_key` nothing is sealed, without a `bank` it is told nothing, without a `close_time` the
+    settlement date is left to midnight and to cutovers.
     """
 
     pool: asyncpg.Pool
@@ -62,6 +64,7 @@ class Work(Struct, frozen=True):
     retention: Retention = USUAL
     metrics: Metrics | None = None
     bank: BankDesk | None = None
+    close_time: time | None = None
 
 
 class Job(Struct, frozen=True):
@@ -78,6 +81,10 @@ async def _expire_holds(work: Work) -> Counts:
 
 async def _exchange_vintages(work: Work) -> Counts:
     return await exchange_vintages(work.pool, work.rulebooks, work.now)
+
+
+async def _close_day(work: Work) -> Counts:
+    return await close_day(work.pool, work.close_time, work.now)
 
 
 async def _roll_up(work: Work) -> Counts:
@@ -122,6 +129,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "store-and-forward": Job(
         _store_and_forward, 0.5, "Settle what waits for the bank, and tell the bank until it hears."
     ),
+    "close-day": Job(_close_day, 10.0, "Begin the next settlement date when its time has come."),
     "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
     "seal": Job(_seal, 300.0, "Chain what was booked by a keyed hash."),
     "watch": Job(_watch, 600.0, "Look for what somebody must look at, and raise the alarm."),
@@ -144,6 +152,7 @@ async def timers(
     retention: Retention = USUAL,
     metrics: Metrics | None = None,
     bank: BankDesk | None = None,
+    close_time: time | None = None,
 ) -> AsyncIterator[None]:
     """Run all jobs beside the caller; their payments go with the batches of everybody else's."""
 
@@ -151,7 +160,9 @@ async def timers(
         return await asyncio.gather(*(batcher.ask(request) for request in requests))
 
     begun = datetime.min.replace(tzinfo=UTC)
-    work = Work(pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank)
+    work = Work(
+        pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank, close_time
+    )
     running = asyncio.create_task(keep_running(work))
     running.add_done_callback(_tell)
     try:

@@ -27,6 +27,7 @@ from authz.reconciliation import (
     totals_of,
 )
 from authz.settlement.business_day import current_day, day_of, judge_cutover
+from authz.settlement.closing import ADVANCE
 from authz.store import LOST
 from rules.decision import Reason
 
@@ -38,7 +39,6 @@ RECONCILIATIONS: Final = frozenset({"050", "052"})
 NETWORK: Final = "080"
 _CONTROL: Final = "select test_clock, business_day from control"
 # Two peers that cut over at once: the second finds the day moved already.
-_ADVANCE: Final = "update control set business_day = $1 where coalesce(business_day, $2) < $1"
 
 _log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class Office:
             today = await _today(sql)
             reason, day = judge_cutover(message.fields[15], today)
             if day != today:
-                await sql.execute(_ADVANCE, day, today)
+                await sql.execute(ADVANCE, day, today)
                 _log.info("cutover", business_day=day.isoformat(), before=today.isoformat())
         return Outcome(reason, business_day=day if reason is Reason.APPROVED else None), {}
 

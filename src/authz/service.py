@@ -85,6 +85,7 @@ def _timers(settings: Settings, engine: "Parts") -> AbstractAsyncContextManager[
         retention=Retention(settings.keep_keys_days, settings.keep_facts_days),
         metrics=engine.metrics,
         bank=engine.bank,
+        close_time=settings.settlement_close_time,
     )
 
 

@@ -3,8 +3,9 @@
 Precedence: flags, then `MILLESIME_*` environment variables, then a TOML file, then the defaults.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,6 +23,7 @@ from pydantic_settings import (
 from authz.addresses import Address, Listener, is_loopback, listener, parse_address, parse_listener
 from authz.instants import within_reach
 from authz.postgres import default_data_dir
+from authz.settlement.rhythm import Rhythm, Weekday
 from authz.usage import UsageError
 
 CONFIG_DEFAULT: Final = Path("millesime.toml")
@@ -56,6 +58,15 @@ def _instant(value: object) -> object:
             "an ISO 8601 instant with its zone is wanted, as 2026-11-24T12:30:00+01:00"
         )
     return within_reach(instant)
+
+
+def _time_of_day(value: object) -> object:
+    """HH:MM only: pydantic alone would take a number for seconds, and a zone."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", value) is None:
+        raise ValueError("a time of day is wanted, as 22:30")
+    return time.fromisoformat(value)
 
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -130,6 +141,14 @@ class Settings(BaseSettings):
     keep_facts_days: Annotated[int, Field(ge=90)] = 400
     """How long the facts of a decision are kept, in days, so that it can be explained."""
 
+    settlement_rhythm: Literal["weekly", "daily"] = "weekly"
+    """How often merchants are paid; daily is for the day before."""
+    settlement_pays_on: Weekday = Weekday.WEDNESDAY
+    settlement_closes_on: Weekday = Weekday.SUNDAY
+    """The last day of the week that is paid; both weekdays are for the weekly rhythm."""
+    settlement_close_time: Annotated[time | None, BeforeValidator(_time_of_day)] = None
+    """When a settlement date ends, in Paris; None: at midnight, or at a cutover by message."""
+
     online_authentication: Literal["require", "off"] | None = None
     """Whether online payments need the holder's proof; None: off with the test clock only."""
 
@@ -142,6 +161,12 @@ class Settings(BaseSettings):
         if self.online_authentication is None:
             return self.test_clock is None
         return self.online_authentication == "require"
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """When merchants are paid."""
+        daily = self.settlement_rhythm == "daily"
+        return Rhythm(self.settlement_pays_on, self.settlement_closes_on, daily)
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -213,7 +238,9 @@ def _plain(value: object) -> object:
         return [_plain(x) for x in value]
     if isinstance(value, Path | Address | Listener):
         return str(value)
-    return value.isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, Weekday):
+        return value.value
+    return value.isoformat() if isinstance(value, datetime | time) else value
 
 
 def _relations(s: Settings) -> Iterable[tuple[bool, str]]:

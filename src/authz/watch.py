@@ -10,7 +10,6 @@ import asyncpg
 import structlog
 
 from authz.settlement.payables import Payables
-from authz.settlement.rhythm import DAYS_MAX
 from ledger.rollup import trial_balance
 from ledger.seal import unsealed
 from rules.rulebook import Rulebook
@@ -32,7 +31,8 @@ async def alarms(pool: asyncpg.Pool, book: Rulebook, now: datetime) -> Alarms:
     ):
         lines = await trial_balance(sql)
         movements, oldest = await unsealed(sql)
-        due = await Payables(book).owed(sql, now.date() - timedelta(days=DAYS_MAX))
+        wait = timedelta(days=book.on(now.date()).pay_merchant_days)  # R.3262-25
+        due = await Payables(book).owed(sql, now.date() - wait - timedelta(days=1))
     off_minor = abs(sum(line.debits_posted - line.credits_posted for line in lines))
     late = movements if oldest is not None and now - oldest > UNSEALED_MAX else 0
     overdue = sum(1 for each in due if each.payable)

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from authz import database
 from authz.requests import Kind, Original
 from authz.settlement.payables import Owed, Payables
-from authz.settlement.remit import Paid, payment_file, remit
+from authz.settlement.payment_file import as_csv, run_of
+from authz.settlement.remit import NOTHING, Paid, remit
 from authz.settlement.rollup import roll_up
 from ledger.accounts import House
 from tests.database.town import Town, town
@@ -87,10 +88,12 @@ async def test_a_week_is_paid_once_from_the_voucher_account(settled: Town) -> No
     await settled.about(Kind.CAPTURE, held, 600)
     await settled.pay(300, 3, Kind.HOLD)
     assert await pay(settled) == Paid(2, 1350, 0, 0)
-    assert await pay(settled) == Paid(0, 0, 0, 0)
+    assert await pay(settled) == NOTHING
     assert await paid_from(settled, House.TRUST_CASH) == 1350
     async with settled.pool.acquire() as sql:
-        lines = list(csv.DictReader(io.StringIO("".join(await payment_file(sql, WEDNESDAY)))))
+        run = await run_of(sql, SUNDAY)
+    assert run is not None
+    lines = list(csv.DictReader(io.StringIO("".join(as_csv(run)))))
     assert sorted((line["mid"], line["total_minor"]) for line in lines) == [
         ("MERCH0000000001", "750"), ("MERCH0000000002", "600"),
     ]  # fmt: skip

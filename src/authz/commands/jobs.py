@@ -105,6 +105,8 @@ async def run_job(
         due = at or await clock(pool)
         work = Work(pool, lambda asked: engine.run(asked, {}), books, due)
         work = replace(work, seal_key=seal_key, retention=retention)
+        if settings is not None:
+            work = replace(work, close_time=settings.settlement_close_time)
         if settings is None or settings.bank is None:
             return await JOBS[name].run(work)
         async with bank_desk(settings, keys_of(settings), pool) as bank:

@@ -1,12 +1,15 @@
 """`millesime settle`: what merchants are owed, and the files that pay them."""
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import asyncpg
 import typer
+from msgspec import Struct
 from rich.console import Console
 
 from authz import database
@@ -17,14 +20,43 @@ from authz.jobs import SETTLED, clock
 from authz.settings import load
 from authz.settlement.business_day import current_day
 from authz.settlement.payables import Payables
-from authz.settlement.remit import Paid, payment_file, remit
-from authz.settlement.rhythm import USUAL
+from authz.settlement.payment_file import (
+    COLUMNS,
+    Run,
+    as_credit_transfers,
+    as_csv,
+    find_payment,
+    run_of,
+)
+from authz.settlement.remit import NOTHING, PAID_UNTIL, Paid, remit
 from authz.usage import UsageError
 from ledger.exports import csv_line
 from rules.rulebook import Rulebook
 
+ISSUER: Final = "select 1 from issuer"
+NO_ISSUER: Final = (
+    "an order for the bank names the issuer's accounts: load a world with `issuers`, or PUT"
+    " /v1/issuer"
+)
 BUSINESS_DAY: Final = "select business_day from control"
 OWED_COLUMNS: Final = ("merchant_no", "voucher_minor", "bank_minor", "loss_minor", "withheld_minor")
+
+
+class Form(StrEnum):
+    """What a run is written as."""
+
+    CSV = "csv"
+    PAIN_001 = "pain.001"
+
+
+class Order(Struct, frozen=True):
+    """What is to be paid, and where the file goes."""
+
+    execute_on: date
+    last_day: date
+    form: Form
+    output: Path | None
+
 
 app = typer.Typer(help="Paying merchants.", no_args_is_help=True, add_completion=False)
 
@@ -50,12 +82,15 @@ def owed(
     asyncio.run(_owed(url_of(settings), book, day_of_text(until), output))
 
 
-@app.command(epilog="Example: millesime settle pay --on 2026-12-02 -o payments.csv")
+@app.command(epilog="Example: millesime settle pay --on 2026-12-02 --format pain.001 -o pay.xml")
 def pay(
     on: Annotated[str, typer.Option(metavar="DATE", help="The day on which the money leaves.")],
     last_day: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Last day paid (default: last Sunday).")
+        str | None, typer.Option(metavar="DATE", help="Last day paid (default: by the rhythm).")
     ] = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="pain.001: the order for the bank, IBANs only.")
+    ] = Form.CSV,
     output: Output = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
@@ -66,13 +101,26 @@ def pay(
     flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
     settings = load({**flags, "config": config})
     book, execute_on = rulebooks_of(settings.rulebook)[SETTLED], day_of_text(on)
-    last = USUAL.last_day(execute_on) if last_day is None else day_of_text(last_day)
-    paid = asyncio.run(_pay(url_of(settings), book, execute_on, last, output))
-    said = (
-        f"{paid.merchants:,} merchants paid {paid.paid_minor:,} cents up to {last.isoformat()};"
-        f" {paid.carried:,} carried over; {paid.withheld_minor:,} cents presented too late (VIN-12)"
-    )
-    Console(stderr=True, highlight=False, soft_wrap=True).print(said)
+    last = settings.rhythm.last_day(execute_on) if last_day is None else day_of_text(last_day)
+    order = Order(execute_on, last, form, output)
+    paid, run = asyncio.run(_pay(url_of(settings), book, order))
+    for line in _said(paid, run, order):
+        Console(stderr=True, highlight=False, soft_wrap=True).print(line)
+
+
+@app.command(epilog="Example: millesime settle find MILLESIME000000000012V")
+def find(
+    end_to_end_id: Annotated[str, typer.Argument(help="As the payee's statement shows it.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Whom a transfer paid, and for which days."""
+    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    run = asyncio.run(_find(url_of(settings), end_to_end_id))
+    if run is None:
+        raise UsageError("no payment of ours has this end-to-end id")
+    text_to(None, as_csv(run))
 
 
 async def _owed(url: str, book: Rulebook, until: date, output: Path | None) -> None:
@@ -85,20 +133,66 @@ async def _owed(url: str, book: Rulebook, until: date, output: Path | None) -> N
     text_to(output, [csv_line(OWED_COLUMNS), *map(csv_line, rows)])
 
 
-async def _pay(
-    url: str, book: Rulebook, execute_on: date, last_day: date, output: Path | None
-) -> Paid:
+async def _pay(url: str, book: Rulebook, order: Order) -> tuple[Paid, Run | None]:
     async with opened(url):  # refuses a wrong schema or role, with one line
         pass
     pool = await database.open_pool(url, size=2)
+    to_accounts = order.form is Form.PAIN_001
     try:
-        await _refuse_open_day(pool, execute_on, last_day)
-        paid = await remit(pool, book, execute_on, last_day, await clock(pool))
+        await _refuse_open_day(pool, order.execute_on, order.last_day)
         async with pool.acquire() as sql:
-            text_to(output, await payment_file(sql, execute_on))
+            if to_accounts and await sql.fetchval(ISSUER) is None:
+                raise UsageError(NO_ISSUER)
+        days = order.execute_on, order.last_day
+        paid = await remit(pool, book, *days, await clock(pool), to_accounts=to_accounts)
+        async with pool.acquire() as sql:
+            run = await run_of(sql, order.last_day)
+            if run is None and paid == NOTHING:
+                raise UsageError(await _why_no_run(sql, order.last_day))
+        text_to(order.output, _file(run, order.form))
     finally:
         await pool.close()
-    return paid
+    return paid, run
+
+
+def _file(run: Run | None, form: Form) -> Iterable[str]:
+    if form is Form.CSV:
+        return as_csv(run) if run is not None else [csv_line(COLUMNS)]
+    if run is None or len(run.without_account) == len(run.remittances):
+        raise UsageError("nobody who has an IBAN is owed anything: there is no file")
+    if run.payer is None:
+        raise UsageError("this run was made before the issuer had accounts: it has a CSV only")
+    return [as_credit_transfers(run, run.payer)]
+
+
+async def _why_no_run(sql: asyncpg.pool.PoolConnectionProxy, last_day: date) -> str:
+    until = await sql.fetchval(PAID_UNTIL)
+    if until is None or until < last_day:
+        return f"nothing is owed for days up to {last_day}"
+    return f"days up to {until} are paid; no run ended on {last_day}"
+
+
+def _said(paid: Paid, run: Run | None, order: Order) -> Iterator[str]:
+    """What became of whom; who is not in the file is named."""
+    if paid.merchants == 0 and run is not None:
+        yield f"run {run.number} of {run.execute_on} paid these days: the same file again"
+    else:
+        yield (
+            f"{paid.merchants:,} merchants paid {paid.paid_minor:,} cents up to {order.last_day};"
+            f" {paid.carried:,} carried over;"
+            f" {paid.withheld_minor:,} cents presented too late (VIN-12)"
+        )
+    for each in paid.unpaid:
+        yield f"no IBAN: {each.acquirer}/{each.mid} stays owed {each.owed_minor:,} cents"
+    if order.form is Form.PAIN_001 and run is not None:
+        for left in run.without_account:
+            payee = left.payee
+            yield f"no IBAN: {payee.acquirer}/{payee.mid} is in the CSV of this run only"
+
+
+async def _find(url: str, end_to_end_id: str) -> Run | None:
+    async with opened(url) as sql:
+        return await find_payment(sql, end_to_end_id)
 
 
 async def _refuse_open_day(pool: asyncpg.Pool, execute_on: date, last_day: date) -> None:

@@ -1,4 +1,4 @@
-"""`PUT` of employers, merchants, accounts and cards: the records of world files, one at a time."""
+"""`PUT` of the records of world files, one at a time: all kinds but tokens."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final, cast
@@ -13,11 +13,23 @@ from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
 from authz.world.change import CREATED, put_record
 from authz.world.read import WorldError, record_of
-from authz.world.records import AccountRecord, CardRecord, EmployerRecord, MerchantRecord, Record
+from authz.world.records import (
+    AccountRecord,
+    CardRecord,
+    EmployerRecord,
+    IssuerRecord,
+    MerchantRecord,
+    Record,
+)
 
 router = APIRouter(tags=["administration"])
 
 EXAMPLES: Final[dict[str, JsonDict]] = {
+    "IssuerRecord": {
+        "name": "Millésime SA",
+        "vouchers": {"iban": "FR76 9999 9000 0100 0000 0000 115", "bic": "TESTFRPP"},
+        "own": {"iban": "FR76 9999 9000 0100 0000 0000 212", "bic": "TESTFRPP"},
+    },
     "EmployerRecord": {
         "id": "emp-paris",
         "name": "Atelier Nord",
@@ -33,6 +45,7 @@ EXAMPLES: Final[dict[str, JsonDict]] = {
         "mcc": "5812",
         "department": "75",
         "agreement_from": "2020-01-01",
+        "iban": "FR76 9999 9000 0100 0000 0000 309",
     },
     "AccountRecord": {
         "id": "acc-1",
@@ -49,7 +62,7 @@ EXAMPLES: Final[dict[str, JsonDict]] = {
         "status": "BLOCKED",
     },
 }
-_RECORDS: Final = (EmployerRecord, MerchantRecord, AccountRecord, CardRecord)
+_RECORDS: Final = (IssuerRecord, EmployerRecord, MerchantRecord, AccountRecord, CardRecord)
 _NUMBER: Final = {"type": "string", "pattern": "^[0-9]{12,19}$"}
 
 
@@ -122,6 +135,12 @@ def _takes(path: str, record: type[Record], summary: str) -> Callable[[Endpoint]
     return router.put(path, summary=summary, responses=answers, openapi_extra=extra)
 
 
+@_takes("/issuer", IssuerRecord, "Who pays merchants, and from which accounts")
+async def issuer(desk: AtDesk) -> PutOut:
+    """The payment files of runs that are made from now on name it."""
+    return await desk.put("issuer")
+
+
 @_takes("/employers/{employer_id}", EmployerRecord, "An employer's establishment")
 async def employer(desk: AtDesk, employer_id: EmployerId) -> PutOut:
     """Workplace and derogations of all its employees; it bites at the next batch."""
@@ -130,7 +149,7 @@ async def employer(desk: AtDesk, employer_id: EmployerId) -> PutOut:
 
 @_takes("/merchants/{acquirer}/{mid}", MerchantRecord, "A merchant's establishment")
 async def merchant(desk: AtDesk, acquirer: Acquirer, mid: Mid) -> PutOut:
-    """Class, place and agreement; it bites at the next batch."""
+    """Class, place, agreement and account; it bites at the next batch."""
     return await desk.put("merchant", acquirer=acquirer, mid=mid)
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ledger.accounts import House
 from ledger.rollup import Due
-from rules.rulebook import Rulebook
+from rules.rulebook import FIRST_VINTAGE, Rulebook
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -61,7 +61,7 @@ MOVED: Final = """
     group by 1, 2, 3, 4, 5
 """
 ADD: Final = """
-    insert into payable_days as p
+    insert into payable_days as p (merchant_no, business_day, source, vintage, minor)
     select merchant_no, business_day, source, vintage, sum(minor)
     from unnest($1::bigint[], $2::date[], $3::text[], $4::smallint[], $5::bigint[])
         as n (merchant_no, business_day, source, vintage, minor)
@@ -69,22 +69,44 @@ ADD: Final = """
     on conflict (merchant_no, business_day, source, vintage)
         do update set minor = p.minor + excluded.minor
 """
-# Late is what was presented after the last day of its vintage (VIN-12); those days come as $2, $3.
-OWED: Final = """
-    select p.merchant_no, p.source, p.vintage,
-        sum(p.minor) filter (where e.last is null or p.business_day <= e.last)::bigint,
-        sum(p.minor) filter (where p.business_day > e.last)::bigint
+# What no payment settled yet. Late is what was presented after the last day of its vintage
+# (VIN-12); those days come as $2, $3.
+OPEN: Final = """
+    select p.merchant_no, p.source, p.vintage, e.last,
+        coalesce(sum(p.minor - p.settled_minor)
+            filter (where e.last is null or p.business_day <= e.last), 0)::bigint,
+        coalesce(sum(p.minor - p.settled_minor)
+            filter (where p.business_day > e.last), 0)::bigint
     from payable_days p
     left join unnest($2::smallint[], $3::date[]) as e (vintage, last) on e.vintage = p.vintage
-    where p.business_day <= $1
-    group by 1, 2, 3 order by 1, 2, 3
+    where p.minor <> p.settled_minor and p.business_day <= $1
+    group by 1, 2, 3, 4 order by 1, 2, 3
 """
-PAID: Final = """
-    select merchant_no, sum(voucher_minor)::bigint, sum(bank_minor)::bigint,
-        sum(loss_minor)::bigint
-    from remittances group by merchant_no
+SETTLE: Final = """
+    update payable_days p set settled_minor = p.minor
+    from unnest($1::bigint[], $2::text[], $3::smallint[], $4::date[])
+        as paid (merchant_no, source, vintage, until)
+    where p.merchant_no = paid.merchant_no and p.source = paid.source
+        and p.vintage = paid.vintage and p.business_day <= paid.until
+        and p.minor <> p.settled_minor
 """
-VINTAGES: Final = "select distinct vintage from payable_days where vintage > 0"
+
+
+class _Open(Struct, frozen=True):
+    """What is open of one merchant, source and vintage; its row of `OPEN`."""
+
+    merchant_no: int
+    source: str
+    vintage: int
+    ends_on: date | None
+    in_time_minor: int
+    late_minor: int
+
+    def settled_until(self, last_day: date) -> date:
+        """Up to which day a payment settles it: late sales stay open, late returns do not."""
+        if self.ends_on is None or self.late_minor < 0:
+            return last_day
+        return min(self.ends_on, last_day)
 
 
 class Owed(Struct, frozen=True):
@@ -127,32 +149,41 @@ class Payables:
             await tx.execute(ADD, *(list(column) for column in zip(*added, strict=True)))
 
     async def owed(self, tx: "Tx", last_day: date) -> list[Owed]:
-        """What every merchant is owed for all days up to `last_day`, less all that was paid."""
-        vintages = [row[0] for row in await tx.fetch(VINTAGES)]
-        ends = [self._book.presentation_end(vintage) for vintage in vintages]
-        rows = await tx.fetch(OWED, last_day, vintages, ends)
-        paid = {row[0]: tuple(row)[1:] for row in await tx.fetch(PAID)}
-        by_merchant: dict[int, list[tuple[str, int, int]]] = {}
-        for merchant_no, source, _, in_time, late in rows:
-            by_merchant.setdefault(merchant_no, []).append((source, in_time or 0, late or 0))
-        return [
-            _owed(merchant_no, sums, paid.get(merchant_no, (0, 0, 0)))
-            for merchant_no, sums in by_merchant.items()
+        """What every merchant is owed and was not paid, for all days up to `last_day`.
+
+        Reads what is open, not what was settled: it costs what a week costs, whatever the history.
+        """
+        by_merchant: dict[int, list[_Open]] = {}
+        for part in await self._open(tx, last_day):
+            by_merchant.setdefault(part.merchant_no, []).append(part)
+        return [_owed(merchant_no, parts) for merchant_no, parts in by_merchant.items()]
+
+    async def settle(self, tx: "Tx", last_day: date, paid: Iterable[Owed]) -> None:
+        """Note as settled what is being paid of these, in the snapshot that told what is owed."""
+        sources = {(each.merchant_no, source.value) for each in paid for source in each.payable}
+        rows = [
+            (part.merchant_no, part.source, part.vintage, part.settled_until(last_day))
+            for part in await self._open(tx, last_day)
+            if (part.merchant_no, part.source) in sources
         ]
+        await tx.execute(SETTLE, *(list(column) for column in zip(*rows, strict=True)))
+
+    async def _open(self, tx: "Tx", last_day: date) -> list[_Open]:
+        vintages = list(range(FIRST_VINTAGE, last_day.year + 1))
+        ends = [self._book.presentation_end(vintage) for vintage in vintages]
+        return [_Open(*row) for row in await tx.fetch(OPEN, last_day, vintages, ends)]
 
     def _counted_as(self, vintage: int, day: date) -> int:
         """A lot past its end counted as exchanged, even if that was booked later (VIN-06)."""
         return (self._book.seen_as(vintage, day) or vintage) if vintage else 0
 
 
-def _owed(
-    merchant_no: int, sums: Iterable[tuple[str, int, int]], paid: tuple[int, int, int]
-) -> Owed:
+def _owed(merchant_no: int, parts: Iterable[_Open]) -> Owed:
     """Late sales are withheld; what came back late of sales in time still lowers what is owed."""
     owed_minor = dict.fromkeys(Source, 0)
     withheld_minor = 0
-    for source, in_time_minor, late_minor in sums:
-        owed_minor[Source(source)] += in_time_minor + min(late_minor, 0)
-        withheld_minor += max(late_minor, 0)
-    voucher, bank, loss = (owed_minor[s] - minor for s, minor in zip(Source, paid, strict=True))
+    for part in parts:
+        owed_minor[Source(part.source)] += part.in_time_minor + min(part.late_minor, 0)
+        withheld_minor += max(part.late_minor, 0)
+    voucher, bank, loss = (owed_minor[source] for source in Source)
     return Owed(merchant_no, voucher, bank, loss, withheld_minor)

@@ -1,25 +1,26 @@
-"""Paying merchants: what is owed leaves the payable accounts, once, and stands in a file.
+"""Paying merchants: what is owed leaves the payable accounts, once, in a run that is kept.
 
 Voucher money is paid from the voucher account and from nowhere else (L.3262-2, L.3262-3); a bank's
 money is passed through; what nobody's vouchers cover comes from the issuer's own account.
 
-The amount is all that is owed up to a day less all that was ever paid: what came late under a day
-that was paid already is paid the next time, and paying twice is as good as once.
+A run pays all that is open up to a day: what came late under a day that was paid already is paid by
+the next one. Days that a run has paid are never paid by another; its files can be written again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 
 from authz.settlement.payables import Owed, Payables, Source
+from authz.settlement.payment_file import Payee
 from authz.settlement.rollup import roll_up
 from authz.state import HOUSE_HOLDER
 from ledger import journal
 from ledger.accounts import House, payable_account
-from ledger.exports import csv_line
 from ledger.journal import Change, Locked
 from ledger.transfers import Transfer
 from rules.rulebook import Rulebook
@@ -32,21 +33,28 @@ PAID_FROM: Final = {
     Source.BANK: House.BANK_RECEIVABLE,
     Source.LOSS: House.OWN_CASH,
 }
-COLUMNS: Final = (
-    "remittance", "execute_on", "last_day", "acquirer", "mid", "siret", "name",
-    "voucher_minor", "bank_minor", "loss_minor", "total_minor", "currency",
-)  # fmt: skip
+TRIES: Final = 5
+"""How often a run begins again that another one, or the roll-up, came in the way of."""
+
 LOCK_HOUSE: Final = "select 1 from holders where holder_id = $1 for update"
+PAID_UNTIL: Final = "select max(last_day) from payment_runs"
+PAYEES: Final = """
+    select merchant_no, record from merchants where merchant_no = any ($1)
+"""
+ADD_RUN: Final = """
+    insert into payment_runs (run_no, last_day, execute_on, payer, made_at)
+    values (nextval('payment_run_nos'), $1, $2, (select record from issuer), $3) returning run_no
+"""
 NUMBERS: Final = "select nextval('remittance_nos') from generate_series(1, $1)"
 ADD: Final = "insert into remittances select * from unnest($1::remittances[])"
-ALREADY: Final = "select merchant_no from remittances where last_day = $1"
-FILE: Final = """
-    select r.remittance_no, r.execute_on, r.last_day, m.acquirer, m.mid,
-        m.record->>'siret', m.record->>'name', r.voucher_minor, r.bank_minor, r.loss_minor,
-        r.voucher_minor + r.bank_minor + r.loss_minor, 'EUR'
-    from remittances r left join merchants m using (merchant_no)
-    where r.execute_on = $1 order by r.remittance_no
-"""
+
+
+class Unpaid(Struct, frozen=True):
+    """A merchant that has no bank account here: it stays owed what it is owed."""
+
+    acquirer: str
+    mid: str
+    owed_minor: int
 
 
 class Paid(Struct, frozen=True):
@@ -57,37 +65,93 @@ class Paid(Struct, frozen=True):
     withheld_minor: int
     carried: int
     """Merchants who owe more than they are owed; it waits for their next sales."""
+    unpaid: tuple[Unpaid, ...] = ()
+
+
+NOTHING: Final = Paid(0, 0, 0, 0)
 
 
 async def remit(
-    pool: asyncpg.Pool, book: Rulebook, execute_on: date, last_day: date, now: datetime
+    pool: asyncpg.Pool,
+    book: Rulebook,
+    execute_on: date,
+    last_day: date,
+    now: datetime,
+    *,
+    to_accounts: bool = False,
 ) -> Paid:
     """Pay every merchant for all days up to `last_day`, in one SQL transaction.
 
-    `now` is UTC. The house's lock makes two runs follow each other: the second finds nothing owed.
+    `now` is UTC. Days that a run has paid before are not paid again: NOTHING. With `to_accounts`
+    only those with an IBAN are paid, the others stay open for a later run.
     """
     assert last_day < execute_on, "a day is paid when it is over"
     await roll_up(pool, book)
-    async with pool.acquire() as sql, sql.transaction():
+    for _ in range(TRIES - 1):
+        try:
+            return await _remit(pool, book, execute_on, last_day, now, to_accounts=to_accounts)
+        except asyncpg.SerializationError:
+            continue
+    return await _remit(pool, book, execute_on, last_day, now, to_accounts=to_accounts)
+
+
+async def _remit(
+    pool: asyncpg.Pool,
+    book: Rulebook,
+    execute_on: date,
+    last_day: date,
+    now: datetime,
+    *,
+    to_accounts: bool,
+) -> Paid:
+    """In one snapshot: what was read as owed is just what is noted as settled."""
+    async with pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
         await sql.execute(LOCK_HOUSE, HOUSE_HOLDER)
+        until = await sql.fetchval(PAID_UNTIL)
+        if until is not None and last_day <= until:
+            return NOTHING
         owed = await Payables(book).owed(sql, last_day)
-        already = {row[0] for row in await sql.fetch(ALREADY, last_day)}
-        due = [each for each in owed if each.payable and each.merchant_no not in already]
-        first_seqs = await _book(sql, due, execute_on, now)
-        numbers = [row[0] for row in await sql.fetch(NUMBERS, len(due))]
-        await sql.execute(
-            ADD,
-            [
-                (number, each.merchant_no, last_day, execute_on, *_parts(each), seq, now)
-                for number, each, seq in zip(numbers, due, first_seqs, strict=True)
-            ],
-        )
+        wanted = [each for each in owed if each.payable]
+        payees = await _payees(sql, wanted)
+        due = [e for e in wanted if not to_accounts or payees[e.merchant_no].iban is not None]
+        if due:
+            await _pay(sql, book, due, payees, execute_on, last_day, now)
     return Paid(
         len(due),
         sum(sum(each.payable.values()) for each in due),
         sum(each.withheld_minor for each in owed),
         sum(1 for each in owed if min(each.voucher_minor, each.bank_minor, each.loss_minor) < 0),
+        tuple(
+            Unpaid(payee.acquirer, payee.mid, sum(each.payable.values()))
+            for each in wanted
+            if to_accounts and (payee := payees[each.merchant_no]).iban is None
+        ),
     )
+
+
+async def _payees(tx: "Tx", owed: Sequence[Owed]) -> Mapping[int, Payee]:
+    rows = await tx.fetch(PAYEES, [each.merchant_no for each in owed])
+    return {number: msgspec.json.decode(record, type=Payee) for number, record in rows}
+
+
+async def _pay(
+    tx: "Tx",
+    book: Rulebook,
+    due: Sequence[Owed],
+    payees: Mapping[int, Payee],
+    execute_on: date,
+    last_day: date,
+    now: datetime,
+) -> None:
+    run_no = await tx.fetchval(ADD_RUN, last_day, execute_on, now)
+    await Payables(book).settle(tx, last_day, due)
+    first_seqs = await _book(tx, due, execute_on, now)
+    numbers = [row[0] for row in await tx.fetch(NUMBERS, len(due))]
+    rows = []
+    for number, each, seq in zip(numbers, due, first_seqs, strict=True):
+        payee = msgspec.json.encode(payees[each.merchant_no]).decode()
+        rows.append((number, run_no, each.merchant_no, *_parts(each), seq, payee))
+    await tx.execute(ADD, rows)
 
 
 async def _book(tx: "Tx", due: Sequence[Owed], execute_on: date, now: datetime) -> list[int]:
@@ -113,9 +177,3 @@ async def _book(tx: "Tx", due: Sequence[Owed], execute_on: date, now: datetime) 
 def _parts(owed: Owed) -> tuple[int, int, int]:
     voucher, bank, loss = (owed.payable.get(source, 0) for source in Source)
     return voucher, bank, loss
-
-
-async def payment_file(tx: "Tx", execute_on: date) -> Iterable[str]:
-    """The payments of a day as lines of CSV, as often as it is asked for."""
-    rows = await tx.fetch(FILE, execute_on)
-    return [csv_line(COLUMNS), *(csv_line(tuple(row)) for row in rows)]

@@ -5,40 +5,58 @@ The law's bound is 21 days from presentation (R.3262-25, `P-PAY-MERCHANT-DAYS`).
 """
 
 from datetime import date, timedelta
+from enum import Enum
 from typing import Final
 
 from msgspec import Struct
 
-DAYS_MAX: Final = 21
-WEDNESDAY: Final = 2
-SUNDAY: Final = 6
 _WEEK: Final = 7
 
 
-class Rhythm(Struct, frozen=True):
-    """Once a week on `pays_on` for the week that ended on `closes_on`; Monday is 0."""
+class Weekday(Enum):
+    """The days as settings name them, in the order of `date.weekday`."""
 
-    pays_on: int = WEDNESDAY
-    closes_on: int = SUNDAY
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+    @property
+    def number(self) -> int:
+        """Monday is 0."""
+        return list(Weekday).index(self)
+
+
+class Rhythm(Struct, frozen=True):
+    """Once a week on `pays_on` for the week that ended on `closes_on`.
+
+    With `daily` every day for the day before it, and the two weekdays mean nothing.
+    """
+
+    pays_on: Weekday = Weekday.WEDNESDAY
+    closes_on: Weekday = Weekday.SUNDAY
+    daily: bool = False
 
     def last_day(self, execute_on: date) -> date:
         """The last day that is paid on `execute_on`: the latest close before it."""
-        return execute_on - timedelta(days=(execute_on.weekday() - self.closes_on - 1) % _WEEK + 1)
+        if self.daily:
+            return execute_on - timedelta(days=1)
+        since_close = (execute_on.weekday() - self.closes_on.number - 1) % _WEEK + 1
+        return execute_on - timedelta(days=since_close)
 
     def pays(self, day: date) -> bool:
         """Whether merchants are paid on this day."""
-        return day.weekday() == self.pays_on
+        return self.daily or day.weekday() == self.pays_on.number
 
     @property
     def delay_days_max(self) -> int:
         """How long the first day of a week waits for its money."""
-        return _WEEK - 1 + (self.pays_on - self.closes_on - 1) % _WEEK + 1
+        if self.daily:
+            return 1
+        return _WEEK - 1 + (self.pays_on.number - self.closes_on.number - 1) % _WEEK + 1
 
 
 USUAL: Final = Rhythm()
-assert USUAL.delay_days_max <= DAYS_MAX, "the usual rhythm keeps the law's bound"
-
-
-def latest_lawful(business_day: date) -> date:
-    """The last day on which what was presented on `business_day` may be paid."""
-    return business_day + timedelta(days=DAYS_MAX)

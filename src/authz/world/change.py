@@ -18,7 +18,14 @@ from authz.world import statements as sql
 from authz.world.fold import decode_profile, encode_profile
 from authz.world.load import PROGRAMMES, load_records
 from authz.world.read import Placed
-from authz.world.records import AccountRecord, CardRecord, EmployerRecord, MerchantRecord, Record
+from authz.world.records import (
+    AccountRecord,
+    CardRecord,
+    EmployerRecord,
+    IssuerRecord,
+    MerchantRecord,
+    Record,
+)
 from authz.world.stage import Staged, decode_account, decode_card, stage
 from ledger import journal
 from ledger.journal import Change, Locked
@@ -29,12 +36,14 @@ FINAL: Final = frozenset({CardStatus.OPPOSED, CardStatus.EXPIRED, CardStatus.REP
 """States that a card never leaves (CRD-02)."""
 
 REFERENCE: Final = {
+    IssuerRecord: "select record = $2::jsonb from issuer where $1 = 'issuer'",
     EmployerRecord: "select record = $2::jsonb from employers where employer_id = $1",
     MerchantRecord: """
         select record = $2::jsonb from merchants where acquirer || '/' || mid = $1
     """,
 }
 CHANGE_REFERENCE: Final = {
+    IssuerRecord: "update issuer set record = $2 where $1 = 'issuer'",
     EmployerRecord: "update employers set record = $2 where employer_id = $1",
     MerchantRecord: "update merchants set record = $2 where acquirer || '/' || mid = $1",
 }
@@ -57,7 +66,7 @@ async def put_record(
     async with tx.transaction():
         await tx.execute(sql.ALONE)
         staged = stage(0, placed, digester, programmes)
-        if isinstance(placed.record, EmployerRecord | MerchantRecord):
+        if isinstance(placed.record, IssuerRecord | EmployerRecord | MerchantRecord):
             done = await _put_reference(tx, type(placed.record), staged)
         else:
             done = await _put_of_person(tx, placed.record, staged)
@@ -67,7 +76,9 @@ async def put_record(
 
 
 async def _put_reference(
-    tx: asyncpg.Connection, kind: type[EmployerRecord | MerchantRecord], staged: Staged
+    tx: asyncpg.Connection,
+    kind: type[IssuerRecord | EmployerRecord | MerchantRecord],
+    staged: Staged,
 ) -> str | None:
     same = await tx.fetchval(REFERENCE[kind], staged.name, staged.record)
     if same is None:

@@ -12,13 +12,16 @@ from typing import Final
 
 import msgspec
 
+from authz import mod97
 from authz.pan import Pan, luhn_check_digit
 from authz.world.records import (
     KINDS,
     AccountRecord,
+    BankAccountRecord,
     CardRecord,
     DerogationRecord,
     EmployerRecord,
+    IssuerRecord,
     LotRecord,
     MerchantRecord,
     Record,
@@ -58,6 +61,7 @@ def generate(accounts: int, seed: int, year: int = 2026) -> Iterator[tuple[str, 
     employers = max(1, accounts // ACCOUNTS_PER_EMPLOYER)
     merchants = min(max(MERCHANTS_MIN, accounts // ACCOUNTS_PER_MERCHANT), MERCHANTS_MAX)
     places = []
+    yield "issuer", _issuer()
     for number in range(1, employers + 1):
         employer = _employer(chance, number, year)
         places.append(employer.department)
@@ -87,6 +91,19 @@ def card_number(bin_: str, number: int, seed: int) -> Pan:
     """The `number`-th card of a range: 16 digits, unique up to a thousand million."""
     body = f"{bin_}{(number * SPREAD + seed) % 1_000_000_000:09}"
     return Pan(body + luhn_check_digit(body))
+
+
+def bank_account(number: int) -> str:
+    """The `number`-th account of a French bank that there is not (99999), with its RIB key."""
+    bank, branch, account = "99999", "00001", f"{number:011}"
+    key = 97 - (89 * int(bank) + 15 * int(branch) + 3 * int(account)) % 97
+    body = f"{bank}{branch}{account}{key:02}"
+    return f"FR{mod97.check_digits('FR', body)}{body}"
+
+
+def _issuer() -> IssuerRecord:
+    vouchers, own = (BankAccountRecord(bank_account(number)) for number in (1, 2))
+    return IssuerRecord("Millésime SA", vouchers, own)
 
 
 def _employer(chance: Random, number: int, year: int) -> EmployerRecord:
@@ -127,6 +144,7 @@ def _merchant(chance: Random, number: int, places: list[str], year: int) -> Merc
         agreement_from=date(2020, 1, 1),
         agreement_to=date(year - 1, 12, 31) if expired else None,
         affiliated=plain or chance.random() >= 0.03,
+        iban=None if number % MERCHANTS_MIN == 0 else bank_account(1_000 + number),
     )
 
 

@@ -148,7 +148,8 @@ async def _drop_what_is_known(tx: asyncpg.Connection, report: WorldReport) -> No
 
 
 async def _add_reference(tx: asyncpg.Connection, at: datetime) -> None:
-    """Employers and merchants; every engine forgets what it remembered of them."""
+    """Issuer, employers and merchants; every engine forgets what it remembered of them."""
+    await tx.execute(sql.ADD_ISSUER)
     employers = await tx.fetch(sql.ADD_EMPLOYERS)
     merchants = [row["merchant_no"] for row in await tx.fetch(sql.ADD_MERCHANTS)]
     payables = [AccountRow.house(payable_account(number), at) for number in merchants]

@@ -8,8 +8,10 @@ from datetime import date
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr
 
 from authz.pan import Pan
+from authz.settlement.bank_account import bic_of, iban_of
 from rules.facts import (
     AccountStatus,
     CardStatus,
@@ -67,6 +69,37 @@ class EmployerRecord(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """The department rules holidays and legal time, so it has to exist."""
         _refuse_unknown_department(self.department)
+
+
+class BankAccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """A bank account; its number may be written in groups and is kept without blanks."""
+
+    iban: Annotated[str, Meta(max_length=64)]
+    bic: Annotated[str, Meta(max_length=16)] | None = None
+
+    def __post_init__(self) -> None:
+        """A number whose check fails would send money nowhere."""
+        force_setattr(self, "iban", iban_of(self.iban))
+        if self.bic is not None:
+            force_setattr(self, "bic", bic_of(self.bic))
+
+
+class IssuerRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who pays merchants, and from which accounts: one record, it has no name.
+
+    Voucher money has an account of its own (L.3262-2): none of the others may be the same.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=70)]
+    vouchers: BankAccountRecord
+    own: BankAccountRecord
+    """Pays what nobody's vouchers cover; without `bank` what was collected on bank cards too."""
+    bank: BankAccountRecord | None = None
+
+    def __post_init__(self) -> None:
+        """Money that may not be mixed does not lie on one account."""
+        if self.vouchers.iban in {self.own.iban, self.bank and self.bank.iban}:
+            raise ValueError("`vouchers` needs an account of its own (L.3262-2)")
 
 
 class LotRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,9 +189,16 @@ class MerchantRecord(Struct, frozen=True, forbid_unknown_fields=True):
     agreement_from: date | None = None
     agreement_to: date | None = None
     affiliated: bool = True
+    iban: Annotated[str, Meta(max_length=64)] | None = None
+    """Where it is paid; None: it stays owed what it is owed, but for the CSV."""
+    bic: Annotated[str, Meta(max_length=16)] | None = None
 
     def __post_init__(self) -> None:
-        """Only French establishments lie in a department."""
+        """Only French establishments lie in a department; an account's check has to hold."""
+        if self.iban is not None:
+            force_setattr(self, "iban", iban_of(self.iban))
+        if self.bic is not None:
+            force_setattr(self, "bic", bic_of(self.bic))
         if self.country == "FR" and self.department:
             _refuse_unknown_department(self.department)
         begin, end = self.agreement_from, self.agreement_to
@@ -166,9 +206,10 @@ class MerchantRecord(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`agreement_to` is before `agreement_from`")
 
 
-Record = EmployerRecord | AccountRecord | CardRecord | TokenRecord | MerchantRecord
+Record = IssuerRecord | EmployerRecord | AccountRecord | CardRecord | TokenRecord | MerchantRecord
 
 KINDS: Final[dict[str, type[Record]]] = {
+    "issuer": IssuerRecord,
     "employer": EmployerRecord,
     "merchant": MerchantRecord,
     "account": AccountRecord,
@@ -181,6 +222,7 @@ KINDS: Final[dict[str, type[Record]]] = {
 class WorldFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A whole world in one JSON object."""
 
+    issuers: Annotated[tuple[IssuerRecord, ...], Meta(max_length=1)] = ()
     employers: tuple[EmployerRecord, ...] = ()
     merchants: tuple[MerchantRecord, ...] = ()
     accounts: tuple[AccountRecord, ...] = ()

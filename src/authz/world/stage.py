@@ -12,6 +12,7 @@ from authz.world.records import (
     AccountRecord,
     CardRecord,
     EmployerRecord,
+    IssuerRecord,
     LotRecord,
     MerchantRecord,
     Record,
@@ -36,8 +37,8 @@ class Staged(Struct, frozen=True):
 
     `parent` is the employer of an account, the account of a card, the card of a token. `content`
     tells one record from another that has the same name; it is keyed, since a card number and a PIN
-    are in what it digests. `record` is the JSON of an employer or merchant, `body` the draft of
-    whatever belongs to a person.
+    are in what it digests. `record` is the JSON of issuer, employer or merchant, `body` the draft
+    of whatever belongs to a person.
     """
 
     n: int
@@ -94,6 +95,8 @@ def stage(
 
 def _names(record: Record) -> tuple[str, str | None, str | None]:
     match record:
+        case IssuerRecord():
+            return "issuer", None, None  # there is one, so it needs no name of its own
         case EmployerRecord():
             return record.id, None, None
         case AccountRecord():
@@ -117,7 +120,7 @@ def _pan_of(record: Record) -> Pan | None:
 
 
 def _public_json(record: Record) -> str | None:
-    if isinstance(record, EmployerRecord | MerchantRecord):
+    if isinstance(record, IssuerRecord | EmployerRecord | MerchantRecord):
         return _plain(record).decode()
     return None
 

@@ -45,6 +45,9 @@ DIFFERS_FROM_KNOWN: Final = """
         select s.n, s.place, s.kind, s.name from world_stage s
         join merchants m on m.acquirer || '/' || m.mid = s.name
         where s.kind = 'merchant' and m.record <> s.record
+        union all
+        select s.n, s.place, s.kind, s.name from world_stage s
+        cross join issuer i where s.kind = 'issuer' and i.record <> s.record
     ) as differing order by n limit 1
 """
 DROP_REPEATED: Final = """
@@ -65,6 +68,11 @@ DROP_KNOWN: Final = (
     delete from world_stage s using merchants m
     where s.kind = 'merchant' and m.acquirer || '/' || m.mid = s.name returning s.kind
     """,
+    "delete from world_stage s using issuer i where s.kind = 'issuer' returning s.kind",
+)
+
+ADD_ISSUER: Final = (
+    "insert into issuer (record) select record from world_stage where kind = 'issuer'"
 )
 
 ADD_EMPLOYERS: Final = """

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz.settlement.rhythm import DAYS_MAX, USUAL, Rhythm, latest_lawful
+from authz.settlement.rhythm import USUAL, Rhythm, Weekday
+from tests.rules.builders import BOOK
 
 WEDNESDAY = date(2026, 12, 2)
 
@@ -30,13 +31,20 @@ def test_merchants_are_paid_on_wednesdays() -> None:
     ]  # fmt: skip
 
 
-@given(st.integers(0, 6), st.integers(0, 6), st.dates(date(2020, 1, 1), date(2030, 1, 1)))
-def test_no_day_waits_longer_than_the_rhythm_says(pays: int, closes: int, sold_on: date) -> None:
-    rhythm = Rhythm(pays, closes)
+@given(
+    st.builds(Rhythm, st.sampled_from(Weekday), st.sampled_from(Weekday), st.booleans()),
+    st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+)
+def test_no_day_waits_longer_than_the_rhythm_and_the_law_say(rhythm: Rhythm, sold_on: date) -> None:
     paid_on = next(
         day
         for day in (sold_on + timedelta(days=n) for n in range(1, 30))
         if rhythm.pays(day) and rhythm.last_day(day) >= sold_on
     )
-    assert (paid_on - sold_on).days <= rhythm.delay_days_max <= DAYS_MAX
-    assert paid_on <= latest_lawful(sold_on)
+    assert (paid_on - sold_on).days <= rhythm.delay_days_max <= BOOK.on(sold_on).pay_merchant_days
+
+
+def test_the_daily_rhythm_pays_yesterday() -> None:
+    daily = Rhythm(daily=True)
+    assert daily.pays(WEDNESDAY)
+    assert daily.last_day(WEDNESDAY) == WEDNESDAY - timedelta(days=1)

@@ -13,6 +13,7 @@ from authz.world.records import (
     AccountRecord,
     CardRecord,
     EmployerRecord,
+    IssuerRecord,
     MerchantRecord,
     Record,
     TokenRecord,
@@ -57,7 +58,7 @@ def test_nobody_comes_before_what_they_refer_to() -> None:
                 assert record.card in known
             case _:
                 pass
-        if not isinstance(record, MerchantRecord):
+        if not isinstance(record, IssuerRecord | MerchantRecord):
             assert record.id not in known
             known.add(record.id)
 
@@ -93,5 +94,5 @@ def test_the_first_merchants_are_plain_and_good() -> None:
 
 def test_a_large_world_is_not_made_before_it_is_asked_for() -> None:
     first = next(generate(1_000_000, 1))
-    assert first[0] == "employer"
+    assert first[0] == "issuer"
     assert isinstance(card_number("999967", 1, 1), Pan)

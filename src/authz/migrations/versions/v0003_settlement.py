@@ -43,6 +43,7 @@ ROLLED = (
     """,
     # What a merchant is owed for one settlement date, by where the money comes from, and by the
     # vintage that it counted as (0: no voucher). Below zero where more came back than was spent.
+    # `settled_minor` of it has been paid, or was taken off a payment.
     """
     create table payable_days (
         merchant_no  bigint not null check (merchant_no > 0),
@@ -50,9 +51,12 @@ ROLLED = (
         source       text not null check (source in ('VOUCHER', 'BANK', 'LOSS')),
         vintage      smallint not null check ((vintage = 0) = (source <> 'VOUCHER')),
         minor        bigint not null,
+        settled_minor bigint not null default 0,
         primary key (merchant_no, business_day, source, vintage)
     )
     """,
+    # What payments have not settled yet is found here, however many years are behind it.
+    "create index payable_days_open on payable_days (business_day) where minor <> settled_minor",
 )
 
 # One run of the sealer is one head; a block is a stretch of one holder's movements. Every digest is
@@ -83,22 +87,39 @@ SEALS = (
     "create index seals_by_head on seals (head_no, holder_id)",
 )
 
-# A payment to a merchant: all that was owed up to `last_day` less all that was paid before. `seq`
-# is the first of its movements under the house. A merchant is paid for a day once.
+# Who pays, as one record. A run pays merchants for all days up to `last_day`, once for ever: its
+# file can be written again. `payer` and `payee` are who paid and who was paid as they were then. A
+# payment to a merchant is all that was owed and open; `seq` is the first of its movements under the
+# house.
 REMITTANCES = (
+    """
+    create table issuer (
+        one    boolean primary key default true check (one),
+        record jsonb not null
+    )
+    """,
+    "create sequence payment_run_nos",
+    """
+    create table payment_runs (
+        run_no     bigint primary key,
+        last_day   date not null unique,
+        execute_on date not null check (execute_on > last_day),
+        payer      jsonb,
+        made_at    timestamptz not null
+    )
+    """,
     "create sequence remittance_nos",
     """
     create table remittances (
         remittance_no bigint primary key,
+        run_no        bigint not null references payment_runs,
         merchant_no   bigint not null,
-        last_day      date not null,
-        execute_on    date not null check (execute_on > last_day),
         voucher_minor bigint not null,
         bank_minor    bigint not null,
         loss_minor    bigint not null,
         seq           bigint not null,
-        made_at       timestamptz not null,
-        unique (merchant_no, last_day),
+        payee         jsonb not null,
+        unique (run_no, merchant_no),
         constraint a_payment_pays check (voucher_minor + bank_minor + loss_minor > 0)
     )
     """,
@@ -149,8 +170,9 @@ FORGETTING = (
 
 ROLE = (
     "grant select, insert, update on rolled_marks, rolled_totals, payable_days to millesime_engine",
-    "grant select, insert on seal_heads, seals, remittances to millesime_engine",
-    "grant usage on sequence remittance_nos to millesime_engine",
+    "grant select, insert on seal_heads, seals, payment_runs, remittances to millesime_engine",
+    "grant select, insert, update on issuer to millesime_engine",
+    "grant usage on sequence payment_run_nos, remittance_nos to millesime_engine",
     "grant execute on function forget_keys, forget_facts to millesime_engine",
 )
 
