@@ -72,9 +72,9 @@ async def open_web(
                 settings.proof_wanted,
                 settings.decision_deadline_ms / 1000,
             ),
-            vault=gateway.Vault(
+            cards=gateway.CardDesk(
                 engine.digester,
-                engine.module,
+                engine.safe,
                 # Nothing is sent to anybody in a test; outside of one, no sender is built yet.
                 Mailbox() if settings.test_clock is not None else None,
             ),
@@ -112,8 +112,8 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
         ),
         engine.connections,
         # Keys change in one process only: of several, the others would not know.
-        engine.module if settings.workers == 1 else None,
-        _authenticator(spoken, door, engine.module),
+        engine.safe.module if settings.workers == 1 else None,
+        _authenticator(spoken, door, engine.safe.module),
     )
 
 

@@ -24,10 +24,12 @@ from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Request
 from authz.retention import USUAL, Retention, forget
+from authz.sealed_numbers import re_encrypt
 from authz.sealing import seal_books
 from authz.settlement.closing import close_day
 from authz.settlement.rollup import roll_up
 from authz.store import LOST
+from authz.vault import Vault
 from authz.vintages.job import exchange_vintages
 from authz.watch import alarms
 from ledger.seal import SealError, SealKey
@@ -52,7 +54,8 @@ class Work(Struct, frozen=True):
 
     Days before `since` were looked at not long ago: a job need not look at them again. Without a
     `seal_key` nothing is sealed, without a `bank` it is told nothing, without a `close_time` the
-    settlement date is left to midnight and to cutovers.
+    settlement date is left to midnight and to cutovers, without a `vault` no number moves to
+    another key.
     """
 
     pool: asyncpg.Pool
@@ -65,6 +68,7 @@ class Work(Struct, frozen=True):
     metrics: Metrics | None = None
     bank: BankDesk | None = None
     close_time: time | None = None
+    vault: Vault | None = None
 
 
 class Job(Struct, frozen=True):
@@ -108,6 +112,12 @@ async def _store_and_forward(work: Work) -> Counts:
     return {"settled": settled, "acknowledged": told}
 
 
+async def _re_encrypt(work: Work) -> Counts:
+    if work.vault is None:
+        return {"moved": 0}
+    return await re_encrypt(work.pool, work.vault)
+
+
 async def _retain(work: Work) -> Counts:
     return await forget(work.pool, work.retention)
 
@@ -133,6 +143,9 @@ JOBS: Final[Mapping[str, Job]] = {
     "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
     "seal": Job(_seal, 300.0, "Chain what was booked by a keyed hash."),
     "watch": Job(_watch, 600.0, "Look for what somebody must look at, and raise the alarm."),
+    "re-encrypt": Job(
+        _re_encrypt, 600.0, "Move encrypted numbers over to the first key of the key file."
+    ),
     "retain": Job(_retain, 3600.0, "Forget keys and facts that are old enough."),
 }
 
@@ -153,6 +166,7 @@ async def timers(
     metrics: Metrics | None = None,
     bank: BankDesk | None = None,
     close_time: time | None = None,
+    vault: Vault | None = None,
 ) -> AsyncIterator[None]:
     """Run all jobs beside the caller; their payments go with the batches of everybody else's."""
 
@@ -161,8 +175,9 @@ async def timers(
 
     begun = datetime.min.replace(tzinfo=UTC)
     work = Work(
-        pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank, close_time
-    )
+        pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank, close_time,
+        vault,
+    )  # fmt: skip
     running = asyncio.create_task(keep_running(work))
     running.add_done_callback(_tell)
     try:

@@ -180,6 +180,23 @@ def new_key_file(path: Path) -> Keys:
     return read_key_file(path)
 
 
+def rotate_pan_key(path: Path) -> NamedKey:
+    """Put a fresh key for numbers in front of the others; the file stays whole whatever happens.
+
+    Raises UsageError.
+    """
+    read_key_file(path)
+    content = tomllib.loads(_read_private(path))
+    fresh = _fresh("pan", PAN_KEY_BYTES)
+    content["pan_encryption"] = [fresh, *content.get("pan_encryption", ())]
+    try:
+        draft = _draft_of(path, tomli_w.dumps(content).encode())
+        draft.replace(path)
+    except OSError as refused:
+        raise UsageError(f"{path} cannot be written: {refused.strerror}") from None
+    return read_key_file(path).pan_encryption[0]
+
+
 def development_keys(data_dir: Path) -> tuple[Keys, Path, bool]:
     """The key file beside the embedded data, its path, and whether it was made just now."""
     path = data_dir / DEVELOPMENT_FILE
@@ -198,15 +215,21 @@ def _fresh(name: str, size: int) -> dict[str, str]:
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Give the file its name only once it is complete: another process may be waiting for it."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
+    draft = _draft_of(path, content)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
         path.hardlink_to(draft)
     finally:
-        Path(draft).unlink()
+        draft.unlink()
+
+
+def _draft_of(path: Path, content: bytes) -> Path:
+    """The content on disk beside its place, under another name, mode 600."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(handle)
+    return Path(draft)
 
 
 def _read_private(path: Path) -> str:

@@ -18,14 +18,13 @@ from authz.batcher import Batcher
 from authz.batcher import Limits as BatchLimits
 from authz.directory import Directory
 from authz.engine import Engine
-from authz.hsm import SecurityModule
-from authz.hsm.software import SoftwareModule
 from authz.ids import AuthorizationIds
 from authz.keys import Secret
 from authz.metrics import Metrics
 from authz.office import Office
 from authz.pan import PanDigester
 from authz.prepare import keys_of, rulebooks
+from authz.safe import Safe
 from authz.server import Server
 from authz.settings import Settings
 from authz.store import Store
@@ -47,7 +46,7 @@ class Parts(Struct):
     batcher: Batcher
     office: Office
     digester: PanDigester
-    module: SecurityModule
+    safe: Safe
     proof_key: Secret | None
     seal_key: SealKey | None
     metrics: Metrics
@@ -107,7 +106,7 @@ class Parts(Struct):
             batcher,
             office,
             digester,
-            SoftwareModule(keys, time.monotonic),
+            Safe.of(keys),
             proof_key,
             keys.seal_key(),
             metrics,

@@ -12,6 +12,8 @@ from authz.bank.desk import vault_for_bank
 from authz.digest_check import agree_on_digest_key
 from authz.keys import Keys, development_keys, read_key_file
 from authz.postgres import Embedded, ensure_running
+from authz.safe import Safe
+from authz.sealed_numbers import refuse_missing_keys
 from authz.server import listening_socket
 from authz.settings import Settings
 from authz.usage import UsageError
@@ -69,11 +71,13 @@ async def prepare(settings: Settings, url: str) -> None:
     try:
         await database.check(sql)
         keys = keys_of(settings)
-        digester, vault = keys.digester(), vault_for_bank(settings, keys)
+        digester, safe = keys.digester(), Safe.of(keys)
+        vault_for_bank(settings, keys)
         await agree_on_digest_key(sql, digester)
+        await refuse_missing_keys(sql, safe.vault)
         await _set_clock(sql, settings.test_clock)
         if settings.world is not None:
-            report = await load_world(sql, settings.world, digester, vault=vault)
+            report = await load_world(sql, settings.world, digester, safe=safe)
             _log.info("world_loaded", loaded=report.loaded, skipped=report.skipped)
     finally:
         await sql.close()

@@ -86,6 +86,7 @@ def _timers(settings: Settings, engine: "Parts") -> AbstractAsyncContextManager[
         metrics=engine.metrics,
         bank=engine.bank,
         close_time=settings.settlement_close_time,
+        vault=engine.safe.vault,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.keys import Keys, development_keys, new_key_file, read_key_file
+from authz.keys import Keys, development_keys, new_key_file, read_key_file, rotate_pan_key
 from authz.usage import UsageError
 
 DIGEST = "5a" * 32
@@ -117,3 +117,16 @@ def test_development_keys_are_made_once(tmp_path: Path) -> None:
 
 def value(keys: Keys) -> str:
     return keys.digester().check_value()
+
+
+def test_a_rotated_file_has_a_fresh_key_in_front_and_nothing_else_changed(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    before = new_key_file(path)
+    fresh = rotate_pan_key(path)
+    after = read_key_file(path)
+    ids = [key.key_id for key in after.pan_encryption]
+    assert ids == [fresh.key_id, before.pan_encryption[0].key_id]
+    assert after.pan_encryption[1].key.reveal() == before.pan_encryption[0].key.reveal()
+    assert value(after) == value(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]

@@ -19,7 +19,6 @@ from authz.bank.forwarding import settle_left_behind, tell_the_bank
 from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk, finish_of
-from authz.bank.vault import PanVault
 from authz.bank.words import Place, question, reference_of
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
@@ -34,10 +33,10 @@ from simulators.bank import BankHost
 from simulators.bank_books import BankBooks
 from tests.agreement import disagreements
 from tests.authz.builders import BOOKS
+from tests.authz.hsm.keys import VAULT, some_safe
 from tests.database.roads import buys, prove
 from tests.road.people import DIGESTER, Setting, as_world, bank_pan
 
-VAULT = PanVault([("pan-test", bytes(range(32)))])
 LINKED = Setting(top_up=True)
 NAME_ONE = "select holder_id from directory where kind = 'account' and name = 'acc-1'"
 
@@ -141,7 +140,7 @@ async def a_branch(url: str, tmp_path: Path, setting: Setting = LINKED) -> Async
     running = asyncio.create_task(link.run())
     try:
         async with pool.acquire() as sql:
-            await load_world(cast("asyncpg.Connection", sql), file, DIGESTER, vault=VAULT)
+            await load_world(cast("asyncpg.Connection", sql), file, DIGESTER, safe=some_safe())
         async with asyncio.timeout(5):
             while not link.is_open:  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.01)

@@ -14,16 +14,13 @@ from msgspec.structs import replace
 from authz import database
 from authz.audit import audit
 from authz.bank.stans import Stans
-from authz.bank.vault import PanVault, UnreadablePan
 from authz.outcomes import Later
-from authz.pan import Pan
 from authz.requests import Kind, Original
 from authz.topup import BankWord
 from rules.decision import Reason
 from tests.authz.builders import BOOKS, again
-from tests.database.branch import VAULT, a_branch, forty
+from tests.database.branch import a_branch, forty
 from tests.database.roads import buys
-from tests.road.people import bank_pan
 
 
 async def test_died_after_the_reservation_nothing_was_asked_and_nothing_stands(
@@ -162,16 +159,3 @@ async def test_stans_are_never_given_twice_whoever_takes_them(
         assert len(set(stans)) == len(stans) == 520
     finally:
         await pool.close()
-
-
-def test_a_vault_reads_under_an_older_key_and_never_prints_a_number() -> None:
-    sealed = VAULT.seal(Pan(bank_pan(1)))
-    assert sealed.encrypted != VAULT.seal(Pan(bank_pan(1))).encrypted
-    newer = PanVault([("pan-new", bytes(32)), ("pan-test", bytes(range(32)))])
-    assert newer.card(sealed.key_id, sealed.encrypted, "2912").pan.reveal() == bank_pan(1)
-    assert newer.seal(Pan(bank_pan(1))).key_id == "pan-new"
-    assert bank_pan(1) not in f"{sealed!r}{VAULT!r}"
-    with pytest.raises(UnreadablePan):
-        PanVault([("pan-test", bytes(32))]).card(sealed.key_id, sealed.encrypted, "2912")
-    with pytest.raises(UnreadablePan):
-        PanVault([("other", bytes(32))]).card(sealed.key_id, sealed.encrypted, "2912")

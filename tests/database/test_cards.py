@@ -10,7 +10,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from authz.gateway import Deps, Vault, create_app
+from authz.gateway import CardDesk, Deps, create_app
 from authz.hsm import Pin
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
@@ -19,7 +19,7 @@ from authz.state import Profile
 from authz.world.fold import decode_profile
 from rules.decision import Reason
 from rules.facts import Purchase, Wallet
-from tests.authz.hsm.keys import some_module
+from tests.authz.hsm.keys import some_module, some_safe
 from tests.database.town import Town, town
 from tests.road.people import DIGESTER, EXPIRY, Setting, pan
 
@@ -34,7 +34,7 @@ async def bank(
 ) -> AsyncIterator[tuple[Town, httpx.AsyncClient]]:
     async with town(url, tmp_path, people) as t:
         deps = Deps(
-            t.pool, Metrics(), t.books, lambda: True, True, vault=Vault(DIGESTER, some_module())
+            t.pool, Metrics(), t.books, lambda: True, True, cards=CardDesk(DIGESTER, some_safe())
         )
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(

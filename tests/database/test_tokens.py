@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from authz.credentials.codes import Mailbox
-from authz.gateway import Deps, Vault, create_app
+from authz.gateway import CardDesk, Deps, create_app
 from authz.metrics import Metrics
 from authz.pan import Pan
 from rules.decision import Reason
-from tests.authz.hsm.keys import some_module
+from tests.authz.hsm.keys import some_safe
 from tests.database.test_cards import ONE, pay_with
 from tests.database.town import Town, town
 from tests.road.people import DIGESTER
@@ -73,8 +73,8 @@ class Phones:
 async def phones(url: str, tmp_path: Path) -> AsyncIterator[Phones]:
     async with town(url, tmp_path, ONE) as t:
         await t.at(TEN)
-        vault = Vault(DIGESTER, some_module(), Mailbox())
-        deps = Deps(t.pool, Metrics(), t.books, lambda: True, True, vault=vault)
+        desk = CardDesk(DIGESTER, some_safe(), Mailbox())
+        deps = Deps(t.pool, Metrics(), t.books, lambda: True, True, cards=desk)
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(
             transport=transport, base_url="http://issuer", headers={"authorization": "Bearer dev"}

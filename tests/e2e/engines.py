@@ -13,22 +13,22 @@ import asyncpg
 import msgspec
 
 from authz import database
-from authz.bank.vault import PanVault
 from authz.world.load import load_world
 from simulators.auditor import Booked
 from simulators.engine_process import Engine, running
+from tests.authz.hsm.keys import some_safe
 from tests.road.people import DIGESTER, Setting, as_world
 
 NOON: Final = "2026-11-24T12:30:00+01:00"
-VAULT: Final = PanVault([("test", bytes(range(32)))])
 DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 def key_file(folder: Path) -> Path:
-    """The key under which `tests.road.people` makes card references, and one for bank cards."""
+    """The key under which `tests.road.people` makes card references, and that of `some_safe`."""
     path = folder / "keys.toml"
-    key = f'key_id = "test"\nkey = "{bytes(range(32)).hex()}"\n'
-    path.write_text(f"[pan_digest]\n{key}[[pan_encryption]]\n{key}")
+    key = f'key = "{bytes(range(32)).hex()}"\n'
+    digest, numbers = (f'key_id = "{name}"\n{key}' for name in ("test", "pan-test"))
+    path.write_text(f"[pan_digest]\n{digest}[[pan_encryption]]\n{numbers}")
     path.chmod(0o600)
     return path
 
@@ -40,7 +40,7 @@ async def populate(url: str, people: Iterable[tuple[int, Setting]], folder: Path
     await database.upgrade(url)
     sql = await database.connect(url)
     try:
-        await load_world(sql, file, DIGESTER, vault=VAULT)
+        await load_world(sql, file, DIGESTER, safe=some_safe())
     finally:
         await sql.close()
     return file

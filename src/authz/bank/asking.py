@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from msgspec import Struct
 
+from authz.bank.kept import open_card
 from authz.bank.stans import Stans
-from authz.bank.vault import PanVault, UnreadablePan
 from authz.bank.words import BankCard, Stamp
 from authz.topup import Event, LegState, moved
+from authz.vault import Unreadable, Vault
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -22,9 +23,12 @@ MARK: Final = """
     join pending_payments p on p.holder_id = a.holder_id and p.number = a.number
     join bank_cards c on c.holder_id = p.holder_id and c.account_no = p.account_no
         and c.removed_at is null
+    join sealed_numbers s on s.holder_id = c.holder_id and s.kind = 'BANK_CARD'
+        and s.name = int8send(c.card_no)
     where l.holder_id = a.holder_id and l.number = a.number and l.state = $6
         and p.reversed_by is null
-    returning l.holder_id, l.number, l.stan, l.asked_at, c.pan_encrypted, c.key_id, c.expiry
+    returning l.holder_id, l.number, l.stan, l.asked_at, c.card_no, c.expiry,
+        s.key_id, s.encrypted
 """
 NOTE: Final = """
     insert into bank_leg_moves (holder_id, number, state, event, why, who, at)
@@ -42,7 +46,7 @@ class Asked(Struct, frozen=True):
 
 
 async def mark_asked(
-    pool: asyncpg.Pool, vault: PanVault, stans: Stans, names: Sequence[Name]
+    pool: asyncpg.Pool, vault: Vault, stans: Stans, names: Sequence[Name]
 ) -> dict[Name, Asked]:
     """Those of the legs that may be asked for, and are now marked so. Raises what the pool raises.
 
@@ -61,12 +65,13 @@ async def mark_asked(
         if rows:
             await _note(sql, rows, state)
     asked: dict[Name, Asked] = {}
-    for holder_id, number, stan, at, encrypted, key_id, expiry in rows:
+    for row in rows:
         try:
-            card = vault.card(key_id, encrypted, expiry)
-        except UnreadablePan:
+            card = open_card(vault, row)
+        except Unreadable:
             continue  # it stays unasked: the leg is declined
-        asked[holder_id, number] = Asked(card, Stamp(stan, at))
+        stamp = Stamp(row["stan"], row["asked_at"])
+        asked[row["holder_id"], row["number"]] = Asked(card, stamp)
     return asked
 
 

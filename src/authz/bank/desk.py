@@ -9,15 +9,15 @@ import asyncpg
 from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk
-from authz.bank.vault import PanVault
 from authz.keys import Keys
 from authz.settings import Settings
 from authz.usage import UsageError
+from authz.vault import Vault
 
 
-def vault_for_bank(settings: Settings, keys: Keys) -> PanVault | None:
+def vault_for_bank(settings: Settings, keys: Keys) -> Vault | None:
     """The vault. Raises `UsageError` where a bank is to be asked and no card could be read."""
-    vault = PanVault.of(keys)
+    vault = Vault.of(keys)
     if vault is None and settings.bank is not None:
         raise UsageError(
             "--bank needs a [[pan_encryption]] key in the key file, to keep bank cards under"

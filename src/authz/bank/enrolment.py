@@ -13,6 +13,7 @@ import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
+from authz.bank.kept import keep_number
 from authz.bank.link import NotSent, Silent
 from authz.bank.teller import BankDesk
 from authz.bank.words import APPROVED, BankCard, Place, Stamp, question, reference_of
@@ -30,9 +31,8 @@ TERMINAL: Final = "ENROL001"
 MID: Final = "MILLESIME ENROL"
 
 ADD_CARD: Final = """
-    insert into bank_cards (holder_id, card_no, account_no, pan_encrypted, key_id, expiry, last4,
-        enrolled_at, removed_at)
-    values ($1, nextval('bank_card_nos'), $2, $3, $4, $5, $6, $7, $7) returning card_no
+    insert into bank_cards (holder_id, card_no, account_no, expiry, last4, enrolled_at, removed_at)
+    values ($1, nextval('bank_card_nos'), $2, $3, $4, $5, $5) returning card_no
 """
 ADD_LEG: Final = """
     insert into bank_legs values ($1, $2, $3, 'VERIFY', $4, $5, $5, 0, 0, $6, $7, $8, $9, $10)
@@ -109,10 +109,9 @@ class Enrolment:
         verify_minor: int,
     ) -> int:
         """The card, not linked yet, and the leg that asks for it."""
-        sealed = self._desk.vault.seal(card.pan)
         account = wallet.holder_id, wallet.account_no
-        kept = sealed.encrypted, sealed.key_id, card.expiry, sealed.last4
-        card_no: int = await sql.fetchval(ADD_CARD, *account, *kept, stamp.at)
+        card_no: int = await sql.fetchval(ADD_CARD, *account, card.expiry, card.pan.last4, stamp.at)
+        await keep_number(sql, self._desk.vault, card.pan, wallet.holder_id, card_no)
         state, name = LegState.ASKED.value, (wallet.holder_id, number)
         await sql.execute(
             ADD_LEG, *name, wallet.account_no, state, verify_minor, TERMINAL, MID, card_no,

@@ -15,9 +15,9 @@ import structlog
 from msgspec import msgpack
 from msgspec.structs import replace
 
+from authz.bank.kept import open_card
 from authz.bank.link import NotSent, Silent
 from authz.bank.teller import BankDesk, finish_of
-from authz.bank.vault import UnreadablePan
 from authz.bank.words import (
     APPROVED,
     ORIGINAL_NOT_FOUND,
@@ -32,6 +32,7 @@ from authz.iso8583.message import Message
 from authz.outcomes import Outcome
 from authz.requests import Request
 from authz.topup import OWED, STANDING, Event, LegState, NoticeKind, moved
+from authz.vault import Unreadable
 
 Decide = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome | None]]]
 
@@ -67,10 +68,12 @@ CLAIM: Final = """
         as c (holder_id, number, notice_no, stan, at)
     join bank_legs l on l.holder_id = c.holder_id and l.number = c.number
     join bank_cards b on b.holder_id = l.holder_id and b.card_no = l.card_no
+    join sealed_numbers s on s.holder_id = b.holder_id and s.kind = 'BANK_CARD'
+        and s.name = int8send(b.card_no)
     where n.holder_id = c.holder_id and n.number = c.number and n.notice_no = c.notice_no
     returning n.holder_id, n.number, n.notice_no, n.kind, n.amount_minor, n.left_minor, n.attempts,
         n.stan, n.sent_at, l.kind as leg_kind, l.amount_minor as leg_minor, l.stan as leg_stan,
-        l.asked_at, l.terminal, l.mid, b.pan_encrypted, b.key_id, b.expiry
+        l.asked_at, l.terminal, l.mid, l.card_no, b.expiry, s.key_id, s.encrypted
 """
 AGAIN: Final = """
     update bank_notices set due_at = clock_timestamp() + $4, response_code = $5
@@ -155,7 +158,7 @@ async def _say(desk: BankDesk, row: Mapping[str, Any]) -> bool:
         code = answer.fields.get(39)
     except (NotSent, Silent):
         pass
-    except UnreadablePan as error:
+    except Unreadable as error:
         _log.error("bank_card_unreadable", why=str(error))
     if is_acknowledged(NoticeKind(row["kind"]), code):
         await acknowledge(desk.pool, name, code or "")
@@ -178,8 +181,8 @@ def is_acknowledged(kind: NoticeKind, code: str | None) -> bool:
 
 
 def message_of(desk: BankDesk, row: Mapping[str, Any]) -> Message:
-    """The notice as a message. Raises `UnreadablePan`."""
-    card = desk.vault.card(row["key_id"], row["pan_encrypted"], row["expiry"])
+    """The notice as a message. Raises `Unreadable`."""
+    card = open_card(desk.vault, row)
     reference = reference_of(row["number"])
     place = Place(desk.institution, reference, row["terminal"], row["mid"])
     stamp = Stamp(row["stan"], row["sent_at"].astimezone(UTC))

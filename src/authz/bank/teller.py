@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from authz.bank.asking import Asked, mark_asked
 from authz.bank.link import BankLink, NotSent, Silent
 from authz.bank.stans import NoStanLeft, Stans
-from authz.bank.vault import PanVault
 from authz.bank.words import APPROVED, Place, question, reference_of
 from authz.batcher import Batcher, Done, Gatherer
 from authz.identity import finish_key
@@ -26,6 +25,7 @@ from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
 from authz.store import LOST
 from authz.topup import BankWord
+from authz.vault import Vault
 
 POLL_S: Final = 0.05
 TIME_TO_SETTLE_S: Final = 0.3
@@ -41,7 +41,7 @@ class BankDesk(Struct, frozen=True):
 
     pool: asyncpg.Pool
     link: BankLink
-    vault: PanVault
+    vault: Vault
     stans: Stans
     institution: str
     budget_s: float

@@ -13,18 +13,19 @@ from authz import database
 from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import keys_of, opened, rulebooks_of, seal_key_of, url_of
+from authz.commands.store import keys_at_hand, keys_of, opened, rulebooks_of, url_of
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.instants import within_reach
 from authz.jobs import JOBS, Counts, Work, clock
+from authz.keys import Keys as KeyFile
 from authz.metrics import Metrics
 from authz.retention import USUAL, Retention
 from authz.settings import Settings, load
 from authz.store import Store
 from authz.usage import UsageError
+from authz.vault import Vault
 from authz.vintages.job import FAILED
-from ledger.seal import SealKey
 from rules.rulebook import Rulebook
 
 ANSWER_TIMEOUT_S = 30.0
@@ -71,9 +72,9 @@ def run(
     if name not in JOBS:
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
     books = rulebooks_of(settings.rulebook)
-    url, key = url_of(settings), seal_key_of(settings)
+    url, held = url_of(settings), keys_at_hand(settings)
     retention = Retention(settings.keep_keys_days, settings.keep_facts_days)
-    done = asyncio.run(run_job(url, name, books, now, key, retention, settings))
+    done = asyncio.run(run_job(url, name, books, now, held, retention, settings))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
     if any(what.startswith(FAILED) for what in done):
@@ -85,14 +86,14 @@ async def run_job(
     name: str,
     books: dict[str, Rulebook],
     now: str | None,
-    seal_key: SealKey | None = None,
+    held: KeyFile | None = None,
     retention: Retention = USUAL,
     settings: Settings | None = None,
 ) -> Counts:
     """Run a job with an engine of its own, made for it. Raises UsageError for what is no instant.
 
-    Where a test clock is set, payments' movements carry it; `now` says what is due. `settings` lead
-    to the bank, for the job that talks to it.
+    Where a test clock is set, payments' movements carry it; `now` says what is due. `held` are the
+    keys for the jobs that need one, `settings` lead to the bank, for the job that talks to it.
     """
     at = None if now is None else _instant(now)
     async with opened(url):  # refuses a wrong schema or role, with one line
@@ -104,9 +105,11 @@ async def run_job(
         engine = Engine(Store(pool, answer_timeout_s=ANSWER_TIMEOUT_S), books, ids, Metrics())
         due = at or await clock(pool)
         work = Work(pool, lambda asked: engine.run(asked, {}), books, due)
-        work = replace(work, seal_key=seal_key, retention=retention)
+        work = replace(work, retention=retention)
         if settings is not None:
             work = replace(work, close_time=settings.settlement_close_time)
+        if held is not None:
+            work = replace(work, seal_key=held.seal_key(), vault=Vault.of(held))
         if settings is None or settings.bank is None:
             return await JOBS[name].run(work)
         async with bank_desk(settings, keys_of(settings), pool) as bank:

@@ -15,10 +15,10 @@ from authz import database
 from authz.access import key_store
 from authz.access.api_keys import ApiKey, check_name
 from authz.access.scopes import in_order, parse_scopes
+from authz.commands import key_file
 from authz.commands.options import Config, DatabaseUrl, DataDir
 from authz.commands.store import opened, url_of
 from authz.instants import within_reach
-from authz.keys import new_key_file
 from authz.settings import load
 from authz.usage import UsageError
 
@@ -29,8 +29,7 @@ T = TypeVar("T")
 UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
 app = typer.Typer(help="API keys, and the key file.", no_args_is_help=True, add_completion=False)
-file = typer.Typer(help="The key file (TOML, mode 600).", no_args_is_help=True)
-app.add_typer(file, name="file")
+app.add_typer(key_file.app, name="file")
 
 Expires = Annotated[
     str | None,
@@ -119,20 +118,6 @@ def revoke(
     Console(stderr=True, highlight=False).print(
         f"revoked: {', '.join(each.shown for each in ended)}", soft_wrap=True
     )
-
-
-@file.callback()
-def _file() -> None:
-    """The file that `serve --keys` and `world load --keys` read."""
-
-
-@file.command("new", epilog="Example: millesime keys file new /etc/millesime/keys.toml")
-def new(path: Annotated[Path, typer.Argument(help="A file that is not there yet.")]) -> None:
-    """Write a key file with a fresh PAN-digest key. A file that is there is never overwritten."""
-    keys = new_key_file(path)
-    said = f"{path}: key {keys.pan_digest.key_id}, check value {keys.digester().check_value()}"
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"{said}; keep a copy in a safe place")
 
 
 def _in_store(

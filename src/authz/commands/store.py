@@ -35,12 +35,18 @@ def keys_of(settings: Settings) -> Keys:
     return keys
 
 
-def seal_key_of(settings: Settings) -> SealKey | None:
-    """The key that seals the books, if there is one; a development file is not made for it."""
+def keys_at_hand(settings: Settings) -> Keys | None:
+    """The keys if there are any; a development file is not made for it."""
     path = settings.keys or settings.data_dir / DEVELOPMENT_FILE
     if settings.keys is None and not path.exists():
         return None
-    return read_key_file(path).seal_key()
+    return read_key_file(path)
+
+
+def seal_key_of(settings: Settings) -> SealKey | None:
+    """The key that seals the books, if there is one."""
+    keys = keys_at_hand(settings)
+    return None if keys is None else keys.seal_key()
 
 
 def rulebooks_of(files: tuple[Path, ...]) -> dict[str, Rulebook]:

@@ -11,9 +11,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from authz import database
-from authz.bank.vault import PanVault
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.store import keys_of, opened, rulebooks_of, url_of
+from authz.safe import Safe
+from authz.sealed_numbers import refuse_missing_keys
 from authz.settings import Settings
 from authz.settings import load as load_settings
 from authz.world.generate import LINES_FROM, as_json, as_lines, generate
@@ -76,9 +77,10 @@ async def _load(settings: Settings, url: str, file: Path, console: Console) -> W
         async with opened(url) as sql:
             # After the store: a mistake in its address must not leave a new key file behind.
             keys = keys_of(settings)
-            digester, vault = keys.digester(), PanVault.of(keys)
+            digester, safe = keys.digester(), Safe.of(keys)
+            await refuse_missing_keys(sql, safe.vault)
             return await load_world(
-                sql, file, digester, programmes=programmes, progress=tell, vault=vault
+                sql, file, digester, programmes=programmes, progress=tell, safe=safe
             )
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, msgpack
 
+from authz.sealed_numbers import Row, keep
 from authz.state import Profile
+from authz.vault import Sealed, Slot
 from ledger import journal
 from ledger.journal import Change, Locked
 
@@ -103,12 +105,19 @@ async def change(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: Ste
     return Changed(seen[1], holder_id, at)
 
 
-async def add_credential(
-    tx: "Tx", kind: Kind, name: str, holder_id: int, card_ref: bytes, content: bytes
-) -> None:
+class Numbered(Struct, frozen=True):
+    """The number of a new card or token: its reference, and sealed where numbers are kept."""
+
+    card_ref: bytes
+    sealed: Sealed | None
+
+
+async def add_credential(tx: "Tx", kind: Kind, name: str, holder_id: int, number: Numbered) -> None:
     """Let a new card or token be found. Raises asyncpg.UniqueViolationError for a known one."""
-    await tx.execute(NAME, kind, name, holder_id, content)
-    await tx.execute(CREDENTIAL, card_ref, holder_id)
+    await tx.execute(NAME, kind, name, holder_id, number.card_ref)
+    await tx.execute(CREDENTIAL, number.card_ref, holder_id)
+    if number.sealed is not None:
+        await keep(tx, [Row(holder_id, Slot.card(number.card_ref), number.sealed)])
 
 
 async def profile_of(tx: "Tx", kind: Kind, name: str) -> Profile:

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from authz.state import Profile
+from authz.state import Credential, Profile
 from rules.facts import Card, CardStatus, OpposedAs, Token, TokenStatus
 
 
@@ -90,6 +90,11 @@ def token_of(profile: Profile, token_id: str) -> Token:
     return next(token for token in profile.tokens if token.token_id == token_id)
 
 
+def own_credential(profile: Profile, card_id: str) -> Credential:
+    """The card's own number, not that of a token."""
+    return next(c for c in profile.credentials if c.card_id == card_id and c.token_id is None)
+
+
 def activate(profile: Profile, card_id: str, last4: str) -> Profile:
     """Take a card into use: its last four digits prove that it arrived. Raises Unsuitable.
 
@@ -138,6 +143,11 @@ def replaced(profile: Profile, card_id: str, new: Card) -> Profile:
 def with_pin(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
     """Give a card this PIN, and all its tries back."""
     _moved(card_of(profile, card_id), CardAction.CHANGE_PIN)
+    return with_pin_ref(profile, card_id, pin_ref)
+
+
+def with_pin_ref(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
+    """The same for a card in whatever state, as its record says."""
     credentials = (
         replace(each, pin_ref=pin_ref, pin_tries=0)
         if each.card_id == card_id and each.token_id is None

@@ -13,12 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.credentials import codes
-from authz.credentials.change import By, Changed, Step, add_credential, change
+from authz.credentials.change import By, Changed, Numbered, Step, add_credential, change
 from authz.credentials.codes import CodeSender, Tried
 from authz.credentials.life import StateMismatch, TokenAction, card_of, move_token, token_of
 from authz.credentials.numbers import new_code, new_device_pan, new_token_id
-from authz.hsm import Pin, SecurityModule
+from authz.hsm import Pin
 from authz.pan import Pan, PanDigester
+from authz.safe import Safe
 from authz.state import Credential, Profile
 from rules.facts import CardStatus, Token, TokenStatus, Wallet
 from rules.provision import Path, Provision, Verdict, Wish, provide
@@ -74,12 +75,10 @@ class Provisioned(Struct, frozen=True):
 class Tokens:
     """One for the HTTP side of a process."""
 
-    def __init__(
-        self, digester: PanDigester, module: SecurityModule, sender: CodeSender | None
-    ) -> None:
+    def __init__(self, digester: PanDigester, safe: Safe, sender: CodeSender | None) -> None:
         """`sender` brings codes to holders; without one none may be asked for."""
         self._digester = digester
-        self._module = module
+        self._safe = safe
         self._sender = sender
 
     async def deliver(self, token_id: str, code: Pin) -> None:
@@ -113,7 +112,8 @@ class Tokens:
         done = await change(tx, "card", asked.card_id, "PROVISION", by, step)
         if not made:
             return Provisioned(decided[0])
-        await add_credential(tx, "token", made[0].token_id, done.holder_id, ref, ref)
+        kept = Numbered(ref, self._safe.card(number, ref))
+        await add_credential(tx, "token", made[0].token_id, done.holder_id, kept)
         code = None
         if decided[0].verdict is Verdict.REQUIRE_CODE:
             code = await self._new_code(tx, done, made[0].token_id, ref)
@@ -141,7 +141,7 @@ class Tokens:
             tx,
             done.holder_id,
             token_id,
-            lambda kept: self._module.pin_holds(ref, code, kept),
+            lambda kept: self._safe.module.pin_holds(ref, code, kept),
             done.at,
         )
         if tried is Tried.RIGHT:
@@ -156,7 +156,7 @@ class Tokens:
 
     async def _new_code(self, tx: "Tx", done: Changed, token_id: str, ref: bytes) -> Pin:
         code = new_code()
-        kept = self._module.pin_ref(ref, code)
+        kept = self._safe.module.pin_ref(ref, code)
         if not await codes.issue(tx, done.holder_id, token_id, kept, done.at):
             raise CodesUsedUp("no more codes are sent for this token")
         return code

@@ -11,6 +11,8 @@ from pydantic.config import JsonDict
 
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
+from authz.pan import Pan
+from authz.phones import SHAPE, Phone
 from authz.world.change import CREATED, put_record
 from authz.world.read import WorldError, record_of
 from authz.world.records import (
@@ -63,13 +65,18 @@ EXAMPLES: Final[dict[str, JsonDict]] = {
     },
 }
 _RECORDS: Final = (IssuerRecord, EmployerRecord, MerchantRecord, AccountRecord, CardRecord)
-_NUMBER: Final = {"type": "string", "pattern": "^[0-9]{12,19}$"}
+_SHAPES: Final[dict[type, dict[str, Any]]] = {
+    Pan: {"type": "string", "pattern": "^[0-9]{12,19}$"},
+    Phone: {"type": "string", "pattern": f"^{SHAPE.pattern}$"},
+}
 
 
 def schemas() -> dict[str, Any]:
     """The records as components of the OpenAPI document."""
     _, found = msgspec.json.schema_components(
-        _RECORDS, schema_hook=lambda _pan: _NUMBER, ref_template="#/components/schemas/{name}"
+        _RECORDS,
+        schema_hook=lambda secret: _SHAPES[secret],
+        ref_template="#/components/schemas/{name}",
     )
     for name, example in EXAMPLES.items():
         found[name]["examples"] = [example]
@@ -108,7 +115,8 @@ class Desk:
         try:
             async with deps.pool.acquire() as sql:
                 tx, programmes = cast("asyncpg.Connection", sql), frozenset(deps.rulebooks)
-                done = await put_record(tx, placed, deps.road.digester, programmes)
+                safe = None if deps.cards is None else deps.cards.safe
+                done = await put_record(tx, placed, deps.road.digester, programmes, safe)
         except WorldError as refused:
             raise ProblemError(409, "DOES_NOT_FIT", str(refused)) from None
         self._response.status_code = 201 if done == CREATED else 200

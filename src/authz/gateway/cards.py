@@ -16,13 +16,14 @@ from authz.credentials.change import (
     By,
     Changed,
     NotFound,
+    Numbered,
     Step,
     add_credential,
     change,
     profile_of,
 )
 from authz.credentials.life import CardAction, StateMismatch, Unsuitable
-from authz.gateway.deps import Deps, Parts, Vault
+from authz.gateway.deps import CardDesk, Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.pan import Pan
@@ -207,14 +208,14 @@ async def oppose(deps: Parts, card_id: CardId, body: OpposeIn) -> CardOut:
 )  # fmt: skip
 async def replace(deps: Parts, card_id: CardId, body: ReplaceIn) -> CardOut:
     """The old card goes on until the new one is activated; the money never moves (CRD-01)."""
-    vault, new = _vault(deps), body.card
+    desk, new = _desk(deps), body.card
     try:
         pan = Pan(new.pan.get_secret_value())
     except ValueError as refused:
         raise ProblemError(422, "INVALID_REQUEST", f"body.card.pan: {refused}") from None
     if not pan.luhn_ok:
         raise ProblemError(422, "INVALID_REQUEST", "body.card.pan: the check digit is wrong")
-    ref = vault.digester.card_ref(pan.reveal())
+    ref = desk.digester.card_ref(pan.reveal())
     made = Card(
         new.id, 0, CardStatus.ISSUED, new.expiry, None, new.psn, new.generation, new.visa_logo,
         new.conecs_logo, pan.last4,
@@ -228,7 +229,8 @@ async def replace(deps: Parts, card_id: CardId, body: ReplaceIn) -> CardOut:
     try:
         async with deps.pool.acquire() as sql, sql.transaction():
             done = await _change(sql, card_id, CardAction.REPLACE, body, step)
-            await add_credential(sql, "card", new.id, done.holder_id, ref, ref)
+            number = Numbered(ref, desk.safe.card(pan, ref))
+            await add_credential(sql, "card", new.id, done.holder_id, number)
             return await _shown(sql, done.profile, new.id)
     except asyncpg.UniqueViolationError as taken:
         raise ProblemError(409, "CARD_KNOWN", "this card is known already") from taken
@@ -237,23 +239,23 @@ async def replace(deps: Parts, card_id: CardId, body: ReplaceIn) -> CardOut:
 @router.post("/cards/{card_id}/pin", summary="Set the PIN of a card", responses=REFUSED)
 async def pin(deps: Parts, card_id: CardId, body: PinIn) -> CardOut:
     """All tries are given back."""
-    vault = _vault(deps)
+    module = _desk(deps).safe.module
     try:
         chosen = Pin(body.pin.get_secret_value())
     except ValueError as refused:
         raise ProblemError(422, "INVALID_REQUEST", f"body.pin: {refused}") from None
 
     def step(profile: Profile) -> Profile:
-        own = next(c for c in profile.credentials if c.card_id == card_id and c.token_id is None)
-        return life.with_pin(profile, card_id, vault.module.pin_ref(own.card_ref, chosen))
+        own = life.own_credential(profile, card_id)
+        return life.with_pin(profile, card_id, module.pin_ref(own.card_ref, chosen))
 
     return await _changed(deps, card_id, CardAction.CHANGE_PIN, body, step)
 
 
-def _vault(deps: Deps) -> Vault:
-    if deps.vault is None:
+def _desk(deps: Deps) -> CardDesk:
+    if deps.cards is None:
         raise ProblemError(503, "NOT_READY", "this process holds no keys")
-    return deps.vault
+    return deps.cards
 
 
 async def _changed(deps: Deps, card_id: str, action: CardAction, who: Who, step: Step) -> CardOut:

@@ -53,7 +53,7 @@ async def sent_code(
     deps: Parts, token_id: Annotated[str, Path(max_length=64, examples=["tok-1"])]
 ) -> CodeOut:
     """What the holder of this token would have been sent; only this process knows it."""
-    sender = None if deps.vault is None else deps.vault.sender
+    sender = None if deps.cards is None else deps.cards.sender
     code = sender.read(token_id) if isinstance(sender, Mailbox) else None
     if code is None:
         raise ProblemError(404, "NOT_FOUND", "no code was sent for this token")

@@ -10,12 +10,12 @@ from prometheus_client.registry import Collector
 
 from authz.bank.enrolment import Enrolment
 from authz.credentials.codes import CodeSender
-from authz.hsm import SecurityModule
 from authz.idempotency import AtWork
 from authz.keys import Secret
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
 from authz.requests import Request as Asked
+from authz.safe import Safe
 from rules.rulebook import Rulebook
 
 BODY_MAX_BYTES: Final = 1_048_576
@@ -40,14 +40,14 @@ class Road:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vault:
+class CardDesk:
     """What may see a card number or a PIN on its way to what is kept of it.
 
     `sender` brings activation codes to holders; a `Mailbox` shows them to tests.
     """
 
     digester: PanDigester
-    module: SecurityModule
+    safe: Safe
     sender: CodeSender | None = None
 
 
@@ -56,7 +56,7 @@ class Deps:
     """The parts of the running service that HTTP reads from.
 
     `pool` is HTTP's own; `ready` is false while the service drains; `rulebooks` are by programme.
-    Without a `road` HTTP can look and not pay; without a `vault` it takes no card number or PIN;
+    Without a `road` HTTP can look and not pay; without `cards` it takes no card number or PIN;
     without an `enrolment` no bank card is linked.
     """
 
@@ -66,7 +66,7 @@ class Deps:
     ready: Callable[[], bool]
     test_clock: bool = False
     road: Road | None = None
-    vault: Vault | None = None
+    cards: CardDesk | None = None
     enrolment: Enrolment | None = None
     body_max_bytes: int = BODY_MAX_BYTES
 

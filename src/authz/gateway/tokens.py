@@ -216,9 +216,9 @@ async def delete(deps: Parts, token_id: TokenId) -> TokenOut:
 
 
 def _tokens(deps: Deps, *, sends: bool = False) -> Tokens:
-    if deps.vault is None or (sends and deps.vault.sender is None):
+    if deps.cards is None or (sends and deps.cards.sender is None):
         raise ProblemError(503, "NOT_READY", "this process holds no keys, or can send no codes")
-    return Tokens(deps.vault.digester, deps.vault.module, deps.vault.sender)
+    return Tokens(deps.cards.digester, deps.cards.safe, deps.cards.sender)
 
 
 async def _moved(deps: Deps, token_id: str, action: TokenAction, who: Who) -> TokenOut:

@@ -11,8 +11,11 @@ from typing import Any, Final
 import asyncpg
 from msgspec.structs import replace
 
+from authz.contacts import keep_phone
+from authz.credentials.life import own_credential, with_pin_ref
 from authz.pan import PanDigester
 from authz.refusal import Refused
+from authz.safe import Safe
 from authz.state import Profile
 from authz.world import statements as sql
 from authz.world.fold import decode_profile, encode_profile
@@ -57,6 +60,7 @@ async def put_record(
     placed: Placed,
     digester: PanDigester,
     programmes: frozenset[str] = PROGRAMMES,
+    safe: Safe | None = None,
 ) -> str:
     """Make the record or change it, in one SQL transaction; which of the three it was.
 
@@ -65,13 +69,13 @@ async def put_record(
     """
     async with tx.transaction():
         await tx.execute(sql.ALONE)
-        staged = stage(0, placed, digester, programmes)
+        staged = stage(0, placed, digester, programmes, safe)
         if isinstance(placed.record, IssuerRecord | EmployerRecord | MerchantRecord):
             done = await _put_reference(tx, type(placed.record), staged)
         else:
-            done = await _put_of_person(tx, placed.record, staged)
+            done = await _put_of_person(tx, placed.record, staged, safe)
         if done is None:
-            await load_records(tx, [placed], digester, programmes=programmes)
+            await load_records(tx, [placed], digester, programmes=programmes, safe=safe)
         return done or CREATED
 
 
@@ -90,7 +94,9 @@ async def _put_reference(
     return CHANGED
 
 
-async def _put_of_person(tx: asyncpg.Connection, record: Record, staged: Staged) -> str | None:
+async def _put_of_person(
+    tx: asyncpg.Connection, record: Record, staged: Staged, safe: Safe | None
+) -> str | None:
     known = await tx.fetchrow(KNOWN, staged.kind, staged.name)
     if known is None:
         return None
@@ -110,6 +116,8 @@ async def _put_of_person(tx: asyncpg.Connection, record: Record, staged: Staged)
         return Change(profile=encode_profile(change(decode_profile(locked.profile))))
 
     await journal.post_for_holder(tx, known["holder_id"], build)
+    if isinstance(record, AccountRecord) and record.phone and safe:
+        await keep_phone(tx, safe, known["holder_id"], record.phone)
     await tx.execute(NEW_CONTENT, staged.kind, staged.name, staged.content)
     return CHANGED
 
@@ -144,11 +152,12 @@ class _AccountChange:
 
 
 class _CardChange:
-    """Status, expiry and kind of a card; never its number, never its account."""
+    """Status, expiry, kind and PIN of a card; never its number, never its account."""
 
     def __init__(self, record: CardRecord, staged: Staged) -> None:
         assert staged.body is not None
         self._record, self._wanted, self._ref = record, decode_card(staged.body), staged.card_ref
+        self._pin_ref = staged.pin_ref
 
     def __call__(self, profile: Profile) -> Profile:
         before = next(card for card in profile.cards if card.card_id == self._record.id)
@@ -158,13 +167,15 @@ class _CardChange:
         tokens = profile.tokens
         if after.status is CardStatus.BLOCKED and before.status is not CardStatus.BLOCKED:
             tokens = tuple(self._remembered(token) for token in tokens)
-        return replace(profile, cards=tuple(cards), tokens=tokens)
+        changed = replace(profile, cards=tuple(cards), tokens=tokens)
+        if self._pin_ref is None:
+            return changed
+        return with_pin_ref(changed, self._record.id, self._pin_ref)
 
     def _check(self, profile: Profile, before: Card) -> None:
         account = next(h.account for h in profile.accounts
                        if h.account.account_no == before.account_no)  # fmt: skip
-        number = next(c.card_ref for c in profile.credentials
-                      if c.card_id == before.card_id and c.token_id is None)  # fmt: skip
+        number = own_credential(profile, before.card_id).card_ref
         if account.account_id != self._record.account:
             raise Refused("ACCOUNT_IS_FIXED", "a card stays with its account")
         if number != self._ref:

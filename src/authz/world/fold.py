@@ -25,13 +25,14 @@ decode_profile: Final = msgpack.Decoder(Profile).decode
 
 
 class Part(Struct, frozen=True):
-    """A staged row of a person: its `body`, whom it belongs to and its card reference."""
+    """A staged row of a person: its `body`, whom it belongs to, its card reference and PIN."""
 
     kind: str
     parent: str
     card_ref: bytes | None
     body: bytes
     employer_no: int | None
+    pin_ref: bytes | None = None
 
 
 def new_running(holder_id: int) -> Running:
@@ -105,7 +106,7 @@ class _Clerk:
         )
         self._cards.append(replace(card, account_no=account_no))
         assert part.card_ref is not None
-        self._credentials.append(Credential(part.card_ref, card.card_id))
+        self._credentials.append(Credential(part.card_ref, card.card_id, None, part.pin_ref))
 
     def add_token(self, part: Part) -> None:
         token = decode_token(part.body)

@@ -1,31 +1,67 @@
-"""The bank cards that accounts of a world file are linked with, as rows to be kept."""
+"""What accounts of a world file are linked with, bank card and telephone, bound to its rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
+import asyncpg
+from msgspec import Struct
+
+from authz.sealed_numbers import Row, keep
+from authz.vault import Slot, Vault
+from authz.world import statements as sql
 from authz.world.fold import Part, decode_profile
-from authz.world.stage import decode_account
+from authz.world.stage import BANK_CARD, PHONE, AccountDraft, decode_account
 from ledger.journal import Change
 
-LinkedCard = tuple[int, int, bytes, str, str, str]
-"""Holder, account number, the number encrypted, the name of its key, expiry, last four digits."""
+
+class Linked(Struct, frozen=True):
+    """An account that has its number now, and what it came with."""
+
+    holder_id: int
+    account_no: int
+    draft: AccountDraft
 
 
-def bank_cards(holder_id: int, change: Change, parts: Iterable[Part]) -> list[LinkedCard]:
-    """The rows of a person's accounts, numbered as the profile has them after the change."""
+def linked_of(holder_id: int, change: Change, parts: Iterable[Part]) -> list[Linked]:
+    """The person's accounts that have a link, numbered as the profile has them after the change."""
     drafts = [decode_account(part.body) for part in parts if part.kind == "account"]
-    linked = [draft for draft in drafts if draft.bank_card is not None]
+    linked = [draft for draft in drafts if draft.bank_card or draft.phone]
     if not linked:
         return []
     assert change.profile is not None, "folding always writes a profile"
     accounts = [held.account for held in decode_profile(change.profile).accounts]
     numbers = {account.account_id: account.account_no for account in accounts}
-    rows: list[LinkedCard] = []
-    for draft in linked:
-        sealed, top_up = draft.bank_card, draft.account.top_up
-        assert sealed is not None
-        assert top_up is not None, "who is linked has a top-up"
-        account_no = numbers[draft.account.account_id]
-        rows.append(
-            (holder_id, account_no, sealed.encrypted, sealed.key_id, top_up.expiry, sealed.last4)
-        )
-    return rows
+    return [Linked(holder_id, numbers[each.account.account_id], each) for each in linked]
+
+
+async def keep_linked(
+    tx: asyncpg.Connection, linked: Sequence[Linked], vault: Vault, at: datetime
+) -> None:
+    """Write the rows; what waited sealed is sealed again for its slot."""
+    with_card = [each for each in linked if each.draft.bank_card is not None]
+    drawn = await tx.fetch(sql.BANK_CARD_NOS, len(with_card))
+    cards = [(each, card_no) for each, (card_no,) in zip(with_card, drawn, strict=True)]
+    await tx.executemany(sql.ADD_BANK_CARD, [_card(each, card_no, at) for each, card_no in cards])
+    rows = [_number(each, card_no, vault) for each, card_no in cards]
+    phones = [_phone(each, vault) for each in linked if each.draft.phone is not None]
+    await keep(tx, rows + phones)
+
+
+def _card(each: Linked, card_no: int, at: datetime) -> tuple[object, ...]:
+    top_up = each.draft.account.top_up
+    assert top_up is not None, "who is linked has a top-up"
+    return each.holder_id, card_no, each.account_no, top_up.expiry, each.draft.bank_last4, at
+
+
+def _number(each: Linked, card_no: int, vault: Vault) -> Row:
+    slot, waiting = Slot.bank_card(card_no), each.draft.bank_card
+    assert waiting is not None
+    waits = Slot.staged(BANK_CARD, each.draft.account.account_id)
+    return Row(each.holder_id, slot, vault.again(waiting, waits, slot))
+
+
+def _phone(each: Linked, vault: Vault) -> Row:
+    slot, waiting = Slot.phone(each.holder_id), each.draft.phone
+    assert waiting is not None
+    waits = Slot.staged(PHONE, each.draft.account.account_id)
+    return Row(each.holder_id, slot, vault.again(waiting, waits, slot))

@@ -12,13 +12,13 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct, field
 
-from authz.bank.vault import PanVault
 from authz.digest_check import agree_on_digest_key
 from authz.pan import PanDigester
+from authz.safe import Safe
 from authz.state import Profile
 from authz.world import statements as sql
 from authz.world.fold import Part, decode_profile, figures, fold, new_running
-from authz.world.linked import LinkedCard, bank_cards
+from authz.world.linked import Linked, keep_linked, linked_of
 from authz.world.read import Placed, WorldError, read_world
 from authz.world.stage import Staged, stage
 from ledger import journal
@@ -70,17 +70,18 @@ async def load_world(
     *,
     programmes: frozenset[str] = PROGRAMMES,
     progress: Progress = lambda _what, _done: None,
-    vault: PanVault | None = None,
+    safe: Safe | None = None,
 ) -> WorldReport:
     """Load the file over an SQL connection in the engine's role, in one (nested) transaction.
 
     Raises WorldError with the place of the first record that cannot be loaded, UsageError where
     the digest key is not the database's. Movements are booked at the test clock, where one is set.
-    Linked bank cards are kept where there is a `vault` for them.
+    Card numbers, PINs, linked bank cards and telephone numbers are kept as the `safe` keeps them;
+    without one they are left out.
     """
     records = read_world(path)
     return await load_records(
-        tx, records, digester, programmes=programmes, progress=progress, vault=vault
+        tx, records, digester, programmes=programmes, progress=progress, safe=safe
     )
 
 
@@ -91,14 +92,14 @@ async def load_records(
     *,
     programmes: frozenset[str] = PROGRAMMES,
     progress: Progress = lambda _what, _done: None,
-    vault: PanVault | None = None,
+    safe: Safe | None = None,
 ) -> WorldReport:
     """The same for records that did not come from a file."""
     async with tx.transaction():
         await tx.execute("set local statement_timeout = 0")
         await agree_on_digest_key(tx, digester)
         await tx.execute(sql.ALONE)
-        staging = (stage(n, p, digester, programmes, vault) for n, p in enumerate(records))
+        staging = (stage(n, p, digester, programmes, safe) for n, p in enumerate(records))
         await _stage_all(tx, staging, progress)
         report = WorldReport()
         await _drop_what_is_known(tx, report)
@@ -107,7 +108,7 @@ async def load_records(
         await _check_references(tx)
         await _add_names(tx)
         await _open_house(tx, at)
-        await _fold_all(tx, at, report, progress)
+        await _fold_all(tx, at, report, progress, safe)
         report.loaded = {row["kind"]: row["count"] for row in await tx.fetch(sql.COUNT_BY_KIND)}
         await tx.execute(sql.DROP_STAGE)
     return report
@@ -173,6 +174,7 @@ async def _add_names(tx: asyncpg.Connection) -> None:
         await tx.execute(sql.FIND_HOLDER, kind, above)
         await tx.execute(sql.ADD_NAMES, kind)
     await tx.execute(sql.ADD_CREDENTIALS)
+    await tx.execute(sql.ADD_NUMBERS)
 
 
 async def _open_house(tx: asyncpg.Connection, at: datetime) -> None:
@@ -183,15 +185,19 @@ async def _open_house(tx: asyncpg.Connection, at: datetime) -> None:
 
 
 async def _fold_all(
-    tx: asyncpg.Connection, at: datetime, report: WorldReport, progress: Progress
+    tx: asyncpg.Connection,
+    at: datetime,
+    report: WorldReport,
+    progress: Progress,
+    safe: Safe | None,
 ) -> None:
     chunk: list[_Person] = []
     async for person in _persons(tx):
         chunk.append(person)
         if len(chunk) == HOLDERS_PER_CHUNK:
-            await _fold_chunk(tx, chunk, at, report, progress)
+            await _fold_chunk(tx, chunk, at, report, progress, safe)
             chunk = []
-    await _fold_chunk(tx, chunk, at, report, progress)
+    await _fold_chunk(tx, chunk, at, report, progress, safe)
 
 
 async def _persons(tx: asyncpg.Connection) -> AsyncIterator[_Person]:
@@ -203,7 +209,14 @@ async def _persons(tx: asyncpg.Connection) -> AsyncIterator[_Person]:
                 yield person
             person = _Person(row["holder_id"], row["known"], row["person"] or "", [])
         person.parts.append(
-            Part(row["kind"], row["parent"], row["card_ref"], row["body"], row["employer_no"])
+            Part(
+                row["kind"],
+                row["parent"],
+                row["card_ref"],
+                row["body"],
+                row["employer_no"],
+                row["pin_ref"],
+            )
         )
     if person is not None:
         yield person
@@ -215,10 +228,11 @@ async def _fold_chunk(
     at: datetime,
     report: WorldReport,
     progress: Progress,
+    safe: Safe | None,
 ) -> None:
     new = [person for person in chunk if not person.known]
     known = {person.holder_id: person for person in chunk if person.known}
-    linked: list[LinkedCard] = []
+    linked: list[Linked] = []
     await _open_persons(tx, new, at, report, linked)
     if known:
 
@@ -226,12 +240,14 @@ async def _fold_chunk(
             parts = known[locked.running.holder_id].parts
             change = fold(locked.running, decode_profile(locked.profile), parts, at)
             report.movements += len(change.transfers)
-            linked.extend(bank_cards(locked.running.holder_id, change, parts))
+            linked.extend(linked_of(locked.running.holder_id, change, parts))
             return change
 
         await journal.post_many(tx, list(known), build)
     if linked:
-        await tx.executemany(sql.ADD_BANK_CARD, [(*card, at) for card in linked])
+        assert safe is not None, "nothing is linked without a safe"
+        assert safe.vault is not None, "nor without a vault"
+        await keep_linked(tx, linked, safe.vault, at)
     report.holders_opened += len(new)
     report.holders_changed += len(known)
     progress("holders written", report.holders_opened + report.holders_changed)
@@ -242,7 +258,7 @@ async def _open_persons(
     new: Iterable[_Person],
     at: datetime,
     report: WorldReport,
-    linked: list[LinkedCard],
+    linked: list[Linked],
 ) -> None:
     opened: list[Locked] = []
     accounts: list[AccountRow] = []
@@ -253,7 +269,7 @@ async def _open_persons(
         assert change.profile is not None, "folding always writes a profile"
         opened.append(Locked(figures(running, change), change.profile))
         accounts.extend(change.accounts)
-        linked.extend(bank_cards(person.holder_id, change, person.parts))
+        linked.extend(linked_of(person.holder_id, change, person.parts))
         transfers.extend(change.transfers)
     if opened:
         await journal.open_accounts(tx, accounts)

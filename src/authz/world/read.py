@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from authz.echo import own_name, refusal_of
 from authz.pan import Pan
+from authz.phones import Phone
 from authz.usage import UsageError
 from authz.world.records import KINDS, Record, WorldFile
 
@@ -56,7 +57,7 @@ def _is_lines(path: Path) -> bool:
 def _read_object(path: Path) -> Iterator[Placed]:
     try:
         content = path.read_bytes()
-        world = msgspec.json.decode(content, type=WorldFile, dec_hook=_pan)
+        world = msgspec.json.decode(content, type=WorldFile, dec_hook=_secret)
         json.loads(content, object_pairs_hook=_once_each)
     except _UNREADABLE as refused:
         raise WorldError(_said(refused)) from None
@@ -89,17 +90,17 @@ def _read_line(place: str, line: bytes) -> Placed:
 def record_of(place: str, kind: str, fields: Any) -> Placed:
     """The record of one of the `KINDS` that these fields make. Raises WorldError."""
     try:
-        record: Record = msgspec.convert(fields, KINDS[kind], dec_hook=_pan)
+        record: Record = msgspec.convert(fields, KINDS[kind], dec_hook=_secret)
     except msgspec.DecodeError as refused:
         raise WorldError(f"{place}: {_said(refused)}") from None
     return Placed(place, kind, record)
 
 
-def _pan(wanted: type, value: Any) -> Pan:
-    assert wanted is Pan
+def _secret(wanted: type, value: Any) -> Pan | Phone:
+    what, made = ("card", Pan) if wanted is Pan else ("telephone", Phone)
     if not isinstance(value, str):
-        raise ValueError("a card number is written as text")
-    return Pan(value)
+        raise ValueError(f"a {what} number is written as text")
+    return made(value)
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """The records of a world file, checked as they are parsed. Amounts are cents, dates civil days.
 
 Unknown fields are refused, so that a misspelt one cannot be overlooked. Card numbers become `Pan`
-at once. A card's `pin` and `pin_block` are taken and not kept: PINs live with the keys.
+at once. Of a card's `pin` or `pin_block` is kept what the security module makes of it.
 """
 
 from datetime import date
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr
 
 from authz.pan import Pan
+from authz.phones import Phone
 from authz.settlement.bank_account import bic_of, iban_of
 from rules.facts import (
     AccountStatus,
@@ -139,6 +140,8 @@ class AccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
     derogations: tuple[DerogationRecord, ...] = ()
     topup: TopUpRecord | None = None
     used: tuple[UsedRecord, ...] = ()
+    phone: Phone | None = None
+    """Where the person gets codes (TOK-03); kept encrypted. None leaves what is known as it is."""
 
 
 class CardRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,10 +158,13 @@ class CardRecord(Struct, frozen=True, forbid_unknown_fields=True):
     visa_logo: bool = False
     conecs_logo: bool = True
     pin: Annotated[str, Meta(pattern=r"^[0-9]{4,12}$")] | None = None
-    pin_block: Annotated[str, Meta(max_length=64)] | None = None
+    pin_block: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{16}$")] | None = None
+    """ISO 9564-1 format 0 or 3, enciphered under the PIN key of the zone `ascii`."""
 
     def __post_init__(self) -> None:
-        """Lost and stolen are answered differently, so an opposed card says which."""
+        """Lost and stolen are answered differently, so an opposed card says which; one PIN."""
+        if self.pin is not None and self.pin_block is not None:
+            raise ValueError("`pin` or `pin_block`, not both")
         if (self.status is CardStatus.OPPOSED) != (self.opposed_as is not None):
             raise ValueError("`opposed_as` goes with the status OPPOSED, and with no other")
 

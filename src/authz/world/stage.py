@@ -4,9 +4,13 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct, msgpack
+from msgspec.structs import replace
 
-from authz.bank.vault import PanVault, SealedPan
+from authz.hsm import Pin
 from authz.pan import Pan, PanDigester
+from authz.phones import Phone
+from authz.safe import NoPin, Safe
+from authz.vault import Sealed, Slot
 from authz.world.read import Placed, WorldError
 from authz.world.records import (
     AccountRecord,
@@ -21,15 +25,24 @@ from authz.world.records import (
 )
 from rules.facts import Account, Card, Derogation, Token, TopUp
 
+BANK_CARD: Final = "bank card"
+PHONE: Final = "phone"
+"""What waits in a staged account."""
+
 
 class AccountDraft(Struct, frozen=True, array_like=True):
-    """An account that has no number yet (`account_no` is 0), and the money it begins with."""
+    """An account that has no number yet (`account_no` is 0), and the money it begins with.
+
+    Bank card and telephone number wait sealed until they have a row to be bound to.
+    """
 
     account: Account
     derogations: tuple[Derogation, ...]
     lots: tuple[LotRecord, ...]
     used: tuple[UsedRecord, ...]
-    bank_card: SealedPan | None = None
+    bank_card: Sealed | None = None
+    bank_last4: str = ""
+    phone: Sealed | None = None
 
 
 class Staged(Struct, frozen=True):
@@ -38,7 +51,8 @@ class Staged(Struct, frozen=True):
     `parent` is the employer of an account, the account of a card, the card of a token. `content`
     tells one record from another that has the same name; it is keyed, since a card number and a PIN
     are in what it digests. `record` is the JSON of issuer, employer or merchant, `body` the draft
-    of whatever belongs to a person.
+    of whatever belongs to a person. `pin_ref`, `key_id` and `encrypted` are what is kept of a
+    card's PIN and number.
     """
 
     n: int
@@ -51,9 +65,16 @@ class Staged(Struct, frozen=True):
     card_ref: bytes | None
     record: str | None
     body: bytes | None
+    pin_ref: bytes | None = None
+    key_id: str | None = None
+    encrypted: bytes | None = None
 
 
-_in_clear: Final = msgspec.json.Encoder(enc_hook=Pan.reveal, order="deterministic").encode
+def _revealed(secret: Pan | Phone) -> str:
+    return secret.reveal()
+
+
+_in_clear: Final = msgspec.json.Encoder(enc_hook=_revealed, order="deterministic").encode
 _plain: Final = msgspec.json.Encoder().encode
 _pack: Final = msgpack.Encoder().encode
 decode_account: Final = msgpack.Decoder(AccountDraft).decode
@@ -66,11 +87,12 @@ def stage(
     placed: Placed,
     digester: PanDigester,
     programmes: frozenset[str],
-    vault: PanVault | None = None,
+    safe: Safe | None = None,
 ) -> Staged:
     """The row of the `n`-th record. Raises WorldError for a programme that has no rulebook.
 
-    Without a vault linked bank cards are left out: their accounts have no top-up.
+    Without a safe PINs and telephone numbers are left out, and linked bank cards: their accounts
+    have no top-up.
     """
     record = placed.record
     if isinstance(record, AccountRecord) and record.programme not in programmes:
@@ -79,6 +101,8 @@ def stage(
     content = digester.card_ref(f"{placed.kind} {_in_clear(record).decode()}")
     name, parent, person = _names(record)
     pan = _pan_of(record)
+    card_ref = None if pan is None else digester.card_ref(pan.reveal())
+    sealed = None if safe is None or pan is None else safe.card(pan, card_ref or b"")
     return Staged(
         n=n,
         place=placed.place,
@@ -87,9 +111,12 @@ def stage(
         parent=parent,
         person=person,
         content=content,
-        card_ref=None if pan is None else digester.card_ref(pan.reveal()),
+        card_ref=card_ref,
         record=_public_json(record),
-        body=_body(record, vault),
+        body=_body(record, safe),
+        pin_ref=_pin_ref(placed, card_ref, safe),
+        key_id=None if sealed is None else sealed.key_id,
+        encrypted=None if sealed is None else sealed.encrypted,
     )
 
 
@@ -125,10 +152,10 @@ def _public_json(record: Record) -> str | None:
     return None
 
 
-def _body(record: Record, vault: PanVault | None) -> bytes | None:
+def _body(record: Record, safe: Safe | None) -> bytes | None:
     match record:
         case AccountRecord():
-            return _pack(_account_draft(record, vault))
+            return _pack(_account_draft(record, safe))
         case CardRecord():
             return _pack(_card(record))
         case TokenRecord():
@@ -146,15 +173,38 @@ def _body(record: Record, vault: PanVault | None) -> bytes | None:
             return None
 
 
-def _account_draft(record: AccountRecord, vault: PanVault | None) -> AccountDraft:
+def _account_draft(record: AccountRecord, safe: Safe | None) -> AccountDraft:
     linked = record.topup
     top_up = TopUp(linked.enabled, linked.verified, linked.bank_expiry) if linked else None
     account = Account(0, record.id, record.programme, record.status, top_up)
     derogations = tuple(derogation.facts() for derogation in record.derogations)
-    sealed = None
-    if vault is not None and linked is not None and linked.bank_pan is not None:
-        sealed = vault.seal(linked.bank_pan)
-    return AccountDraft(account, derogations, record.lots, record.used, sealed)
+    draft = AccountDraft(account, derogations, record.lots, record.used)
+    vault = None if safe is None else safe.vault
+    if vault is not None and linked is not None and (pan := linked.bank_pan) is not None:
+        sealed = vault.seal(pan.reveal(), Slot.staged(BANK_CARD, record.id))
+        draft = replace(draft, bank_card=sealed, bank_last4=pan.last4)
+    if vault is not None and record.phone is not None:
+        sealed = vault.seal(record.phone.reveal(), Slot.staged(PHONE, record.id))
+        draft = replace(draft, phone=sealed)
+    return draft
+
+
+def _pin_ref(placed: Placed, card_ref: bytes | None, safe: Safe | None) -> bytes | None:
+    """What is kept of a card's PIN. Raises WorldError for a block that is none of this card."""
+    record = placed.record
+    if safe is None or card_ref is None or not isinstance(record, CardRecord):
+        return None
+    try:
+        pin = _pin(record, safe)
+    except NoPin as refused:
+        raise WorldError(f"{placed.place}.pin_block: {refused}") from None
+    return None if pin is None else safe.module.pin_ref(card_ref, pin)
+
+
+def _pin(record: CardRecord, safe: Safe) -> Pin | None:
+    if record.pin_block is not None:
+        return safe.pin_of_block(record.pin_block, record.pan)
+    return None if record.pin is None else Pin(record.pin)
 
 
 def _card(record: CardRecord) -> Card:

@@ -14,6 +14,9 @@ STAGE: Final = """
         card_ref  bytea,
         record    jsonb,
         body      bytea,
+        pin_ref   bytea,
+        key_id    text,
+        encrypted bytea,
         holder_id bigint
     ) on commit drop
 """
@@ -133,10 +136,15 @@ ADD_CREDENTIALS: Final = """
     insert into credentials (card_ref, holder_id)
     select card_ref, holder_id from world_stage where card_ref is not null
 """
+ADD_NUMBERS: Final = """
+    insert into sealed_numbers (holder_id, kind, name, key_id, encrypted)
+    select holder_id, 'CARD', card_ref, key_id, encrypted from world_stage
+    where encrypted is not null
+"""
 
 PARTS: Final = """
     select s.holder_id, h.holder_id is not null as known, s.person,
-           s.kind, s.parent, s.card_ref, s.body, e.employer_no
+           s.kind, s.parent, s.card_ref, s.body, s.pin_ref, e.employer_no
     from world_stage s
     left join holders h on h.holder_id = s.holder_id
     left join employers e on s.kind = 'account' and e.employer_id = s.parent
@@ -145,10 +153,10 @@ PARTS: Final = """
         case s.kind when 'account' then 1 when 'card' then 2 else 3 end, s.n
 """
 
+BANK_CARD_NOS: Final = "select nextval('bank_card_nos') from generate_series(1, $1)"
 ADD_BANK_CARD: Final = """
-    insert into bank_cards (holder_id, account_no, pan_encrypted, key_id, expiry, last4,
-        enrolled_at, card_no)
-    values ($1, $2, $3, $4, $5, $6, $7, nextval('bank_card_nos'))
+    insert into bank_cards (holder_id, card_no, account_no, expiry, last4, enrolled_at)
+    values ($1, $2, $3, $4, $5, $6)
 """
 
 COUNT_BY_KIND: Final = "select kind, count(*) as count from world_stage group by kind"

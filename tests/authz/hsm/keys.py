@@ -2,11 +2,16 @@
 
 from authz.hsm.software import SoftwareModule
 from authz.keys import EmvMasterKey, Keys, MacKey, PanDigestKey, Secret, ZoneKey
+from authz.safe import Safe
+from authz.vault import Vault
 
 IMK = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 MAC_KEY = bytes.fromhex("1122334455667788A1B2C3D4E5F60718")
 PIN_KEY = bytes.fromhex("8877665544332211101112131415161718191A1B1C1D1E1F"[:32])
 MASTER_KEY = bytes.fromhex("F0E1D2C3B4A5968778695A4B3C2D1E0F")
+
+
+VAULT = Vault([("pan-test", bytes(range(32)))])
 
 
 class Clock:
@@ -34,6 +39,11 @@ def some_keys(
         ),
         mac=(MacKey("ascii", "mac", Secret(mac)),),
     )
+
+
+def some_safe() -> Safe:
+    """The module of these keys, and a vault of their numbers."""
+    return Safe(some_module(), VAULT)
 
 
 def some_module(keys: Keys | None = None, clock: Clock | None = None) -> SoftwareModule:

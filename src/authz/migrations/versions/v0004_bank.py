@@ -93,15 +93,13 @@ TABLES = (
     )
     """,
     "create index bank_notices_due on bank_notices (due_at) where acknowledged_at is null",
-    # The card of the bank, its number encrypted under the named key. A removed card stays for what
-    # was paid with it: refunds go back to it (REF-04).
+    # The card of the bank; its number is among the sealed ones. A removed card stays for what was
+    # paid with it: refunds go back to it (REF-04).
     """
     create table bank_cards (
         holder_id     bigint not null check (holder_id > 0),
         card_no       bigint not null,
         account_no    smallint not null,
-        pan_encrypted bytea not null,
-        key_id        text not null,
         expiry        text not null,
         last4         text not null,
         enrolled_at   timestamptz not null,

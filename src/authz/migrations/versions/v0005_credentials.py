@@ -1,4 +1,4 @@
-"""What became of cards and tokens, and by whom: rows that are added and never changed."""
+"""Numbers of cards at rest, and what became of cards and tokens: rows that are never changed."""
 
 from alembic import op
 
@@ -6,6 +6,24 @@ revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
+
+NUMBERS = (
+    # Numbers that lead to a person, encrypted under the named key and bound to kind and name: the
+    # reference of a card or token, the number of a bank card, the person of a telephone.
+    """
+    create table sealed_numbers (
+        holder_id bigint not null check (holder_id > 0),
+        kind      text not null check (kind in ('CARD', 'BANK_CARD', 'PHONE')),
+        name      bytea not null,
+        key_id    text not null,
+        encrypted bytea not null,
+        primary key (holder_id, kind, name)
+    )
+    """,
+    # What is still under an old key, and which keys are still needed.
+    "create index sealed_numbers_by_key on sealed_numbers (key_id)",
+    "grant select, insert, update, delete on sealed_numbers to millesime_engine",
+)
 
 EVENTS = (
     # `version` is the holder's after the change: one change may touch several credentials (`n`).
@@ -54,7 +72,7 @@ EVENTS = (
 
 def upgrade() -> None:
     """Add everything, in one SQL transaction."""
-    for statement in EVENTS:
+    for statement in (*NUMBERS, *EVENTS):
         op.execute(statement)
 
 
