@@ -32,9 +32,8 @@ NOBODY: Final = 0
 class Writes(Struct, frozen=True):
     """What the save must write, all of it or nothing. Rows are in the order of their table."""
 
-    read: dict[int, int]
-    """Holder id to the version that was read: what every decision of the batch stands on."""
     afters: list[Row]
+    """Holders as they are after it, by id: each with the version after the one that was read."""
     keys: list[Row]
     decided: list[Row]
     movements: list[Row]
@@ -44,6 +43,11 @@ class Writes(Struct, frozen=True):
 
     marked: bool = False
     """A payment that waits was reversed."""
+
+    @property
+    def holders(self) -> list[int]:
+        """Who is written, in the order in which the save locks them."""
+        return [row[0] for row in self.afters]  # type: ignore[misc]
 
     @property
     def touches_the_bank(self) -> bool:
@@ -77,7 +81,8 @@ class Draft:
         self.legs: Final = LegBook()
         self.reserved_here: list[tuple[Request, PaymentName]] = []
         self._reserved: list[Row] = []
-        self._marked: set[int] = set()
+        self._marked = False
+        self._decided_about: set[int] = set()
         self._purses: dict[int, Purse] = {}
         self._keys: list[Row] = []
         self._decided: list[Row] = []
@@ -108,6 +113,7 @@ class Draft:
     def reserve(self, request: Request, reserved: Reserved, account_no: int, facts: Facts) -> None:
         """A payment that waits for the bank: its key is taken, its answer not yet known."""
         holder_id, number = reserved.holder_id, reserved.authorization_id
+        self._decided_about.add(holder_id)
         key_hash, bank_minor = request.key_hash, reserved.bank_minor
         waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
         self.answers[key_hash] = KeptAnswer(request.fingerprint, waits, undecided=True)
@@ -126,7 +132,8 @@ class Draft:
     def mark_reversed(self, pending: Pending) -> None:
         """Whoever settles the payment must see that it was reversed: its holder moves on."""
         self.pending[pending.name] = replace(pending, reversed=True)
-        self._marked.add(pending.leg.holder_id)
+        self._marked = True
+        self._decided_about.add(pending.leg.holder_id)
 
     def keep(
         self,
@@ -139,10 +146,12 @@ class Draft:
         """An answer that will be given again to the same key; as it is given, with its date.
 
         `under` is the request whose key is new: that of a payment that waited is there already.
+        The holder moves on even where no money does: a decision stands on the version it saw.
         """
         business_day = self.state.business_day or civil_day(at, PARIS)
         outcome = replace(outcome, business_day=business_day)
         holder_id, number = outcome.holder_id, outcome.authorization_id
+        self._decided_about.add(holder_id)
         self.answers[request.key_hash] = KeptAnswer(request.fingerprint, outcome)
         self.decided_here.append((request, outcome, kept))
         new = under or request
@@ -234,20 +243,14 @@ class Draft:
 
     def writes(self) -> Writes:
         """All rows of the batch; keys in their own order, so that two processes cannot embrace."""
-        purses = sorted(self._purses.values(), key=lambda purse: purse.holder.holder_id)
         return Writes(
-            read={purse.holder.holder_id: purse.holder.version for purse in purses},
-            afters=[
-                purse.row()
-                for purse in purses
-                if purse.changed or purse.holder.holder_id in self._marked
-            ],
+            afters=[self.purse(holder_id).row() for holder_id in sorted(self._decided_about)],
             keys=sorted(self._keys),
             decided=self._decided,
             movements=self._movements,
             reserved=self._reserved,
             bank=self.legs.rows,
-            marked=bool(self._marked),
+            marked=self._marked,
         )
 
 

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from authz.purse import Purse
 from authz.requests import Kind, Request
-from authz.state import Employer, HolderAccount, State
+from authz.state import Credential, Employer, HolderAccount, Profile, State
 from rules.facts import Card, Derogation, Facts, Token
 from rules.rulebook import Rulebook
 
@@ -25,13 +25,17 @@ def find_credential(purse: Purse, card_ref: bytes) -> Found | None:
     profile = purse.holder.profile
     for credential in profile.credentials:
         if credential.card_ref == card_ref:
-            card = next(card for card in profile.cards if card.card_id == credential.card_id)
-            token = None
-            if credential.token_id is not None:
-                token = next(t for t in profile.tokens if t.token_id == credential.token_id)
-            held = next(a for a in profile.accounts if a.account.account_no == card.account_no)
-            return Found(card, token, held)
+            return _found(profile, credential)
     return None
+
+
+def _found(profile: Profile, credential: Credential) -> Found:
+    (card,) = [card for card in profile.cards if card.card_id == credential.card_id]
+    token = None
+    if credential.token_id is not None:
+        (token,) = [token for token in profile.tokens if token.token_id == credential.token_id]
+    (held,) = [h for h in profile.accounts if h.account.account_no == card.account_no]
+    return Found(card, token, held)
 
 
 def facts_of(request: Request, state: State, purse: Purse, found: Found, book: Rulebook) -> Facts:

@@ -1,6 +1,5 @@
 """A holder's money while a batch is being decided: the row as read, and what was done to it."""
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final
 
@@ -25,11 +24,6 @@ class Purse:
         self.available = list(holder.lot_available)
         self.held = list(holder.lot_held)
         self.used = {(used.account_no, used.day): used.used_minor for used in holder.used}
-
-    @property
-    def changed(self) -> bool:
-        """Whether the books of this holder move."""
-        return self.seq != self.holder.last_seq
 
     def next_seq(self) -> int:
         """The next number of this holder's books."""
@@ -91,17 +85,17 @@ class Purse:
             self.holder.version + 1,
             self.seq,
             since,
-            _array(account_no for account_no, _ in used),
-            _array(day for _, day in used),
-            _array(used.values()),
+            _array([account_no for account_no, _ in used]),
+            f"{{{','.join([day.isoformat() for _, day in used])}}}",
+            _array(list(used.values())),
             _array(self.available),
             _array(self.held),
         )
 
 
-def _array(values: Iterable[object]) -> str:
-    """PostgreSQL's text of an array of numbers or dates."""
-    return "{" + ",".join(map(str, values)) + "}"
+def _array(numbers: list[int]) -> str:
+    """PostgreSQL's text of an array, from Python's own: only the brackets differ."""
+    return f"{{{str(numbers)[1:-1]}}}"
 
 
 def _lot(info: LotInfo, available_minor: int) -> Lot:

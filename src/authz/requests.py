@@ -13,6 +13,8 @@ from rules.facts import Purchase
 class Kind(Enum):
     """What is asked, and so what an approval does to the money."""
 
+    __hash__ = object.__hash__  # members are singletons; their own goes through the name
+
     PURCHASE = "PURCHASE"
     """0200: debited at once (AUT-05)."""
     HOLD = "HOLD"

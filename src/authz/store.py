@@ -15,9 +15,9 @@ from authz.state import State
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-SAVE: Final = "select save_batch($1, $2, $3, $4, $5, $6)"
+SAVE: Final = "select save_batch($1, $2, $3, $4)"
 SAVE_WITH_BANK: Final = """
-    select save_batch_with_bank($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    select save_batch_with_bank($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 # By its number too: the same key may have been kept by another process since, for a repeat.
 IS_OURS: Final = """
@@ -52,7 +52,8 @@ LOST: Final = (
     asyncpg.TooManyConnectionsError,
 )
 """Errors after which nobody knows what the database made of the last statement."""
-_MOVED: Final = frozenset({"MV001", "MV002", "MV003", "40001", "40P01"})
+_MOVED: Final = frozenset({"MV001", "MV003", "40001", "40P01"})
+_KEY_TAKEN: Final = "request_keys_pkey"
 # A statement that the server ended unfinished: no memory or disk, too long, no leader. Nothing of
 # it is committed, and it is no fault of what it would write (PostgreSQL, appendix A).
 _UNABLE: Final = ("53", "55", "57", "58", "25006")
@@ -60,7 +61,7 @@ _UNABLE: Final = ("53", "55", "57", "58", "25006")
 
 def _meaning(error: asyncpg.PostgresError) -> Exception:
     """What the server's refusal of a statement means to the batch; itself where it is poison."""
-    if error.sqlstate in _MOVED:
+    if error.sqlstate in _MOVED or error.constraint_name == _KEY_TAKEN:
         return Conflict(error.sqlstate)
     if (error.sqlstate or "").startswith(_UNABLE):
         return StoreDown(type(error).__name__)
@@ -133,7 +134,7 @@ class Store:
         The lock waits for the lost statement's end if it is at work; the new version stops it if
         it still lies in a buffer on its way (architecture, corner 6). Raises `StoreDown`.
         """
-        holders = sorted(writes.read)
+        holders = writes.holders
         key_hash, _, _, number = writes.keys[0]  # whole or nothing: one key tells of all
         try:
             async with self._pool.acquire(timeout=self._timeout_s) as sql, sql.transaction():
@@ -152,7 +153,6 @@ class Store:
 
 
 async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
-    holders, versions = list(writes.read), list(writes.read.values())
     rows: tuple[Sequence[object], ...] = (
         writes.afters,
         writes.keys,
@@ -164,7 +164,7 @@ async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
         statement = SAVE_WITH_BANK
         rows = (*rows, writes.reserved, bank.legs, bank.steps, bank.moves, bank.notices)
     try:
-        await sql.fetchval(statement, holders, versions, *rows, timeout=timeout_s)
+        await sql.fetchval(statement, *rows, timeout=timeout_s)
     except LOST as error:
         raise InDoubt(type(error).__name__) from error
     except asyncpg.PostgresError as error:

@@ -5,7 +5,9 @@ here with its reason, so that everything behind is about money and not about tex
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 from authz.identity import PAYMENT_CLASSES, fingerprint, request_key
@@ -42,6 +44,7 @@ _MANDATORY: Final[Mapping[str, tuple[int, ...]]] = {
     "040": _REVERSED,
     "042": _REVERSED,
 }
+_TAKE_MANDATORY: Final = {family: itemgetter(*n) for family, n in _MANDATORY.items()}
 _EURO: Final = "978"
 # DE3: a purchase, and the cash-like types that are known and never allowed (MER-04).
 _PROCESSING: Final = frozenset({"00", "01", "09", "17"})
@@ -80,10 +83,7 @@ def to_request(
     `received_at` is UTC; `deadline_s` is on the monotonic clock.
     """
     fields, family = message.fields, request_class(message.mti)
-    for number in _MANDATORY[family]:
-        # One of no length, or of blanks, would make a key that is not one terminal's alone.
-        if not fields.get(number, "").strip():
-            raise Untranslatable(Reason.FORMAT, f"DE{number} is missing")
+    _require(fields, family)
     kind = _kind(family, fields)
     pan, expiry = _credential(fields, kind)
     card_ref = digester.card_ref(pan) if pan is not None else b""
@@ -132,7 +132,7 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
     if outcome.approval_code is not None and not is_reversal(message.mti):
         fields[38] = outcome.approval_code
     if outcome.business_day is not None:
-        fields[15] = f"{outcome.business_day:%m%d}"
+        fields[15] = _month_and_day(outcome.business_day)
     if outcome.approved and request_class(message.mti) in PAYMENT_CLASSES:
         partial = outcome.reason is Reason.APPROVED_PARTIAL
         if partial:
@@ -142,11 +142,28 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
     return Message(answer_mti(message.mti), fields)
 
 
+@lru_cache(maxsize=8)
+def _month_and_day(day: date) -> str:
+    """MMDD; nearly every answer of a day has the same settlement date."""
+    return f"{day:%m%d}"
+
+
 def _code(mti: str, reason: Reason) -> str:
     """The response code; a reversal advice is acknowledged whatever it was about (REV-01)."""
     if reason is Reason.ORIGINAL_NOT_FOUND and is_reversal(mti) and is_advice(mti):
         return RESPONSE_CODES[Reason.APPROVED]
     return RESPONSE_CODES[reason]
+
+
+def _require(fields: Mapping[int, str], family: str) -> None:
+    """One of no length, or of blanks, would make a key that is not one terminal's alone."""
+    try:
+        if all(map(str.strip, _TAKE_MANDATORY[family](fields))):
+            return
+    except KeyError:
+        pass
+    missing = next(n for n in _MANDATORY[family] if not fields.get(n, "").strip())
+    raise Untranslatable(Reason.FORMAT, f"DE{missing} is missing")
 
 
 def _kind(family: str, fields: Mapping[int, str]) -> Kind:

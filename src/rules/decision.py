@@ -9,6 +9,8 @@ from msgspec import Struct
 class Reason(Enum):
     """Why a request was answered as it was: domain words, never response codes (domain.md 5)."""
 
+    __hash__ = object.__hash__  # members are singletons; their own goes through the name
+
     APPROVED = "APPROVED"
     APPROVED_PARTIAL = "APPROVED_PARTIAL"
     UNKNOWN_CARD = "UNKNOWN_CARD"

@@ -71,6 +71,8 @@ class GeoScope(Enum):
 class MerchantClass(Enum):
     """The two merchant classes that the dated rules distinguish (P-CAP, P-DAY)."""
 
+    __hash__ = object.__hash__  # members are singletons; their own goes through the name
+
     RESTAURANT = "restaurant"
     SHOP = "shop"
 

@@ -92,22 +92,23 @@ class MemoryStore:
         numbers = {row["authorization_id"] for row in self.decided}
         landed = bool(writes.keys) and cast(int, writes.keys[0][3]) in numbers
         if not landed:
-            for number in writes.read:
+            for number in writes.holders:
                 holder = self.state.holders[number]
                 self._put(replace(holder, version=holder.version + 1))
         return landed
 
     def land(self, writes: Writes) -> None:
         """Write a batch as the database does. Raises `Conflict`, or ValueError for poison."""
-        if any(self.state.holders[n].version != v for n, v in writes.read.items()):
+        afters = cast(list[tuple[Any, ...]], writes.afters)
+        if any(self.state.holders[row[0]].version != row[1] - 1 for row in afters):
             raise Conflict("MV001")
         if any(row[0] in self.state.kept for row in writes.keys):
-            raise Conflict("MV002")
+            raise Conflict("23505")
         rows = [dict(zip(DECIDED, row, strict=True)) for row in writes.decided]
         if any(self.poison(row) for row in rows):
             raise ValueError("a row that cannot be written")
-        for after in writes.afters:
-            self._put(self._after(cast(tuple[Any, ...], after)))
+        for after in afters:
+            self._put(self._after(after))
         self.decided += rows
         self.movements += cast(list[tuple[Any, ...]], writes.movements)
         by_number = {row["authorization_id"]: row for row in rows}

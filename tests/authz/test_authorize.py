@@ -144,15 +144,15 @@ def test_a_decline_is_kept_like_an_approval() -> None:
     assert [o.reason for o in verdict.outcomes] == [CAP, CAP]
     assert len(verdict.writes.keys) == 1
     assert rows(verdict)[0]["reason"] == "DAILY_CAP"
-    assert not verdict.writes.movements and not verdict.writes.afters
+    assert not verdict.writes.movements
 
 
-def test_every_holder_that_was_looked_at_is_named_with_its_version() -> None:
-    state = some_state(some_holder(1, version=4), some_holder(2, version=9))
-    verdict = decided(some_request(2501, 2), some_request(100, 1), state=state)
-    assert verdict.writes.read == {1: 4, 2: 9}
-    assert list(verdict.writes.read) == [1, 2]
-    assert [after[0] for after in verdict.writes.afters] == [1]
+def test_every_holder_of_a_kept_decision_moves_on_from_the_version_that_was_read() -> None:
+    state = some_state(some_holder(1, version=4), some_holder(2, version=9), some_holder(3))
+    asked = some_request(2501, 2), some_request(100, 1), some_request(0, 3, kind=Kind.INQUIRY)
+    writes = decided(*asked, state=state).writes
+    assert [after[:2] for after in writes.afters] == [(1, 5), (2, 10)]
+    assert writes.holders == [1, 2]
 
 
 def test_keys_are_written_in_their_own_order() -> None:

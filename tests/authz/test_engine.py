@@ -124,14 +124,14 @@ async def test_what_moved_meanwhile_is_seen_by_the_second_decision(bench: Bench)
 
 
 async def test_after_a_second_conflict_each_request_goes_alone(bench: Bench) -> None:
-    bench.store.fail("save", Conflict("MV001"), Conflict("MV002"))
+    bench.store.fail("save", Conflict("MV001"), Conflict("23505"))
     asked = [some_request(100, n) for n in (1, 2, 3)]
     assert await bench.reasons(*asked) == [OK, OK, OK]
     assert bench.calls("exclusive") == [3, 1, 1, 1]
 
 
 async def test_a_request_that_conflicts_to_the_end_is_refused_not_guessed(bench: Bench) -> None:
-    bench.store.fail("save", *(Conflict("MV002") for _ in range(4)))
+    bench.store.fail("save", *(Conflict("23505") for _ in range(4)))
     kept = some_request()
     assert await bench.reasons(kept) == [DOWN]
     assert not bench.store.decided

@@ -63,13 +63,6 @@ def test_one_person_has_one_use_of_a_day_whatever_the_account() -> None:
     assert purse.usage(1, per_person=False) == (Usage(DAY, 300),)
 
 
-def test_a_purse_that_nobody_touched_has_not_changed() -> None:
-    purse = Purse(some_holder())
-    assert not purse.changed
-    purse.next_seq()
-    assert purse.changed
-
-
 def test_the_row_moves_version_and_number_on() -> None:
     purse = Purse(some_holder(lots=((2026, 5000),)))
     assert purse.next_seq() == 3

@@ -109,10 +109,7 @@ async def test_a_save_that_is_still_at_work_is_waited_for(people: str) -> None:
         work = sql.transaction()
         await work.start()
         rows = (lost.afters, lost.keys, lost.decided, lost.movements)
-        await sql.fetchval(
-            "select save_batch($1, $2, $3, $4, $5, $6)",
-            list(lost.read), list(lost.read.values()), *rows,
-        )  # fmt: skip
+        await sql.fetchval("select save_batch($1, $2, $3, $4)", *rows)
         settling = asyncio.create_task(engine.store.committed(lost))
         await until(
             people, "select count(*) > 0 from pg_stat_activity where wait_event = 'transactionid'"

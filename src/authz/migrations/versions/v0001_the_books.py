@@ -217,38 +217,29 @@ SAVE = (
         insert into transfers select * from unnest(movements);
     end $$
     """,
-    # One batch, whole or not at all. `read_holders` come in id order and are locked in it; every
-    # version must be the one that was read. `MV001` and `MV002` tell the engine to load again.
+    # One batch, whole or not at all. `afters` come in id order, and the rows are locked in it; each
+    # must still have the version before its own. `MV001` tells the engine to load again, and so
+    # does a request key that was taken meanwhile (its unique key).
     """
     create function save_batch(
-        read_holders bigint[], read_versions bigint[],
         afters holder_after[], keys request_keys[],
         decided authorizations[], movements transfers[]
     ) returns void language plpgsql as $$
     declare
-        versions bigint[];
-        new_keys bigint;
+        moved_on bigint;
     begin
-        select coalesce(array_agg(locked.version order by locked.holder_id), '{}')
-        into versions from (
-            select holder_id, version from holders
-            where holder_id = any (read_holders) order by holder_id for update
-        ) as locked;
-        if versions is distinct from read_versions then
-            raise exception 'a holder changed since it was read' using errcode = 'MV001';
-        end if;
-        insert into request_keys select * from unnest(keys) on conflict do nothing;
-        get diagnostics new_keys = row_count;
-        if new_keys <> cardinality(keys) then
-            raise exception 'a request key was taken since it was read' using errcode = 'MV002';
-        end if;
         update holders h set
             version = a.version, last_seq = a.last_seq, usage_since = a.usage_since,
             usage_accounts = a.usage_accounts::smallint[], usage_days = a.usage_days::date[],
             usage_minor = a.usage_minor::bigint[],
             lot_available = a.lot_available::bigint[], lot_held = a.lot_held::bigint[]
             from unnest(afters) as a
-            where h.holder_id = a.holder_id and h.holder_id = any (read_holders);
+            where h.holder_id = a.holder_id and h.version = a.version - 1;
+        get diagnostics moved_on = row_count;
+        if moved_on <> cardinality(afters) then
+            raise exception 'a holder changed since it was read' using errcode = 'MV001';
+        end if;
+        insert into request_keys select * from unnest(keys);
         insert into authorizations select * from unnest(decided);
         perform ledger_post(movements);
     end $$

@@ -132,7 +132,6 @@ SAVE = (
     # `MV003`: a leg moved on since it was read.
     """
     create function save_batch_with_bank(
-        read_holders bigint[], read_versions bigint[],
         afters holder_after[], keys request_keys[],
         decided authorizations[], movements transfers[],
         reserved pending_payments[], legs bank_legs[],
@@ -141,15 +140,14 @@ SAVE = (
     declare
         stepped bigint;
     begin
-        perform save_batch(read_holders, read_versions, afters, keys, decided, movements);
+        perform save_batch(afters, keys, decided, movements);
         insert into pending_payments select * from unnest(reserved);
         insert into bank_legs select * from unnest(legs);
         update bank_legs l set
             state = s.state, left_minor = s.left_minor, refunded_minor = s.refunded_minor,
             notices = s.notices
             from unnest(steps) as s
-            where l.holder_id = s.holder_id and l.holder_id = any (read_holders)
-                and l.number = s.number and l.state = s.was;
+            where l.holder_id = s.holder_id and l.number = s.number and l.state = s.was;
         get diagnostics stepped = row_count;
         if stepped <> cardinality(steps) then
             raise exception 'a bank leg moved since it was read' using errcode = 'MV003';
@@ -157,11 +155,10 @@ SAVE = (
         insert into bank_leg_moves select * from unnest(moves);
         insert into bank_notices select * from unnest(notices);
         delete from pending_payments p using unnest(decided) as d
-            where p.holder_id = d.holder_id and p.holder_id = any (read_holders)
-                and p.number = d.authorization_id;
+            where p.holder_id = d.holder_id and p.number = d.authorization_id;
         update pending_payments p set reversed_by = d.authorization_id from unnest(decided) as d
             where d.kind in ('REVERSAL', 'CANCEL') and p.holder_id = d.holder_id
-                and p.holder_id = any (read_holders) and p.number = d.about_id;
+                and p.number = d.about_id;
     end $$
     """,
 )
