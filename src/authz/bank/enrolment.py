@@ -10,10 +10,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
-from msgspec import Struct
 from msgspec.structs import replace
 
-from authz.bank.kept import keep_number
+from authz.bank.kept import Wallet, keep_card, link_card, remove_card
 from authz.bank.link import NotSent, Silent
 from authz.bank.teller import BankDesk
 from authz.bank.words import APPROVED, BankCard, Place, Stamp, question, reference_of
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
 TERMINAL: Final = "ENROL001"
 MID: Final = "MILLESIME ENROL"
 
-ADD_CARD: Final = """
-    insert into bank_cards (holder_id, card_no, account_no, expiry, last4, enrolled_at, removed_at)
-    values ($1, nextval('bank_card_nos'), $2, $3, $4, $5, $5) returning card_no
-"""
 ADD_LEG: Final = """
     insert into bank_legs values ($1, $2, $3, 'VERIFY', $4, $5, $5, 0, 0, $6, $7, $8, $9, $10)
 """
@@ -47,11 +42,6 @@ TELL: Final = """
         due_at)
     values ($1, $2, 1, 'REVERSAL', 0, 0, $3, $4)
 """
-UNLINK: Final = """
-    update bank_cards set removed_at = $3
-    where holder_id = $1 and account_no = $2 and removed_at is null
-"""
-LINK: Final = "update bank_cards set removed_at = null where holder_id = $1 and card_no = $2"
 
 
 class Linked(Enum):
@@ -62,13 +52,6 @@ class Linked(Enum):
     """The bank said no."""
     UNKNOWN = "UNKNOWN"
     """The bank said nothing, or there is no line to it: not linked."""
-
-
-class Wallet(Struct, frozen=True):
-    """Whose account is linked."""
-
-    holder_id: int
-    account_no: int
 
 
 class Enrolment:
@@ -93,8 +76,7 @@ class Enrolment:
             if word is BankWord.APPROVED:
                 top_up = TopUp(enabled=True, verified=True, expiry=card.expiry)
                 await _set_top_up(sql, wallet, top_up)
-                await sql.execute(UNLINK, wallet.holder_id, wallet.account_no, stamp.at)
-                await sql.execute(LINK, wallet.holder_id, card_no)
+                await link_card(sql, wallet, card_no, stamp.at)
         if word is BankWord.APPROVED:
             return Linked.LINKED
         return Linked.DECLINED if word is BankWord.DECLINED else Linked.UNKNOWN
@@ -109,9 +91,7 @@ class Enrolment:
         verify_minor: int,
     ) -> int:
         """The card, not linked yet, and the leg that asks for it."""
-        account = wallet.holder_id, wallet.account_no
-        card_no: int = await sql.fetchval(ADD_CARD, *account, card.expiry, card.pan.last4, stamp.at)
-        await keep_number(sql, self._desk.vault, card.pan, wallet.holder_id, card_no)
+        card_no = await keep_card(sql, self._desk.vault, wallet, card, stamp.at)
         state, name = LegState.ASKED.value, (wallet.holder_id, number)
         await sql.execute(
             ADD_LEG, *name, wallet.account_no, state, verify_minor, TERMINAL, MID, card_no,
@@ -136,9 +116,9 @@ async def unlink(pool: asyncpg.Pool, wallet: Wallet) -> bool:
     """Remove the card: the next payment has no top-up, one that waits keeps its leg."""
     now = datetime.now(UTC)
     async with pool.acquire() as sql, sql.transaction():
-        done = await sql.execute(UNLINK, wallet.holder_id, wallet.account_no, now)
+        removed = await remove_card(sql, wallet, now)
         await _set_top_up(sql, wallet, None)
-    return bool(done != "UPDATE 0")
+    return removed
 
 
 async def _undo(sql: "Tx", holder_id: int, number: int, word: BankWord) -> None:

@@ -1,7 +1,13 @@
-"""The linked bank card between its row and the line: in clear for the line only."""
+"""The linked bank card between its row and the line: in clear for the line only.
+
+One is linked to an account at a time; a removed one stays for refunds of what it paid (REF-04).
+"""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from authz.bank.words import BankCard
 from authz.pan import Pan
@@ -14,10 +20,54 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 
-async def keep_number(tx: "Tx", vault: Vault, pan: Pan, holder_id: int, card_no: int) -> None:
-    """Keep the number of a holder's bank card."""
+ADD: Final = """
+    insert into bank_cards (holder_id, card_no, account_no, expiry, last4, enrolled_at, removed_at)
+    values ($1, nextval('bank_card_nos'), $2, $3, $4, $5, $5) returning card_no
+"""
+LINK: Final = "update bank_cards set removed_at = null where holder_id = $1 and card_no = $2"
+REMOVE: Final = """
+    update bank_cards set removed_at = $3
+    where holder_id = $1 and account_no = $2 and removed_at is null
+"""
+RENEW: Final = """
+    update bank_cards set expiry = $3
+    where holder_id = $1 and account_no = $2 and removed_at is null
+"""
+
+
+class Wallet(Struct, frozen=True):
+    """Whose account is linked."""
+
+    holder_id: int
+    account_no: int
+
+
+async def keep_card(tx: "Tx", vault: Vault, wallet: Wallet, card: BankCard, at: datetime) -> int:
+    """Keep a card that is not linked yet; its number among all."""
+    card_no: int = await tx.fetchval(
+        ADD, wallet.holder_id, wallet.account_no, card.expiry, card.pan.last4, at
+    )
     slot = Slot.bank_card(card_no)
-    await keep(tx, [Row(holder_id, slot, vault.seal(pan.reveal(), slot))])
+    await keep(tx, [Row(wallet.holder_id, slot, vault.seal(card.pan.reveal(), slot))])
+    return card_no
+
+
+async def link_card(tx: "Tx", wallet: Wallet, card_no: int, at: datetime) -> None:
+    """Link a kept card in place of any other."""
+    await remove_card(tx, wallet, at)
+    await tx.execute(LINK, wallet.holder_id, card_no)
+
+
+async def remove_card(tx: "Tx", wallet: Wallet, at: datetime) -> bool:
+    """Unlink; whether anything was linked."""
+    done: str = await tx.execute(REMOVE, wallet.holder_id, wallet.account_no, at)
+    return done != "UPDATE 0"
+
+
+async def renew_card(tx: "Tx", wallet: Wallet, expiry: str) -> bool:
+    """The linked card has a new date; whether there is one."""
+    done: str = await tx.execute(RENEW, wallet.holder_id, wallet.account_no, expiry)
+    return done != "UPDATE 0"
 
 
 def open_card(vault: Vault, row: "Record | Mapping[str, Any]") -> BankCard:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from authz.balances import FoundAccount, find_account
-from authz.bank.enrolment import Linked, Wallet, unlink
+from authz.bank.enrolment import Linked, unlink
+from authz.bank.kept import Wallet
 from authz.bank.words import BankCard
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described

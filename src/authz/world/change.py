@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import asyncpg
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from authz.contacts import keep_phone
@@ -19,6 +20,7 @@ from authz.safe import Safe
 from authz.state import Profile
 from authz.world import statements as sql
 from authz.world.fold import decode_profile, encode_profile
+from authz.world.linked import put_bank_card
 from authz.world.load import PROGRAMMES, load_records
 from authz.world.read import Placed
 from authz.world.records import (
@@ -116,8 +118,10 @@ async def _put_of_person(
         return Change(profile=encode_profile(change(decode_profile(locked.profile))))
 
     await journal.post_for_holder(tx, known["holder_id"], build)
-    if isinstance(record, AccountRecord) and record.phone and safe:
-        await keep_phone(tx, safe, known["holder_id"], record.phone)
+    if isinstance(record, AccountRecord):
+        await put_bank_card(tx, known["holder_id"], record, safe)
+        if record.phone and safe:
+            await keep_phone(tx, safe, known["holder_id"], record.phone)
     await tx.execute(NEW_CONTENT, staged.kind, staged.name, staged.content)
     return CHANGED
 
@@ -143,9 +147,14 @@ class _AccountChange:
             return held
         if account.programme != wanted.programme:
             raise Refused("PROGRAMME_IS_FIXED", "an account stays in its programme")
+        top_up, linked = wanted.top_up, self._record.topup
+        if linked is UNSET:  # the holder's own business, as long as nobody speaks of it
+            top_up = account.top_up
+        elif top_up is not None and linked:
+            top_up = replace(top_up, verified=linked.verified)  # its card is there, or comes now
         return replace(
             held,
-            account=replace(wanted, account_no=account.account_no),
+            account=replace(wanted, account_no=account.account_no, top_up=top_up),
             employer_no=self._employer_no,
             derogations=self._draft.derogations,
         )

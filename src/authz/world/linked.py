@@ -1,17 +1,25 @@
 """What accounts of a world file are linked with, bank card and telephone, bound to its rows."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 import asyncpg
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
+from authz.bank.kept import Wallet, keep_card, link_card, remove_card, renew_card
+from authz.bank.words import BankCard
+from authz.refusal import Refused
+from authz.safe import Safe
 from authz.sealed_numbers import Row, keep
 from authz.vault import Slot, Vault
 from authz.world import statements as sql
 from authz.world.fold import Part, decode_profile
+from authz.world.records import AccountRecord
 from authz.world.stage import BANK_CARD, PHONE, AccountDraft, decode_account
 from ledger.journal import Change
+
+PROFILE: Final = "select profile from holders where holder_id = $1"
 
 
 class Linked(Struct, frozen=True):
@@ -65,3 +73,26 @@ def _phone(each: Linked, vault: Vault) -> Row:
     assert waiting is not None
     waits = Slot.staged(PHONE, each.draft.account.account_id)
     return Row(each.holder_id, slot, vault.again(waiting, waits, slot))
+
+
+async def put_bank_card(
+    tx: asyncpg.Connection, holder_id: int, record: AccountRecord, safe: Safe | None
+) -> None:
+    """Link the card of a changed record, let the linked one have its new date, or remove it.
+
+    Raises Refused where nothing is linked that could have one. The holder is locked by the caller.
+    """
+    linked = record.topup
+    if linked is UNSET:
+        return
+    at = await tx.fetchval(sql.TEST_CLOCK) or datetime.now(UTC)
+    held = decode_profile(await tx.fetchval(PROFILE, holder_id)).accounts
+    numbers = {each.account.account_id: each.account.account_no for each in held}
+    wallet = Wallet(holder_id, numbers[record.id])
+    if not linked:
+        await remove_card(tx, wallet, at)
+    elif linked.bank_pan is not None and safe is not None and safe.vault is not None:
+        card = BankCard(linked.bank_pan, linked.bank_expiry)
+        await link_card(tx, wallet, await keep_card(tx, safe.vault, wallet, card, at), at)
+    elif not await renew_card(tx, wallet, linked.bank_expiry):
+        raise Refused("NO_BANK_CARD", "no bank card is linked: topup.bank_pan is wanted")

@@ -7,7 +7,7 @@ at once. Of a card's `pin` or `pin_block` is kept what the security module makes
 from datetime import date
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import force_setattr
 
 from authz.pan import Pan
@@ -138,7 +138,8 @@ class AccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
     status: AccountStatus = AccountStatus.ACTIVE
     lots: tuple[LotRecord, ...] = ()
     derogations: tuple[DerogationRecord, ...] = ()
-    topup: TopUpRecord | None = None
+    topup: TopUpRecord | UnsetType | None = UNSET
+    """None: no top-up. Left out: none to begin with, and later whatever the holder linked."""
     used: tuple[UsedRecord, ...] = ()
     phone: Phone | None = None
     """Where the person gets codes (TOK-03); kept encrypted. None leaves what is known as it is."""

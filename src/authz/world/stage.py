@@ -10,7 +10,7 @@ from authz.hsm import Pin
 from authz.pan import Pan, PanDigester
 from authz.phones import Phone
 from authz.safe import NoPin, Safe
-from authz.vault import Sealed, Slot
+from authz.vault import Sealed, Slot, Vault
 from authz.world.read import Placed, WorldError
 from authz.world.records import (
     AccountRecord,
@@ -21,6 +21,7 @@ from authz.world.records import (
     MerchantRecord,
     Record,
     TokenRecord,
+    TopUpRecord,
     UsedRecord,
 )
 from rules.facts import Account, Card, Derogation, Token, TopUp
@@ -89,10 +90,10 @@ def stage(
     programmes: frozenset[str],
     safe: Safe | None = None,
 ) -> Staged:
-    """The row of the `n`-th record. Raises WorldError for a programme that has no rulebook.
+    """The row of the `n`-th record.
 
-    Without a safe PINs and telephone numbers are left out, and linked bank cards: their accounts
-    have no top-up.
+    Raises WorldError for a programme that has no rulebook, and for a bank card that the safe has no
+    key for. Without a safe PINs, telephone numbers and linked bank cards are left out.
     """
     record = placed.record
     if isinstance(record, AccountRecord) and record.programme not in programmes:
@@ -113,7 +114,7 @@ def stage(
         content=content,
         card_ref=card_ref,
         record=_public_json(record),
-        body=_body(record, safe),
+        body=_body(placed, safe),
         pin_ref=_pin_ref(placed, card_ref, safe),
         key_id=None if sealed is None else sealed.key_id,
         encrypted=None if sealed is None else sealed.encrypted,
@@ -152,10 +153,10 @@ def _public_json(record: Record) -> str | None:
     return None
 
 
-def _body(record: Record, safe: Safe | None) -> bytes | None:
-    match record:
+def _body(placed: Placed, safe: Safe | None) -> bytes | None:
+    match record := placed.record:
         case AccountRecord():
-            return _pack(_account_draft(record, safe))
+            return _pack(_account_draft(placed.place, record, safe))
         case CardRecord():
             return _pack(_card(record))
         case TokenRecord():
@@ -173,20 +174,32 @@ def _body(record: Record, safe: Safe | None) -> bytes | None:
             return None
 
 
-def _account_draft(record: AccountRecord, safe: Safe | None) -> AccountDraft:
-    linked = record.topup
-    top_up = TopUp(linked.enabled, linked.verified, linked.bank_expiry) if linked else None
-    account = Account(0, record.id, record.programme, record.status, top_up)
+def _account_draft(place: str, record: AccountRecord, safe: Safe | None) -> AccountDraft:
+    linked = record.topup or None
+    pan = None if linked is None else linked.bank_pan
+    vault = None if safe is None else safe.vault
+    if safe is not None and vault is None and pan is not None:
+        raise WorldError(
+            f"{place}.topup.bank_pan: needs a [[pan_encryption]] key in the key file to be kept"
+        )
+    account = Account(0, record.id, record.programme, record.status, _top_up(linked, vault))
     derogations = tuple(derogation.facts() for derogation in record.derogations)
     draft = AccountDraft(account, derogations, record.lots, record.used)
-    vault = None if safe is None else safe.vault
-    if vault is not None and linked is not None and (pan := linked.bank_pan) is not None:
+    if vault is not None and pan is not None:
         sealed = vault.seal(pan.reveal(), Slot.staged(BANK_CARD, record.id))
         draft = replace(draft, bank_card=sealed, bank_last4=pan.last4)
     if vault is not None and record.phone is not None:
         sealed = vault.seal(record.phone.reveal(), Slot.staged(PHONE, record.id))
         draft = replace(draft, phone=sealed)
     return draft
+
+
+def _top_up(linked: TopUpRecord | None, vault: Vault | None) -> TopUp | None:
+    """As the rules see it: a card that is not kept here is not one that the bank knows of."""
+    if linked is None:
+        return None
+    kept = vault is not None and linked.bank_pan is not None
+    return TopUp(linked.enabled, linked.verified and kept, linked.bank_expiry)
 
 
 def _pin_ref(placed: Placed, card_ref: bytes | None, safe: Safe | None) -> bytes | None:

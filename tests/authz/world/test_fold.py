@@ -13,7 +13,9 @@ from authz.world.read import WorldError, read_world
 from authz.world.stage import stage
 from ledger.journal import Change
 from ledger.running import Running
+from tests.authz.hsm.keys import some_safe
 from tests.authz.world.builders import World, some_world, write
+from tests.road.people import bank_pan
 
 AT = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 TRUST_CASH, PREPAID, SPENT_BEFORE = 100, 200, 400
@@ -24,7 +26,7 @@ LOT_1 = 7 * 4096 + 1
 def parts_of(tmp_path: Path, world: World) -> list[Part]:
     digester = PanDigester(b"k" * 32, "test")
     rows = [
-        stage(n, each, digester, frozenset({"fr-meal"}))
+        stage(n, each, digester, frozenset({"fr-meal"}), some_safe())
         for n, each in enumerate(read_world(write(tmp_path / "w.json", world)))
     ]
     return [
@@ -104,7 +106,7 @@ def test_nothing_is_booked_for_nothing(tmp_path: Path) -> None:
 
 def test_the_profile_knows_account_card_token_and_credentials(tmp_path: Path) -> None:
     profile, _, _ = folded(
-        tmp_path, topup={"bank_expiry": "2912", "enabled": True, "verified": True}
+        tmp_path, topup={"bank_pan": bank_pan(1), "bank_expiry": "2912", "verified": True}
     )
     held = profile.accounts[0]
     assert (held.account.account_id, held.account.account_no, held.employer_no) == ("acc-1", 1, 3)
