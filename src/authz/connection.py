@@ -17,7 +17,6 @@ from msgspec import Struct
 from authz import network
 from authz.batcher import Batcher
 from authz.framing import Frame, FrameBuffer, Framing, FramingError, answer_tpdu, wrap
-from authz.hsm import SecurityModule
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
 from authz.iso8583.mti import ANSWERS, is_response, request_class
@@ -60,8 +59,6 @@ class Desk(Struct, frozen=True):
     metrics: Metrics
     limits: Limits
     connections: set["Connection"]
-    key_changer: SecurityModule | None = None
-    """What takes new keys from the network (0800/161); None: they are refused."""
     authenticator: Authenticator | None = None
     """None: MACs are neither looked at nor made."""
 
@@ -175,7 +172,7 @@ class Connection(asyncio.Protocol):
         if message.mti in self._desk.profile.mtis and self._desk.office.serves(message):
             self._consult(message, frame)
         elif family == _NETWORK:
-            self._reply(message, frame, self._network_answer(message))
+            self._reply(message, frame, network.answer(message))
         elif family in FAMILIES and message.mti in self._desk.profile.mtis:
             self._submit(message, frame, received_at)
         elif _answerable(message):
@@ -200,21 +197,13 @@ class Connection(asyncio.Protocol):
         self._taken_in()
         deadline_s = self.heard_s + self._desk.limits.decision_deadline_s
         done = partial(self._answer, message, frame, self.heard_s)
-        self._desk.office.submit(message, deadline_s, done)
+        self._desk.office.submit(message, self._desk.profile.name, deadline_s, done)
 
     def _taken_in(self) -> None:
         """Count what waits, and read no more while that is enough."""
         self._in_flight += 1
         if self._in_flight >= self._desk.limits.in_flight_max and self._transport is not None:
             self._transport.pause_reading()
-
-    def _network_answer(self, message: Message) -> Outcome:
-        desk = self._desk
-        if message.fields.get(70) == network.KEY_CHANGE and desk.key_changer is not None:
-            outcome = network.change_key(message, desk.profile.name, desk.key_changer)
-            _log.warning("key_change", profile=desk.profile.name, outcome=outcome.reason.value)
-            return outcome
-        return network.answer(message)
 
     def _refuse_unproved(self, message: Message, frame: Frame) -> None:
         """Not what its sender wrote, whatever it asks: 63, and nothing happens."""

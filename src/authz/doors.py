@@ -111,8 +111,6 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
             settings.decision_deadline_ms / 1000,
         ),
         engine.connections,
-        # Keys change in one process only: of several, the others would not know.
-        engine.safe.module if settings.workers == 1 else None,
         _authenticator(spoken, door, engine.safe.module),
     )
 

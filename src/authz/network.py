@@ -1,13 +1,15 @@
-"""0800 messages: sign-on, sign-off, echo and key change, answered at once; the echo that we send.
+"""0800 messages: sign-on, sign-off and echo, answered at once; key changes read; our own echo.
 
-A cutover needs the database, so that `office` answers it.
+Key changes and cutovers need the database, so that `office` answers them.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from authz.hsm import KeyUse, SecurityModule
+from msgspec import Struct
+
+from authz.hsm import KeyUse
 from authz.iso8583.message import Message
 from authz.iso8583.tlv import TlvError, parse_private
 from authz.outcomes import Outcome
@@ -37,24 +39,30 @@ def answer(message: Message) -> Outcome:
     return Outcome(Reason.APPROVED)
 
 
-def change_key(message: Message, profile: str, module: SecurityModule) -> Outcome:
-    """Take a new key of the profile's network (0800/161).
+class KeyChange(Struct, frozen=True):
+    """A new key under the zone master key, and the value by which both sides see that it came."""
+
+    use: KeyUse
+    wrapped: bytes
+    check_value: bytes
+
+
+def key_change_of(message: Message) -> KeyChange | None:
+    """What a key change (0800/161) brings; None where it cannot be read.
 
     DE48 tag `KY`: `M` (MAC) or `P` (PIN), the key under the zone master key and its check value of
-    six digits, all hexadecimal. What is not a key of ours is refused with SECURITY and changes
-    nothing. The old key stays valid for a minute (wire.md, links and keys).
+    six digits, all hexadecimal.
     """
+    if any(number not in message.fields for number in _MANDATORY):
+        return None
     try:
         text = parse_private(message.fields.get(48, "")).get(_KEY, "")
         use = _KEY_USES[text[:1]]
         wrapped = bytes.fromhex(text[1:-_CHECK_VALUE_DIGITS])
         check_value = bytes.fromhex(text[-_CHECK_VALUE_DIGITS:])
     except (TlvError, KeyError, ValueError):
-        return Outcome(Reason.FORMAT)
-    if any(number not in message.fields for number in _MANDATORY):
-        return Outcome(Reason.FORMAT)
-    taken = module.change_key(profile, use, wrapped, check_value)
-    return Outcome(Reason.APPROVED if taken else Reason.SECURITY)
+        return None
+    return KeyChange(use, wrapped, check_value)
 
 
 def echo(stan: int, now: datetime) -> Message:

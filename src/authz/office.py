@@ -1,4 +1,4 @@
-"""Answers to what needs the database but no batch: reconciliations (0500, 0520) and the cutover.
+"""Answers to what needs the database but no batch: reconciliations, the cutover, key changes.
 
 Rare messages, each a task of its own on SQL connections that payments do not use. The deadline is
 the payments' own: late, a first request gets 91, a repeat or an advice silence.
@@ -15,8 +15,9 @@ import structlog
 
 from authz.iso8583.message import Message
 from authz.iso8583.mti import is_advice, is_repeat, request_class
+from authz.key_changes import NetworkKeys
 from authz.metrics import Metrics
-from authz.network import CUTOVER
+from authz.network import CUTOVER, KEY_CHANGE
 from authz.outcomes import Outcome
 from authz.reconciliation import (
     IN_BALANCE,
@@ -46,22 +47,27 @@ _log = structlog.get_logger()
 class Office:
     """One for all connections of a process."""
 
-    def __init__(self, pool: asyncpg.Pool, metrics: Metrics) -> None:
-        """`pool` is any but the road's."""
+    def __init__(
+        self, pool: asyncpg.Pool, metrics: Metrics, keys: NetworkKeys | None = None
+    ) -> None:
+        """`pool` is any but the road's; without `keys` none are changed."""
         self._pool = pool
+        self._keys = keys
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @staticmethod
-    def serves(message: Message) -> bool:
+    def serves(self, message: Message) -> bool:
         """Whether this message is for the office."""
         family = request_class(message.mti)
-        asks_cutover = family == NETWORK and message.fields.get(70) == CUTOVER
-        return family in RECONCILIATIONS or asks_cutover
+        if family != NETWORK:
+            return family in RECONCILIATIONS
+        wish = message.fields.get(70)
+        return wish == CUTOVER or (wish == KEY_CHANGE and self._keys is not None)
 
-    def submit(self, message: Message, deadline_s: float, done: Done) -> None:
+    def submit(self, message: Message, profile: str, deadline_s: float, done: Done) -> None:
         """Take a message in; `done` is told once, on the loop. `deadline_s` is monotonic."""
-        task = asyncio.get_running_loop().create_task(self._serve(message, deadline_s, done))
+        serving = self._serve(message, profile, deadline_s, done)
+        task = asyncio.get_running_loop().create_task(serving)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -69,10 +75,10 @@ class Office:
         """Wait until everything that was taken in has been answered."""
         await asyncio.gather(*self._tasks)
 
-    async def _serve(self, message: Message, deadline_s: float, done: Done) -> None:
+    async def _serve(self, message: Message, profile: str, deadline_s: float, done: Done) -> None:
         try:
             async with asyncio.timeout(max(0.0, deadline_s - monotonic())):
-                outcome, more = await self.answer(message)
+                outcome, more = await self.answer(message, profile)
         except (*LOST, asyncpg.PostgresError) as error:
             _log.warning("office_down", mti=message.mti, cause=type(error).__name__)
             refusable = not (is_repeat(message.mti) or is_advice(message.mti))
@@ -80,11 +86,13 @@ class Office:
         else:
             done(outcome, more)
 
-    async def answer(self, message: Message) -> Reply:
+    async def answer(self, message: Message, profile: str) -> Reply:
         """What a message gets. Raises what the database raises."""
-        if request_class(message.mti) == NETWORK:
+        if request_class(message.mti) != NETWORK:
+            return await self._reconcile(message)
+        if message.fields.get(70) == CUTOVER or self._keys is None:
             return await self._cut_over(message)
-        return await self._reconcile(message)
+        return await self._keys.take(message, profile), {}
 
     async def _cut_over(self, message: Message) -> Reply:
         if any(number not in message.fields for number in (7, 11, 15)):

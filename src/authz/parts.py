@@ -19,6 +19,7 @@ from authz.batcher import Limits as BatchLimits
 from authz.directory import Directory
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
+from authz.key_changes import DatabaseBook, NetworkKeys
 from authz.keys import Secret
 from authz.metrics import Metrics
 from authz.office import Office
@@ -98,7 +99,10 @@ class Parts(Struct):
         )
         batcher = Batcher(engine.run, directory, limits)
         metrics.waiting = lambda: batcher.waiting
-        office = Office(readers, metrics)
+        safe = Safe.of(keys)
+        network_keys = NetworkKeys(DatabaseBook(readers), safe.module)
+        await parts.enter_async_context(network_keys.kept_up())
+        office = Office(readers, metrics, network_keys)
         Teller(batcher, bank)
         proof_key = None if keys.holder_proof is None else keys.holder_proof.key
         digester = keys.digester()
@@ -106,7 +110,7 @@ class Parts(Struct):
             batcher,
             office,
             digester,
-            Safe.of(keys),
+            safe,
             proof_key,
             keys.seal_key(),
             metrics,

@@ -69,6 +69,9 @@ class NoOffice:
     def serves(self, message: Message) -> bool:
         return False
 
+    async def drained(self) -> None:
+        pass
+
 
 class Slow:
     """A batcher that answers when it is told to."""

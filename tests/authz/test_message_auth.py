@@ -13,6 +13,7 @@ from simulators.frames import FrameReader, framing_of, wrap
 from simulators.messages import network, reversal
 from simulators.wire import Fields
 from tests.authz.hsm.keys import MAC_KEY, MASTER_KEY, Clock, some_keys, some_module
+from tests.authz.key_books import key_office
 from tests.authz.peers import Peer, Slow
 from tests.authz.test_connection import NOON, PLAIN, a_peer, buy, stamp
 from tests.road.people import in_memory
@@ -45,7 +46,7 @@ def a_sealing_peer(
     module = some_module(keys, clock)
     desk = peer.connection._desk
     peer.connection._desk = replace(
-        desk, key_changer=module, authenticator=Authenticator(profile(name), policy, module)
+        desk, office=key_office(module), authenticator=Authenticator(profile(name), policy, module)
     )
     return peer
 
@@ -54,6 +55,7 @@ async def bodies(peer: Peer, *asked: bytes, name: str = "ascii") -> list[bytes]:
     """What is answered to these bodies, as bytes."""
     framing = framing_of(wire.profile_of(name).framing)
     peer.send(b"".join(wrap(body, framing) for body in asked))
+    await peer.connection._desk.office.drained()
     await peer.settled()
     written = bytes(peer.transport.written)
     peer.transport.written.clear()

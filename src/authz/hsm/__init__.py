@@ -92,5 +92,13 @@ class SecurityModule(Protocol):
     def pin_holds(self, card_ref: bytes, pin: Pin, kept: bytes) -> bool:
         """Whether `kept` was made of this PIN by `pin_ref`, under the current key or an older."""
 
-    def change_key(self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes) -> bool:
-        """Take a new `mac` or `pin` key under the zone master key; false changes nothing."""
+    def file_key(self, profile: str, use: KeyUse) -> str | None:
+        """The name of the key that the installation began with; None without one."""
+
+    def can_change_key(self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes) -> bool:
+        """Whether this is a new `mac` or `pin` key under the zone master key."""
+
+    def change_key(
+        self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes, age_s: float = 0.0
+    ) -> bool:
+        """Take a new key that was changed `age_s` ago; false, if it cannot be, changes nothing."""

@@ -25,7 +25,7 @@ from authz.hsm.emv import (
     padded,
 )
 from authz.hsm.pin_block import pin_of
-from authz.keys import Keys
+from authz.keys import Keys, MacKey, ZoneKey
 
 OLD_KEY_VALID_S: Final = 60.0
 """How long messages under a replaced key are still taken (wire.md, links and keys)."""
@@ -38,8 +38,12 @@ _PIN_REF_SIZE: Final = 16
 
 
 class _Keyring(Struct):
-    """The keys of one profile for one use: the one that counts, and the one before it."""
+    """The keys of one profile for one use: the one that counts, and the one before it.
 
+    `file_key` names the key of the key file.
+    """
+
+    file_key: str
     current: DesKey
     before: DesKey | None = None
     before_until_s: float = 0.0
@@ -55,6 +59,10 @@ class _Keyring(Struct):
         self.current = key
 
 
+def _ring_of(key: MacKey | ZoneKey) -> _Keyring:
+    return _Keyring(key.key_id, DesKey(key.key.reveal()))
+
+
 class SoftwareModule:
     """Implements `SecurityModule` over a key file."""
 
@@ -65,9 +73,9 @@ class SoftwareModule:
         self._rings: dict[tuple[str, KeyUse], _Keyring] = {}
         # The first key of a profile is the one that counts.
         for mac_key in reversed(keys.mac):
-            self._rings[mac_key.profile, "mac"] = _Keyring(DesKey(mac_key.key.reveal()))
+            self._rings[mac_key.profile, "mac"] = _ring_of(mac_key)
         for zone in reversed(keys.zone):
-            self._rings[zone.profile, zone.use] = _Keyring(DesKey(zone.key.reveal()))
+            self._rings[zone.profile, zone.use] = _ring_of(zone)
         # The first makes; what was made under the others, and before there were any, still holds.
         secrets = [*(each.key for each in keys.pin_verification), keys.pan_digest.key]
         self._pin_digests = [
@@ -168,16 +176,34 @@ class SoftwareModule:
 
     # ---- keys
 
-    def change_key(self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes) -> bool:
+    def file_key(self, profile: str, use: KeyUse) -> str | None:
+        """The name of the key of the file; None without one."""
+        ring = self._rings.get((profile, use))
+        return None if ring is None else ring.file_key
+
+    def can_change_key(self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes) -> bool:
+        """Whether this is a new key under the zone master key; a profile without one gets none."""
+        return self._unwrapped(profile, use, wrapped, check_value) is not None
+
+    def change_key(
+        self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes, age_s: float = 0.0
+    ) -> bool:
         """Take a new key under the zone master key; false, and nothing changed, if it is not right.
 
-        The old key stays valid for `OLD_KEY_VALID_S`. A profile that has no such key gets none.
+        The old key stays valid for `OLD_KEY_VALID_S` from the change on, which was `age_s` ago.
         """
-        master, ring = self._rings.get((profile, "master")), self._rings.get((profile, use))
-        if use == "master" or master is None or ring is None or len(wrapped) not in _KEY_SIZES:
+        key = self._unwrapped(profile, use, wrapped, check_value)
+        if key is None:
             return False
-        key = DesKey(master.current.decrypt(wrapped))
-        if not compare_digest(key.check_value(), check_value):
-            return False
-        ring.replace(key, self._clock())
+        self._rings[profile, use].replace(key, self._clock() - age_s)
         return True
+
+    def _unwrapped(
+        self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes
+    ) -> DesKey | None:
+        master = self._rings.get((profile, "master"))
+        known = use != "master" and (profile, use) in self._rings
+        if master is None or not known or len(wrapped) not in _KEY_SIZES:
+            return None
+        key = DesKey(master.current.decrypt(wrapped))
+        return key if compare_digest(key.check_value(), check_value) else None

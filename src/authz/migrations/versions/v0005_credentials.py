@@ -25,6 +25,24 @@ NUMBERS = (
     "grant select, insert, update, delete on sealed_numbers to millesime_engine",
 )
 
+# Keys that a network changed, under its zone master key as they came, with their check values;
+# `file_key` is the key of the key file that they follow.
+KEYS = (
+    """
+    create table network_keys (
+        profile     text not null,
+        use         text not null check (use in ('mac', 'pin')),
+        n           integer not null check (n > 0),
+        file_key    text not null,
+        wrapped     bytea not null,
+        check_value bytea not null check (length(check_value) = 3),
+        changed_at  timestamptz not null,
+        primary key (profile, use, n)
+    )
+    """,
+    "grant select, insert on network_keys to millesime_engine",
+)
+
 EVENTS = (
     # `version` is the holder's after the change: one change may touch several credentials (`n`).
     """
@@ -72,7 +90,7 @@ EVENTS = (
 
 def upgrade() -> None:
     """Add everything, in one SQL transaction."""
-    for statement in (*NUMBERS, *EVENTS):
+    for statement in (*NUMBERS, *KEYS, *EVENTS):
         op.execute(statement)
 
 

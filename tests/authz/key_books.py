@@ -1,0 +1,35 @@
+"""Key changes kept in memory, and the office that takes them, for tests without a database."""
+
+from typing import cast
+
+import asyncpg
+
+from authz.hsm import SecurityModule
+from authz.key_changes import KeptChange, NetworkKeys
+from authz.metrics import Metrics
+from authz.network import KeyChange
+from authz.office import Office
+
+
+class MemoryBook:
+    """Implements `KeyBook`; `ages_s` says how old each change has become."""
+
+    def __init__(self) -> None:
+        self.kept: list[KeptChange] = []
+        self.age_s = 0.0
+
+    async def recent(self) -> list[KeptChange]:
+        return self.kept[-2:]
+
+    async def add(self, profile: str, file_key: str, change: KeyChange) -> None:
+        last = self.kept[-1] if self.kept else None
+        said = change.wrapped, change.check_value
+        if last is None or (last.wrapped, last.check_value) != said:
+            n = len(self.kept) + 1
+            self.kept.append(KeptChange(profile, change.use, n, file_key, *said, self.age_s))
+
+
+def key_office(module: SecurityModule) -> Office:
+    """An office that changes keys, and nothing else; nobody is waited for."""
+    keys = NetworkKeys(MemoryBook(), module, spread_s=0)
+    return Office(cast("asyncpg.Pool", None), Metrics(), keys)
