@@ -1,15 +1,13 @@
-"""The SQL that finds what a message means without naming it exactly: first sendings and originals.
+"""The SQL that finds the payments that messages are about, with all that moved of them.
 
-Rare beside the road, so these statements run only for batches that hold such a request.
+Rare beside the road, so these statements run only for batches that hold such a message.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from authz.kept import kept_answer
 from authz.pending import leg_of
 from authz.requests import Kind, Request
 from authz.state import HOUSE_HOLDER, KeptAnswer, Payment, PaymentName
@@ -17,35 +15,6 @@ from ledger.transfers import Transfer
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
-
-# A peer that restamps DE7 or changes DE37 still means the same payment (wire.md, request key).
-READ_RESTAMPED: Final = """
-    select r.key_hash, k.fingerprint,
-           a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
-           a.approval_code, a.holder_id, a.authorization_id, a.business_day
-    from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::timestamptz[])
-        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
-    join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
-        and a.kind = r.kind and a.acquirer = r.acquirer and a.terminal = r.terminal
-        and a.stan = r.stan and a.at >= r.since
-    join request_keys k on k.holder_id = a.holder_id
-        and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
-    union all
-    select r.key_hash, k.fingerprint, null, null, null, null, null, null,
-           p.holder_id, p.number, null
-    from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::timestamptz[])
-        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
-    join pending_payments p on p.holder_id = r.holder_id and p.holder_id = any ($2)
-        and p.acquirer = r.acquirer and p.terminal = r.terminal and p.stan = r.stan
-    join bank_legs l on l.holder_id = p.holder_id and l.number = p.number and l.kind = r.kind
-    join request_keys k on k.key_hash = p.key_hash and k.fingerprint = r.fingerprint
-    order by 10
-"""
-_HOUSE: Final = frozenset({Kind.ADVICE})
-"""What is booked also for a card that nobody issued."""
-RESTAMPED_WINDOW: Final = timedelta(hours=24)
 
 READ_BY_REFERENCE: Final = """
     select r.key_hash, a.holder_id, a.authorization_id
@@ -111,25 +80,6 @@ class Named(Struct, frozen=True):
     holders: set[int]
 
 
-async def read_restamped(
-    sql: "Tx",
-    requests: Sequence[Request],
-    holder_of: Mapping[bytes, int],
-    kept: dict[bytes, KeptAnswer],
-    test_clock: datetime | None,
-) -> None:
-    """Find the first sending of repeats whose exact key nobody knows; adds to `kept`."""
-    wanted = [
-        (r.key_hash, _books_of(r, holder_of), r.fingerprint, r.kind.value, r.acquirer,
-         r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW)
-        for r in requests
-        if r.repeat and r.key_hash not in kept and (r.card_ref in holder_of or r.kind in _HOUSE)
-    ]  # fmt: skip
-    if wanted:
-        for row in await sql.fetch(READ_RESTAMPED, *_columns(wanted)):
-            kept[row[0]] = kept_answer(row[1:])
-
-
 async def find_named(
     sql: "Tx",
     requests: Sequence[Request],
@@ -165,27 +115,27 @@ async def _by_reference(sql: "Tx", about: Sequence[Any]) -> dict[bytes, tuple[Pa
     wanted = [
         (r.key_hash, o.rrn, r.terminal, r.acquirer, o.approval_code) for r, o in about if o.rrn
     ]
-    return _grouped(await sql.fetch(READ_BY_REFERENCE, *_columns(wanted))) if wanted else {}
+    return _grouped(await sql.fetch(READ_BY_REFERENCE, *columns(wanted))) if wanted else {}
 
 
 async def _by_stan(
     sql: "Tx", about: Sequence[Any], holder_of: Mapping[bytes, int]
 ) -> dict[bytes, tuple[PaymentName, ...]]:
     wanted = [
-        (r.key_hash, _books_of(r, holder_of), o.stan, r.terminal, r.acquirer, o.month_day)
+        (r.key_hash, books_of(r, holder_of), o.stan, r.terminal, r.acquirer, o.month_day)
         for r, o in about
         if o.stan and o.month_day and r.card_ref
     ]
-    return _grouped(await sql.fetch(READ_BY_STAN, *_columns(wanted))) if wanted else {}
+    return _grouped(await sql.fetch(READ_BY_STAN, *columns(wanted))) if wanted else {}
 
 
 async def read_payments(sql: "Tx", names: Collection[PaymentName]) -> dict[PaymentName, Payment]:
     """Those of the named that are payments, with all their movements."""
     if not names:
         return {}
-    columns = _columns(sorted(names))
+    wanted = columns(sorted(names))
     movements: dict[PaymentName, list[Transfer]] = {}
-    for row in await sql.fetch(READ_MOVEMENTS, *columns):
+    for row in await sql.fetch(READ_MOVEMENTS, *wanted):
         movements.setdefault((row["holder_id"], row[0]), []).append(Transfer.from_row(row))
     return {
         (row[0], row[1]): Payment(
@@ -202,11 +152,11 @@ async def read_payments(sql: "Tx", names: Collection[PaymentName]) -> dict[Payme
             row[9],
             None if row[10] is None else leg_of(row[10:]),
         )
-        for row in await sql.fetch(READ_PAYMENTS, *columns)
+        for row in await sql.fetch(READ_PAYMENTS, *wanted)
     }
 
 
-def _books_of(request: Request, holder_of: Mapping[bytes, int]) -> int:
+def books_of(request: Request, holder_of: Mapping[bytes, int]) -> int:
     """Under whom the request's payment is booked: a card that nobody issued is the house's."""
     return holder_of.get(request.card_ref, HOUSE_HOLDER)
 
@@ -218,5 +168,6 @@ def _grouped(rows: Sequence[Any]) -> dict[bytes, tuple[PaymentName, ...]]:
     return found
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """The rows turned round, as `unnest` wants them."""
     return [list(column) for column in zip(*rows, strict=True)]

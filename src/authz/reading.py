@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from authz.finding import find_named, read_payments, read_restamped
+from authz.finding import find_named, read_payments
 from authz.kept import kept_answer
 from authz.pending import read_pending
 from authz.reference import Reference
 from authz.requests import Request
+from authz.restamped import read_restamped
 from authz.state import Holder, KeptAnswer, Profile, State, UsedDay
 from ledger.queries import usage_of
 

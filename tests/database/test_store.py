@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from authz import finding, reading
+from authz import finding, reading, restamped
 from authz.authorize import authorize
 from authz.draft import Writes
 from authz.lanes import hashint8
@@ -218,7 +218,7 @@ async def saved_beside(
 
     True when it was written; False when it was refused as a conflict.
     """
-    sql_of = {**vars(reading), **vars(finding)}
+    sql_of = {**vars(reading), **vars(finding), **vars(restamped)}
     holder_of = await ours.holder_of([request])
     async with ours.pool.acquire() as sql:
         tx: Any = Interrupted(sql, sql_of[statement], happens)

@@ -1,0 +1,64 @@
+"""The SQL that finds the first sending of a repeat whose exact key nobody knows (wire.md).
+
+Rare beside the road: it runs only for batches that hold such a repeat.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from authz.finding import books_of, columns
+from authz.kept import kept_answer
+from authz.requests import Kind, Request
+from authz.state import KeptAnswer
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+# A peer that restamps DE7 or changes DE37 still means the same payment (wire.md, request key).
+READ_RESTAMPED: Final = """
+    select r.key_hash, k.fingerprint,
+           a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
+           a.approval_code, a.holder_id, a.authorization_id, a.business_day
+    from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
+                $7::text[], $8::timestamptz[])
+        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
+    join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
+        and a.kind = r.kind and a.acquirer = r.acquirer and a.terminal = r.terminal
+        and a.stan = r.stan and a.at >= r.since
+    join request_keys k on k.holder_id = a.holder_id
+        and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
+    union all
+    select r.key_hash, k.fingerprint, null, null, null, null, null, null,
+           p.holder_id, p.number, null
+    from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
+                $7::text[], $8::timestamptz[])
+        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
+    join pending_payments p on p.holder_id = r.holder_id and p.holder_id = any ($2)
+        and p.acquirer = r.acquirer and p.terminal = r.terminal and p.stan = r.stan
+    join bank_legs l on l.holder_id = p.holder_id and l.number = p.number and l.kind = r.kind
+    join request_keys k on k.key_hash = p.key_hash and k.fingerprint = r.fingerprint
+    order by 10
+"""
+_HOUSE: Final = frozenset({Kind.ADVICE})
+"""What is booked also for a card that nobody issued."""
+RESTAMPED_WINDOW: Final = timedelta(hours=24)
+
+
+async def read_restamped(
+    sql: "Tx",
+    requests: Sequence[Request],
+    holder_of: Mapping[bytes, int],
+    kept: dict[bytes, KeptAnswer],
+    test_clock: datetime | None,
+) -> None:
+    """Find the first sending of repeats whose exact key nobody knows; adds to `kept`."""
+    wanted = [
+        (r.key_hash, books_of(r, holder_of), r.fingerprint, r.kind.value, r.acquirer,
+         r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW)
+        for r in requests
+        if r.repeat and r.key_hash not in kept and (r.card_ref in holder_of or r.kind in _HOUSE)
+    ]  # fmt: skip
+    if wanted:
+        for row in await sql.fetch(READ_RESTAMPED, *columns(wanted)):
+            kept[row[0]] = kept_answer(row[1:])
