@@ -7,6 +7,8 @@ card first, then newest lot first (REV-02, REF-02, REF-04), so that what stays s
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -46,10 +48,10 @@ class Clerk(Struct, frozen=True):
 
 def legs_of(payment: Payment) -> tuple[Leg, ...]:
     """The legs that still stand, in the order they were debited."""
-    legs: dict[int, Leg] = {}
+    followed = _Legs()
     for transfer in payment.movements:
-        _follow(legs, transfer)
-    return tuple(leg for leg in legs.values() if leg.standing_minor > 0)
+        followed.follow(transfer)
+    return tuple(leg for leg in followed.legs.values() if leg.standing_minor > 0)
 
 
 def held_minor(payment: Payment) -> int:
@@ -73,6 +75,27 @@ def is_captured(payment: Payment) -> bool:
         t.kind == Movement.POST or (t.kind == Movement.DIRECT and _spends(t))
         for t in payment.movements
     )
+
+
+def capturable_minor(payment: Payment) -> int:
+    """What is held, or was held last before all of it fell free (HLD-03): a capture's most."""
+    followed, last_minor = _Legs(), 0
+    for _, event in groupby(payment.movements, key=attrgetter("authorization_id")):
+        for transfer in event:
+            followed.follow(transfer)
+        held_minor = sum(leg.standing_minor for leg in followed.legs.values() if leg.held)
+        last_minor = held_minor or last_minor
+    return last_minor
+
+
+def given_back(payment: Payment, refund: int) -> list[tuple[Transfer, int]]:
+    """What the refund of this number gave back, in its order, and what was not taken again."""
+    given = [t for t in payment.movements if t.authorization_id == refund and t.about_seq]
+    taken = {t.seq: 0 for t in given}
+    for t in payment.movements:
+        if t.about_seq in taken:
+            taken[t.about_seq] += t.amount_minor
+    return [(t, t.amount_minor - taken[t.seq]) for t in given]
 
 
 def undo(payment: Payment, amount_minor: int, clerk: Clerk) -> Iterator[Transfer]:
@@ -100,24 +123,35 @@ def capture(payment: Payment, amount_minor: int, clerk: Clerk) -> Iterator[Trans
         yield _moved(clerk, transfer, leg.transfer.amount_minor)
 
 
-def _follow(legs: dict[int, Leg], transfer: Transfer) -> None:
-    """Let one movement act on the legs, which are known by their first movement's number."""
-    about = transfer.about_seq
-    if transfer.kind == Movement.HOLD or (about is None and _spends(transfer)):
-        held = transfer.kind == Movement.HOLD
-        legs[transfer.seq] = Leg(transfer, held, transfer.amount_minor)
-        return
-    for first, leg in legs.items():
-        if leg.transfer.seq != about:
-            continue
+class _Legs:
+    """The legs of a payment while its movements are followed one after another."""
+
+    def __init__(self) -> None:
+        """No leg yet; each is known by the number of its first movement."""
+        self.legs: dict[int, Leg] = {}
+        self._first: dict[int, int] = {}
+        self._backs: set[int] = set()
+
+    def follow(self, transfer: Transfer) -> None:
+        """Let one movement act on the leg that it begins or is about."""
+        about, seq = transfer.about_seq, transfer.seq
+        if transfer.kind == Movement.HOLD or (about is None and _spends(transfer)):
+            held = transfer.kind == Movement.HOLD
+            self.legs[seq] = Leg(transfer, held, transfer.amount_minor)
+            self._first[seq] = seq
+        elif about in self._first:
+            first = self._first[seq] = self._first[about]
+            self.legs[first] = self._after(self.legs[first], transfer)
+
+    def _after(self, leg: Leg, transfer: Transfer) -> Leg:
         if transfer.kind == Movement.POST:
-            legs[first] = Leg(transfer, False, transfer.amount_minor)
-        elif transfer.kind == Movement.VOID:
-            legs[first] = Leg(leg.transfer, False, 0)
-        else:
-            left_minor = leg.standing_minor - transfer.amount_minor
-            legs[first] = Leg(leg.transfer, False, left_minor)
-        return
+            return Leg(transfer, False, transfer.amount_minor)
+        if transfer.kind == Movement.VOID:
+            return Leg(leg.transfer, False, 0)
+        if transfer.about_seq in self._backs:  # what was given back is taken again
+            return Leg(leg.transfer, False, leg.standing_minor + transfer.amount_minor)
+        self._backs.add(transfer.seq)
+        return Leg(leg.transfer, False, leg.standing_minor - transfer.amount_minor)
 
 
 _PAYERS: Final = (House.BANK_RECEIVABLE, House.ISSUER_LOSS)

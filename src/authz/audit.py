@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 CHUNK_HOLDERS: Final = 2_000
 DECIDED_BY_RULES: Final = frozenset({Kind.PURCHASE.value, Kind.HOLD.value})
 """What the rules decided; the rest follows from the payment that it is about."""
+TOLD: Final = frozenset({Kind.ADVICE.value, Kind.REFUND_REVERSAL.value})
+"""What may have happened without being asked, and so against the cap."""
 UNDONE: Final = frozenset({Reason.ISSUER_DOWN.value, Reason.REVERSED_BEFORE_REQUEST.value})
 """Payments that waited for the bank too long, or were reversed meanwhile: time decided."""
 VIOLATIONS_NAMED_MAX: Final = 5
@@ -199,6 +201,7 @@ class _Replay:
         self._given: dict[date, int] = defaultdict(int)
         self._holds: dict[int, int] = {}
         self._held_by: dict[int, int | None] = {}
+        self._backs: set[int] = set()
 
     def run(
         self, movements: list[Transfer], decided: list[Any], waiting: frozenset[int] = frozenset()
@@ -223,7 +226,7 @@ class _Replay:
                 kind = answers[number]["kind"]
                 if kind != Kind.CAPTURE.value or effect_minor > 0:  # what falls free is not taken
                     moved[number] += effect_minor
-                if kind == Kind.ADVICE.value:
+                if kind in TOLD:
                     self._given[transfer.day] += transfer.amount_minor
             if transfer.credit_account == House.OPENING_SPEND:
                 self._given[transfer.day] += transfer.amount_minor
@@ -290,6 +293,9 @@ class _Replay:
         if transfer.kind == Movement.VOID:
             return -hold_minor
         if transfer.kind == Movement.DIRECT and transfer.about_seq is not None:
+            if transfer.about_seq in self._backs:  # what was given back is taken again
+                return transfer.amount_minor
+            self._backs.add(transfer.seq)
             return -transfer.amount_minor
         if transfer.kind == Movement.POST and transfer.about_seq is not None:
             own = self._held_by.get(transfer.about_seq) == transfer.authorization_id

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from authz.afterwards import advise, refer
+from authz.advising import advise
+from authz.afterwards import refer
 from authz.draft import Draft, Kept, Writes
 from authz.facts import Found, facts_of, find_credential
 from authz.finishing import finish

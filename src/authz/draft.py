@@ -11,8 +11,8 @@ from authz.identity import NO_CONTENT
 from authz.legs import LegBook, LegRows
 from authz.outcomes import Outcome, Reserved
 from authz.purse import Purse
-from authz.requests import Request
-from authz.state import KeptAnswer, Payment, PaymentName, Pending, State
+from authz.requests import PAYMENTS, Kind, Request
+from authz.state import KeptAnswer, Payment, PaymentName, Pending, Refund, State
 from authz.topup import Leg, LegState
 from ledger.transfers import Transfer
 from rules.decision import Reason
@@ -25,6 +25,7 @@ OWNERS_TIME: Final = timedelta(seconds=5)
 """How long the process that reserved a payment is left alone with it; beyond every deadline."""
 NO_LEGS: Final = LegRows([], [], [], [])
 
+_TOMBSTONE: Final = KeptAnswer(NO_CONTENT, Outcome(Reason.REVERSED_BEFORE_REQUEST))
 NOBODY: Final = 0
 """The holder of a tombstone's key: the payment it stops may be anybody's."""
 
@@ -43,6 +44,8 @@ class Writes(Struct, frozen=True):
 
     marked: bool = False
     """A payment that waits was reversed."""
+    loose_ends: list[Row] = []
+    """Keys that a message may mean under another DE7: tombstones, and repeats that came first."""
 
     @property
     def holders(self) -> list[int]:
@@ -50,9 +53,9 @@ class Writes(Struct, frozen=True):
         return [row[0] for row in self.afters]  # type: ignore[misc]
 
     @property
-    def touches_the_bank(self) -> bool:
-        """Whether a payment waits, or what waited is settled, or a leg moves."""
-        return bool(self.reserved or self.bank.steps or self.marked)
+    def rare(self) -> bool:
+        """Whether there is more than of most batches: a leg of the bank, or a loose end."""
+        return bool(self.reserved or self.bank.steps or self.marked or self.loose_ends)
 
 
 class Kept(Struct, frozen=True, gc=False):
@@ -87,6 +90,8 @@ class Draft:
         self._keys: list[Row] = []
         self._decided: list[Row] = []
         self._movements: list[Row] = []
+        self._loose_ends: list[Row] = []
+        self._overtaken: list[Request] = []
 
     def purse(self, holder_id: int) -> Purse:
         """The holder's money as it stands in this batch."""
@@ -99,16 +104,12 @@ class Draft:
         """A movement for the books."""
         self._movements.append(transfer.as_row())
 
-    def post_about(
-        self, payment: Payment, transfers: Iterable[Transfer], *, undone: bool = False
-    ) -> None:
+    def post_about(self, payment: Payment, transfers: Iterable[Transfer]) -> None:
         """Movements about a payment; who is about it next sees them too."""
         moved = tuple(transfers)
         for transfer in moved:
             self.post(transfer)
-        self.payments[payment.name] = replace(
-            payment, movements=payment.movements + moved, reversed=payment.reversed or undone
-        )
+        self.payments[payment.name] = replace(payment, movements=payment.movements + moved)
 
     def reserve(self, request: Request, reserved: Reserved, account_no: int, facts: Facts) -> None:
         """A payment that waits for the bank: its key is taken, its answer not yet known."""
@@ -118,6 +119,7 @@ class Draft:
         waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
         self.answers[key_hash] = KeptAnswer(request.fingerprint, waits, undecided=True)
         self.reserved_here.append((request, (holder_id, number)))
+        self._note_repeat(request)
         self._keys.append((key_hash, request.fingerprint, holder_id, number))
         self._reserved.append(
             (
@@ -155,6 +157,8 @@ class Draft:
         self.answers[request.key_hash] = KeptAnswer(request.fingerprint, outcome)
         self.decided_here.append((request, outcome, kept))
         new = under or request
+        if outcome.approved and under is None:
+            self._note_repeat(request)
         if under is not None:
             self.answers[under.key_hash] = KeptAnswer(under.fingerprint, outcome)
         self._keys.append((new.key_hash, new.fingerprint, holder_id, number))
@@ -200,6 +204,8 @@ class Draft:
             for sent, _ in self.reserved_here:
                 if _same_payment(sent, request):
                     return self.answers[sent.key_hash]
+            if any(_overtook(reversal, request) for reversal in self._overtaken):
+                return _TOMBSTONE
         return None
 
     def answer_as(self, key_hash: bytes, request: Request, outcome: Outcome) -> None:
@@ -209,17 +215,45 @@ class Draft:
             holder_id, number = outcome.holder_id, outcome.authorization_id
             self._keys.append((key_hash, request.fingerprint, holder_id, number))
 
-    def lay_tombstone(self, key_hash: bytes) -> None:
-        """The payment of this identity was undone before it came: it shall be declined."""
-        if key_hash not in self.answers:
-            outcome = Outcome(Reason.REVERSED_BEFORE_REQUEST)
-            self.answers[key_hash] = KeptAnswer(NO_CONTENT, outcome)
-            self._keys.append((key_hash, NO_CONTENT, NOBODY, self.next_id()))
+    def lay_tombstones(self, reversal: Request, *, found: bool) -> None:
+        """The payment of the very identity that a reversal names shall be declined if it comes.
+
+        With DE90 also where another payment was `found` to be meant: a repeat of that message.
+        """
+        about = reversal.about
+        assert about is not None, "a reversal is about something"
+        if found and about.stan is not None:
+            return
+        for key_hash in about.keys:
+            if key_hash not in self.answers:
+                self.answers[key_hash] = _TOMBSTONE
+                self._keys.append((key_hash, NO_CONTENT, NOBODY, self.next_id()))
+                self._overtaken.append(reversal)
+                self._note_loose(
+                    key_hash, reversal, about.first_stan or "", about.amount_minor or 0
+                )
+
+    def refund(self, name: PaymentName) -> Refund | None:
+        """A refund as this batch has left it so far, with the payment it is of at hand."""
+        found, (holder_id, number) = self.state.refunds.get(name), name
+        taken_minor = 0
+        for request, outcome, kept in self.decided_here:
+            if outcome.holder_id != holder_id or kept.about is None:
+                continue
+            if outcome.authorization_id == number and request.kind is Kind.REFUND:
+                payment = holder_id, kept.about
+                found = Refund(number, payment, outcome.requested_minor, outcome.approved_minor)
+            elif kept.about == number and request.kind is Kind.REFUND_REVERSAL:
+                taken_minor += outcome.approved_minor
+        if found is None:
+            return None
+        return replace(found, taken_minor=found.taken_minor + taken_minor)
 
     def payment_decided_here(self, name: PaymentName) -> Payment | None:
         """A payment that this very batch decided, as others may be about it."""
         for request, outcome, kept in self.decided_here:
-            if (outcome.holder_id, outcome.authorization_id) == name and kept.day is not None:
+            own = outcome.holder_id, outcome.authorization_id
+            if own == name and request.kind in PAYMENTS and kept.day is not None:
                 return self._payment(request, outcome, kept, kept.day)
         return None
 
@@ -251,7 +285,32 @@ class Draft:
             reserved=self._reserved,
             bank=self.legs.rows,
             marked=self._marked,
+            loose_ends=self._loose_ends,
         )
+
+    def _note_repeat(self, request: Request) -> None:
+        """A reversal may name the first sending of a repeat, which never came."""
+        if request.repeat and request.kind in (Kind.PURCHASE, Kind.HOLD):
+            amount_minor = request.purchase.amount_minor
+            self._note_loose(request.key_hash, request, request.stan, amount_minor)
+
+    def _note_loose(self, key_hash: bytes, said: Request, stan: str, amount_minor: int) -> None:
+        at = self.state.now or said.received_at
+        self._loose_ends.append(
+            (key_hash, said.acquirer, said.terminal, stan, amount_minor, said.card_ref, at)
+        )
+
+
+def _overtook(reversal: Request, repeat: Request) -> bool:
+    """Whether a repeat is of the message that this reversal named before anything came of it."""
+    about = reversal.about
+    assert about is not None, "a reversal is about something"
+    return (reversal.acquirer, reversal.terminal, about.first_stan, about.amount_minor) == (
+        repeat.acquirer,
+        repeat.terminal,
+        repeat.stan,
+        repeat.purchase.amount_minor,
+    ) and reversal.card_ref in (b"", repeat.card_ref)
 
 
 def _same_payment(sent: Request, repeat: Request) -> bool:

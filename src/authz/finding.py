@@ -10,7 +10,9 @@ from msgspec import Struct
 
 from authz.pending import leg_of
 from authz.requests import Kind, Request
-from authz.state import HOUSE_HOLDER, KeptAnswer, Payment, PaymentName
+from authz.restamped import by_repeat
+from authz.rows import books_of, columns, grouped
+from authz.state import HOUSE_HOLDER, KeptAnswer, Payment, PaymentName, Refund
 from ledger.transfers import Transfer
 
 if TYPE_CHECKING:
@@ -18,43 +20,53 @@ if TYPE_CHECKING:
 
 READ_BY_REFERENCE: Final = """
     select r.key_hash, a.holder_id, a.authorization_id
-    from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[])
-        as r (key_hash, rrn, terminal, acquirer, approval_code)
-    join authorizations a on a.rrn = r.rrn and a.terminal = r.terminal
-        and a.acquirer = r.acquirer and a.kind in ('PURCHASE', 'HOLD', 'ADVICE')
+    from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[])
+        as r (key_hash, rrn, terminal, acquirer, approval_code, refund)
+    join authorizations a on a.rrn = r.rrn and a.terminal = r.terminal and a.acquirer = r.acquirer
+        and a.kind in ('PURCHASE', 'HOLD', 'ADVICE', 'REFUND') and (a.kind = 'REFUND') = r.refund
         and (r.approval_code is null or a.approval_code = r.approval_code)
     union all
     select r.key_hash, p.holder_id, p.number
-    from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[])
-        as r (key_hash, rrn, terminal, acquirer, approval_code)
+    from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[])
+        as r (key_hash, rrn, terminal, acquirer, approval_code, refund)
     join pending_payments p on p.terminal = r.terminal and p.acquirer = r.acquirer
-        and p.rrn = r.rrn
+        and p.rrn = r.rrn and not r.refund
 """
 READ_BY_STAN: Final = """
     select r.key_hash, a.holder_id, a.authorization_id
-    from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-        as r (key_hash, holder_id, stan, terminal, acquirer, month_day)
+    from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                $7::bool[])
+        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund)
     join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
         and a.stan = r.stan and a.terminal = r.terminal and a.acquirer = r.acquirer
-        and a.kind in ('PURCHASE', 'HOLD', 'ADVICE') and to_char(a.day, 'MMDD') = r.month_day
+        and a.kind in ('PURCHASE', 'HOLD', 'ADVICE', 'REFUND') and (a.kind = 'REFUND') = r.refund
+        and to_char(case a.kind when 'REFUND' then a.business_day else a.day end, 'MMDD')
+            = r.month_day
     union all
     select r.key_hash, p.holder_id, p.number
-    from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-        as r (key_hash, holder_id, stan, terminal, acquirer, month_day)
+    from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                $7::bool[])
+        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund)
     join pending_payments p on p.terminal = r.terminal and p.acquirer = r.acquirer
-        and p.holder_id = r.holder_id and p.stan = r.stan
+        and p.holder_id = r.holder_id and p.stan = r.stan and not r.refund
 """
+# A refund is read as the payment that it is of.
 READ_PAYMENTS: Final = """
     select a.holder_id, a.authorization_id, a.account_no, a.kind, a.day, a.mid, a.requested_minor,
            a.approved_minor, a.facts,
-           exists (select 1 from authorizations r
-                   where r.holder_id = a.holder_id and r.about_id = a.authorization_id
-                     and (r.kind = 'CANCEL' or r.kind = 'REVERSAL' and r.eligible_minor = 0)
-                  ) as reversed,
+           (select min(r.eligible_minor) from authorizations r
+            where r.holder_id = a.holder_id and r.about_id = a.authorization_id
+                and r.kind in ('REVERSAL', 'CANCEL') and r.reason = 'APPROVED') as ceiling_minor,
+           n.authorization_id, n.requested_minor, n.approved_minor,
+           case n.kind when 'REFUND' then (
+               select coalesce(sum(u.approved_minor), 0)::bigint from authorizations u
+               where u.holder_id = n.holder_id and u.about_id = n.authorization_id) end as taken,
            l.holder_id, l.number, l.state, l.amount_minor, l.left_minor, l.refunded_minor, l.notices
     from unnest($1::bigint[], $2::bigint[]) as p (holder_id, authorization_id)
-    join authorizations a
-        on a.holder_id = p.holder_id and a.authorization_id = p.authorization_id
+    join authorizations n
+        on n.holder_id = p.holder_id and n.authorization_id = p.authorization_id
+    join authorizations a on a.holder_id = n.holder_id and a.authorization_id =
+        case n.kind when 'REFUND' then n.about_id else n.authorization_id end
     left join bank_legs l on l.holder_id = a.holder_id and l.number = a.authorization_id
     where a.kind in ('PURCHASE', 'HOLD', 'ADVICE')
 """
@@ -64,7 +76,8 @@ READ_MOVEMENTS: Final = """
     join transfers t on t.holder_id = p.holder_id and t.holder_id = any ($1)
     left join authorizations a
         on a.holder_id = t.holder_id and a.authorization_id = t.authorization_id
-    where t.authorization_id = p.authorization_id or a.about_id = p.authorization_id
+    left join authorizations u on u.holder_id = a.holder_id and u.authorization_id = a.about_id
+    where p.authorization_id in (t.authorization_id, a.about_id, u.about_id)
     order by t.holder_id, t.seq
 """
 
@@ -104,6 +117,8 @@ async def find_named(
     originals = await _by_reference(sql, vague)
     vague = [(r, o) for r, o in vague if r.key_hash not in originals]
     originals |= await _by_stan(sql, vague, holder_of)
+    vague = [(r, o) for r, o in vague if r.key_hash not in originals]
+    originals |= await by_repeat(sql, [r for r, _ in vague])
     names.update(name for found in originals.values() for name in found)
     holders = {holder_id for holder_id, _ in names}
     if any(r.kind is Kind.ADVICE and r.card_ref not in holder_of for r, _ in about):
@@ -113,61 +128,66 @@ async def find_named(
 
 async def _by_reference(sql: "Tx", about: Sequence[Any]) -> dict[bytes, tuple[PaymentName, ...]]:
     wanted = [
-        (r.key_hash, o.rrn, r.terminal, r.acquirer, o.approval_code) for r, o in about if o.rrn
+        (r.key_hash, o.rrn, r.terminal, r.acquirer, o.approval_code, r.undoes_refund)
+        for r, o in about
+        if o.rrn
     ]
-    return _grouped(await sql.fetch(READ_BY_REFERENCE, *columns(wanted))) if wanted else {}
+    return grouped(await sql.fetch(READ_BY_REFERENCE, *columns(wanted))) if wanted else {}
 
 
 async def _by_stan(
     sql: "Tx", about: Sequence[Any], holder_of: Mapping[bytes, int]
 ) -> dict[bytes, tuple[PaymentName, ...]]:
     wanted = [
-        (r.key_hash, books_of(r, holder_of), o.stan, r.terminal, r.acquirer, o.month_day)
+        (
+            r.key_hash,
+            books_of(r, holder_of),
+            o.stan,
+            r.terminal,
+            r.acquirer,
+            o.month_day,
+            r.undoes_refund,
+        )
         for r, o in about
         if o.stan and o.month_day and r.card_ref
     ]
-    return _grouped(await sql.fetch(READ_BY_STAN, *columns(wanted))) if wanted else {}
+    return grouped(await sql.fetch(READ_BY_STAN, *columns(wanted))) if wanted else {}
 
 
-async def read_payments(sql: "Tx", names: Collection[PaymentName]) -> dict[PaymentName, Payment]:
-    """Those of the named that are payments, with all their movements."""
+async def read_payments(
+    sql: "Tx", names: Collection[PaymentName]
+) -> tuple[dict[PaymentName, Payment], dict[PaymentName, Refund]]:
+    """Those of the named that are payments or refunds; every payment with all its movements."""
     if not names:
-        return {}
-    wanted = columns(sorted(names))
-    movements: dict[PaymentName, list[Transfer]] = {}
-    for row in await sql.fetch(READ_MOVEMENTS, *wanted):
-        movements.setdefault((row["holder_id"], row[0]), []).append(Transfer.from_row(row))
-    return {
-        (row[0], row[1]): Payment(
-            row[0],
-            row[1],
-            row[2],
-            Kind(row[3]),
-            row[4],
-            row[5],
-            row[6],
-            row[7],
-            tuple(movements.get((row[0], row[1]), ())),
-            row[8],
-            row[9],
-            None if row[10] is None else leg_of(row[10:]),
-        )
-        for row in await sql.fetch(READ_PAYMENTS, *wanted)
-    }
+        return {}, {}
+    rows = await sql.fetch(READ_PAYMENTS, *columns(sorted(names)))
+    payments = {(row[0], row[1]): row for row in rows}
+    movements: dict[PaymentName, list[Transfer]] = {name: [] for name in payments}
+    if payments:
+        for row in await sql.fetch(READ_MOVEMENTS, *columns(sorted(payments))):
+            movements[row["holder_id"], row[0]].append(Transfer.from_row(row))
+    return (
+        {name: _payment(row, movements[name]) for name, row in payments.items()},
+        {(row[0], row[10]): _refund(row) for row in rows if row["taken"] is not None},
+    )
 
 
-def books_of(request: Request, holder_of: Mapping[bytes, int]) -> int:
-    """Under whom the request's payment is booked: a card that nobody issued is the house's."""
-    return holder_of.get(request.card_ref, HOUSE_HOLDER)
+def _payment(row: Any, movements: Sequence[Transfer]) -> Payment:
+    return Payment(
+        row[0],
+        row[1],
+        row[2],
+        Kind(row[3]),
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        tuple(movements),
+        row[8],
+        row[9],
+        None if row[14] is None else leg_of(row[14:]),
+    )
 
 
-def _grouped(rows: Sequence[Any]) -> dict[bytes, tuple[PaymentName, ...]]:
-    found: dict[bytes, tuple[PaymentName, ...]] = {}
-    for key_hash, holder_id, number in rows:
-        found[key_hash] = (*found.get(key_hash, ()), (holder_id, number))
-    return found
-
-
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """The rows turned round, as `unnest` wants them."""
-    return [list(column) for column in zip(*rows, strict=True)]
+def _refund(row: Any) -> Refund:
+    return Refund(row[10], (row[0], row[1]), *row[11:14])

@@ -45,10 +45,16 @@ BY_ACCOUNT: Final = (
     + _PAGE
 )
 ALL: Final = _PAYMENTS + "and ($4::text is null or a.terminal = $4)" + _PAGE
+# What is about a refund (its reversal) is about the payment too.
 ABOUT: Final = """
     select holder_id, authorization_id, about_id, kind, at, reason, approved_minor
     from authorizations where holder_id = any ($1) and about_id = any ($2)
-    order by authorization_id
+    union all
+    select u.holder_id, u.authorization_id, r.about_id, u.kind, u.at, u.reason, u.approved_minor
+    from authorizations r
+    join authorizations u on u.holder_id = r.holder_id and u.about_id = r.authorization_id
+    where r.holder_id = any ($1) and r.about_id = any ($2) and r.kind = 'REFUND'
+    order by 2
 """
 ACCOUNT: Final = """
     select d.holder_id, h.profile from directory d join holders h using (holder_id)

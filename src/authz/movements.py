@@ -34,10 +34,13 @@ PAGE: Final = """
         select moved.*, sum(change) over (order by seq)::bigint as balance from moved
     )
     select s.seq, s.debit_account, s.credit_account, s.amount_minor, s.day, s.at, s.change,
-        s.balance, a.kind as asked, coalesce(a.about_id, a.authorization_id) as payment, a.mid
+        s.balance, a.kind as asked, a.mid,
+        coalesce(r.about_id, a.about_id, a.authorization_id) as payment
     from stood s
     left join authorizations a
         on a.holder_id = $1 and a.authorization_id = s.authorization_id
+    left join authorizations r
+        on r.holder_id = $1 and r.authorization_id = a.about_id and r.kind = 'REFUND'
     where $3::bigint is null or s.seq < $3 order by s.seq desc limit $4
 """
 

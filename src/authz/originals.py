@@ -20,7 +20,8 @@ def named_by(fields: Mapping[int, str], amount_minor: int | None) -> Original:
     `amount_minor` is what the original asked for, where the message says it.
     """
     if 90 in fields:  # it says just which one: what else fits could only contradict it
-        return Original(keys=_keys(fields), amount_minor=amount_minor)
+        stan = fields[90][_STAN]
+        return Original(keys=_keys(fields), amount_minor=amount_minor, first_stan=stan)
     return Original(
         keys=_keys(fields),
         rrn=_reference(fields.get(37, "")),
@@ -28,6 +29,7 @@ def named_by(fields: Mapping[int, str], amount_minor: int | None) -> Original:
         stan=fields[11],
         month_day=fields.get(13),
         amount_minor=amount_minor,
+        first_stan=fields[11],
     )
 
 

@@ -30,7 +30,10 @@ class Step(Struct, frozen=True):
 
 
 class Totals(Struct, frozen=True):
-    """In cents; what was captured or reversed is not lowered by what comes back later."""
+    """In cents; what was captured or reversed is not lowered by what comes back later.
+
+    A refund that was itself reversed is no refund.
+    """
 
     authorized_minor: int
     reversed_minor: int
@@ -46,7 +49,8 @@ def totals_of(steps: Sequence[Step]) -> Totals:
         moved[step.kind] += step.amount_minor
     captured = payment.amount_minor if payment.kind in POSTED_AT_ONCE else moved[Kind.CAPTURE]
     reversed_minor = moved[Kind.REVERSAL] + moved[Kind.CANCEL]
-    return Totals(payment.amount_minor, reversed_minor, captured, moved[Kind.REFUND])
+    refunded_minor = moved[Kind.REFUND] - moved[Kind.REFUND_REVERSAL]
+    return Totals(payment.amount_minor, reversed_minor, captured, refunded_minor)
 
 
 def state_of(steps: Sequence[Step], *, approved: bool) -> str:
@@ -98,6 +102,7 @@ def spent_by_lot(movements: Iterable[Transfer]) -> dict[int, int]:
     spent: dict[int, int] = {}
     lots: dict[int, int] = {}
     holds: dict[int, int] = {}
+    backs: set[int] = set()
     for t in movements:
         if t.about_seq is None:
             if not is_lot(t.debit_account):
@@ -111,6 +116,10 @@ def spent_by_lot(movements: Iterable[Transfer]) -> dict[int, int]:
             change = -t.amount_minor
             if t.kind == Movement.POST:
                 change = t.amount_minor - holds[t.about_seq]
+            elif t.about_seq in backs:  # what was given back is taken again
+                change = t.amount_minor
+            elif t.kind == Movement.DIRECT:
+                backs.add(t.seq)
         lots[t.seq] = lot
         spent[lot] = spent.get(lot, 0) + change
     return {lot: minor for lot, minor in spent.items() if minor}

@@ -1,6 +1,6 @@
 """What a batch reads, in a constant number of statements; a holder is one row with its version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,7 @@ from authz.pending import read_pending
 from authz.reference import Reference
 from authz.requests import Request
 from authz.restamped import read_restamped
-from authz.state import Holder, KeptAnswer, Profile, State, UsedDay
+from authz.state import Holder, KeptAnswer, Payment, Profile, State, UsedDay
 from ledger.queries import usage_of
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ class Reader:
         self._reference.seen(epoch)
         holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
         await read_restamped(sql, requests, holder_of, kept, test_clock)
-        payments = await read_payments(sql, named.payments)
-        waiting = {name for name in named.payments if name not in payments}
+        payments, refunds = await read_payments(sql, named.payments)
+        waiting = {name for name in named.payments if name not in payments and name not in refunds}
         waiting |= {
             (k.outcome.holder_id, k.outcome.authorization_id) for k in kept.values() if k.undecided
         }
         pending = await read_pending(sql, waiting)
-        await _read_old_usage(sql, holders, test_clock)
+        await _read_old_usage(sql, holders, payments.values(), test_clock)
         await self._reference.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
         await self._reference.learn_employers(
             sql, (held.employer_no for h in holders.values() for held in h.profile.accounts)
@@ -96,6 +96,7 @@ class Reader:
             named.originals,
             business_day,
             pending,
+            refunds=refunds,
         )
 
 
@@ -124,22 +125,34 @@ def _holder(row: Any) -> Holder:
 
 
 async def _read_old_usage(
-    sql: "Tx", holders: dict[int, Holder], test_clock: datetime | None
+    sql: "Tx",
+    holders: dict[int, Holder],
+    payments: Collection[Payment],
+    test_clock: datetime | None,
 ) -> None:
-    """A day that has left the holder's row (a clock set back) is summed from the books."""
+    """A day that has left the holder's row is summed from the books where it may be asked for.
+
+    That is the day of a payment that something is about (a late capture goes by its cap), and
+    today, if the clock was set back.
+    """
     today = (test_clock or datetime.now(UTC)).date()
     first, last = today - NEAR, today + NEAR
-    pruned = [holder for holder in holders.values() if holder.usage_since > first]
-    if not pruned:
+    wanted = {n: [first, last] for n, holder in holders.items() if holder.usage_since > first}
+    for payment in payments:
+        if payment.day < holders[payment.holder_id].usage_since:
+            wanted.setdefault(payment.holder_id, []).append(payment.day)
+    if not wanted:
         return
-    days: dict[int, dict[tuple[int, date], int]] = {holder.holder_id: {} for holder in pruned}
-    for row in await usage_of(sql, list(days), first, last):
+    every = [day for days in wanted.values() for day in days]
+    older: dict[int, dict[tuple[int, date], int]] = {holder_id: {} for holder_id in wanted}
+    for row in await usage_of(sql, list(wanted), min(every), max(every)):
         holder = holders[row.holder_id]
         if row.day < holder.usage_since:
             account_no = holder.profile.lots[row.lot_no - 1].account_no
-            totals = days[row.holder_id]
+            totals = older[row.holder_id]
             key = (account_no, row.day)
             totals[key] = totals.get(key, 0) + row.used_minor
-    for holder in pruned:
-        older = tuple(UsedDay(a, d, minor) for (a, d), minor in days[holder.holder_id].items())
-        holders[holder.holder_id] = replace(holder, used=holder.used + older)
+    for holder_id, used in older.items():
+        holder = holders[holder_id]
+        before = tuple(UsedDay(account, day, minor) for (account, day), minor in used.items())
+        holders[holder_id] = replace(holder, used=holder.used + before)

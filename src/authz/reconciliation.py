@@ -50,13 +50,13 @@ TOTALS: Final = """
     )
     select
         count(*) filter (where kind = 'REFUND' and back_minor > 0) as credits,
-        0::bigint as credit_reversals,
+        count(*) filter (where kind = 'REFUND_REVERSAL' and paid_minor > 0) as credit_reversals,
         count(*) filter (where kind = 'PURCHASE'
             or (kind in ('CAPTURE', 'ADVICE') and paid_minor > 0)) as debits,
         count(*) filter (where kind = 'REVERSAL' and back_minor > 0) as debit_reversals,
         count(*) filter (where kind = 'HOLD') as authorizations,
         coalesce(sum(back_minor) filter (where kind = 'REFUND'), 0)::bigint,
-        0::bigint as credit_reversals_minor,
+        coalesce(sum(paid_minor) filter (where kind = 'REFUND_REVERSAL'), 0)::bigint,
         coalesce(sum(paid_minor) filter
             (where kind in ('PURCHASE', 'CAPTURE', 'ADVICE')), 0)::bigint,
         coalesce(sum(back_minor) filter (where kind = 'REVERSAL'), 0)::bigint
@@ -68,7 +68,7 @@ class Totals(Struct, frozen=True):
     """Counts and amounts from the acquirer's view, in cents, in the order of their fields.
 
     Credits are refunds, debits are purchases and completions; a reversal of a hold moved no money
-    and counts nowhere. Refunds are never reversed here, so their reversals are zero.
+    and counts nowhere.
     """
 
     credits: int = 0

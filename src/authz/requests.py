@@ -29,6 +29,8 @@ class Kind(Enum):
     """0220 that names a hold: post it for at most its amount (HLD-01)."""
     REFUND = "REFUND"
     """0200 with DE3 20: give back money of a captured payment (REF-01)."""
+    REFUND_REVERSAL = "REFUND_REVERSAL"
+    """Our own word for a reversal that turned out to name a refund: the money is taken again."""
     ADVICE = "ADVICE"
     """0120, or 0220 that names none: it happened, post it (ADV-01)."""
     EXPIRY = "EXPIRY"
@@ -37,10 +39,16 @@ class Kind(Enum):
     """Our own: the bank has spoken, or is waited for no more; settle what waits (TOP-10)."""
 
 
+PAYMENTS: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.ADVICE})
+"""What others may be about."""
 ABOUT_A_PAYMENT: Final = frozenset(
     {Kind.REVERSAL, Kind.CANCEL, Kind.CAPTURE, Kind.REFUND, Kind.EXPIRY}
 )
 _CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE, Kind.FINISH})
+
+
+REFUND: Final = "20"
+"""DE3 of a refund, and of what reverses one."""
 
 
 class Original(Struct, frozen=True, gc=False):
@@ -49,6 +57,8 @@ class Original(Struct, frozen=True, gc=False):
     The first way that names one wins: `name` (holder and number, from HTTP); `keys`, the exact
     identity; `rrn` with the terminal and, where given, `approval_code`; `stan` with the terminal
     and `month_day` (MMDD). `amount_minor`, where given, must be what the payment asked for.
+    `first_stan` is the STAN of the exact identity: a payment may have come under another DE7 since,
+    as the repeat of a message that was lost.
     """
 
     name: tuple[int, int] | None = None
@@ -58,6 +68,7 @@ class Original(Struct, frozen=True, gc=False):
     stan: str | None = None
     month_day: str | None = None
     amount_minor: int | None = None
+    first_stan: str | None = None
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -69,6 +80,7 @@ class Request(Struct, frozen=True, gc=False):
     waits for the answer after it. `repeat` marks a message that says it was sent before. `about` is
     there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02);
     `completes` marks a financial advice (0220), which takes what it finds held.
+    `happened` marks a reversal that nobody can refuse any more (0420).
     `bank` is the bank's word, of a FINISH; `late`: nobody waits for what it settles any more.
     """
 
@@ -91,6 +103,12 @@ class Request(Struct, frozen=True, gc=False):
     bank: BankWord | None = None
     late: bool = False
     completes: bool = False
+    happened: bool = False
+
+    @property
+    def undoes_refund(self) -> bool:
+        """Whether it is a reversal that says of itself that it means a refund (DE3)."""
+        return self.kind is Kind.REVERSAL and self.purchase.processing == REFUND
 
     @property
     def refusable(self) -> bool:

@@ -1,4 +1,4 @@
-"""The SQL that finds the first sending of a repeat whose exact key nobody knows (wire.md).
+"""The SQL that finds what was meant under another DE7: first sendings of repeats, and repeats.
 
 Rare beside the road: it runs only for batches that hold such a repeat.
 """
@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from authz.finding import books_of, columns
 from authz.kept import kept_answer
 from authz.requests import Kind, Request
-from authz.state import KeptAnswer
+from authz.rows import books_of, columns, grouped
+from authz.state import KeptAnswer, PaymentName
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -38,7 +38,28 @@ READ_RESTAMPED: Final = """
         and p.acquirer = r.acquirer and p.terminal = r.terminal and p.stan = r.stan
     join bank_legs l on l.holder_id = p.holder_id and l.number = p.number and l.kind = r.kind
     join request_keys k on k.key_hash = p.key_hash and k.fingerprint = r.fingerprint
+    union all
+    select r.key_hash, k.fingerprint, null, null, null, null, null, null,
+           0, k.authorization_id, null
+    from unnest($1::bytea[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+                $9::bigint[], $10::bytea[])
+        as r (key_hash, acquirer, terminal, stan, since, amount_minor, card_ref)
+    join loose_ends l on l.terminal = r.terminal and l.acquirer = r.acquirer and l.stan = r.stan
+        and l.amount_minor = r.amount_minor and l.card_ref in (r.card_ref, '') and l.at >= r.since
+    join request_keys k on k.key_hash = l.key_hash and k.holder_id = 0
     order by 10
+"""
+# A reversal may name a first sending that never came, while its repeat did. The clock is read here,
+# since this is asked before all that says whose books are touched.
+READ_REPEATED: Final = """
+    select r.key_hash, k.holder_id, k.authorization_id
+    from unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[],
+                $7::timestamptz[])
+        as r (key_hash, acquirer, terminal, stan, amount_minor, card_ref, now)
+    join loose_ends l on l.terminal = r.terminal and l.acquirer = r.acquirer and l.stan = r.stan
+        and l.amount_minor = r.amount_minor and r.card_ref in (l.card_ref, '')
+        and l.at >= coalesce((select test_clock from control), r.now) - $8::interval
+    join request_keys k on k.key_hash = l.key_hash and k.holder_id > 0
 """
 _HOUSE: Final = frozenset({Kind.ADVICE})
 """What is booked also for a card that nobody issued."""
@@ -52,13 +73,30 @@ async def read_restamped(
     kept: dict[bytes, KeptAnswer],
     test_clock: datetime | None,
 ) -> None:
-    """Find the first sending of repeats whose exact key nobody knows; adds to `kept`."""
+    """Find the first sending of repeats whose exact key nobody knows; adds to `kept`.
+
+    It may be one that a reversal overtook: then it is the tombstone.
+    """
     wanted = [
         (r.key_hash, books_of(r, holder_of), r.fingerprint, r.kind.value, r.acquirer,
-         r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW)
+         r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW,
+         r.purchase.amount_minor, r.card_ref)
         for r in requests
         if r.repeat and r.key_hash not in kept and (r.card_ref in holder_of or r.kind in _HOUSE)
     ]  # fmt: skip
     if wanted:
         for row in await sql.fetch(READ_RESTAMPED, *columns(wanted)):
             kept[row[0]] = kept_answer(row[1:])
+
+
+async def by_repeat(sql: "Tx", requests: Sequence[Request]) -> dict[bytes, tuple[PaymentName, ...]]:
+    """The payments that came as repeats of the messages that these reversals name, by reversal."""
+    wanted = [
+        (r.key_hash, r.acquirer, r.terminal, r.about.first_stan, r.about.amount_minor, r.card_ref,
+         r.received_at)
+        for r in requests
+        if r.kind is Kind.REVERSAL and r.about is not None and r.about.amount_minor is not None
+    ]  # fmt: skip
+    if not wanted:
+        return {}
+    return grouped(await sql.fetch(READ_REPEATED, *columns(wanted), RESTAMPED_WINDOW))

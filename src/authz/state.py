@@ -119,8 +119,8 @@ PaymentName = tuple[int, int]
 class Payment(Struct, frozen=True, gc=False):
     """A payment that others are about: what was answered, and all its movements so far.
 
-    `facts` are as they were kept; `reversed` tells whether all of it was to be undone. `leg` is
-    its part on the bank card, if it has one.
+    `facts` are as they were kept, empty once they are forgotten. `ceiling_minor` is the least total
+    that reversals left it, None where none came. `leg` is its part on the bank card, if any.
     """
 
     holder_id: int
@@ -133,13 +133,31 @@ class Payment(Struct, frozen=True, gc=False):
     approved_minor: int
     movements: tuple[Transfer, ...]
     facts: bytes
-    reversed: bool = False
+    ceiling_minor: int | None = None
     leg: Leg | None = None
 
     @property
     def name(self) -> PaymentName:
         """What it is called among all payments."""
         return self.holder_id, self.number
+
+    @property
+    def reversed(self) -> bool:
+        """Whether all of it was to be undone."""
+        return self.ceiling_minor == 0
+
+
+class Refund(Struct, frozen=True, gc=False):
+    """A refund that a reversal may be about, and the `payment` that it gave money back of.
+
+    Cents: what was asked, what was given back, and what reversals have taken again of it.
+    """
+
+    number: int
+    payment: PaymentName
+    requested_minor: int
+    approved_minor: int
+    taken_minor: int = 0
 
 
 class Pending(Struct, frozen=True, gc=False):
@@ -167,7 +185,8 @@ class State(Struct, frozen=True, gc=False):
     `business_day` is the settlement date, or None while no cutover set one.
 
     `originals` maps the key of a request about a payment to the payments that its reference names,
-    all of them in `payments` or `pending`. `bank_open`: a bank leg could be asked now.
+    all of them in `payments`, `pending` or `refunds` (whose payments are there too). `bank_open`:
+    a bank leg could be asked now.
     """
 
     holders: dict[int, Holder]
@@ -180,4 +199,5 @@ class State(Struct, frozen=True, gc=False):
     originals: dict[bytes, tuple[PaymentName, ...]] = {}
     business_day: date | None = None
     pending: dict[PaymentName, Pending] = {}
+    refunds: dict[PaymentName, Refund] = {}
     bank_open: bool = False

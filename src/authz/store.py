@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 SAVE: Final = "select save_batch($1, $2, $3, $4)"
-SAVE_WITH_BANK: Final = """
-    select save_batch_with_bank($1, $2, $3, $4, $5, $6, $7, $8, $9)
+SAVE_RARE: Final = """
+    select save_rare_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 # By its number too: the same key may have been kept by another process since, for a repeat.
 IS_OURS: Final = """
@@ -160,9 +160,10 @@ async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
         writes.movements,
     )
     bank, statement = writes.bank, SAVE
-    if writes.touches_the_bank:
-        statement = SAVE_WITH_BANK
+    if writes.rare:
+        statement = SAVE_RARE
         rows = (*rows, writes.reserved, bank.legs, bank.steps, bank.moves, bank.notices)
+        rows = (*rows, writes.loose_ends)
     try:
         await sql.fetchval(statement, *rows, timeout=timeout_s)
     except LOST as error:

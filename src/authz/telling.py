@@ -6,7 +6,7 @@ from typing import Final
 from authz.outcomes import APPROVALS
 from authz.progress import Step
 from authz.requests import Kind
-from ledger.accounts import is_lot
+from ledger.accounts import House, is_lot
 from ledger.transfers import Kind as Movement
 from ledger.transfers import Transfer
 from rules.words import euros
@@ -16,6 +16,7 @@ DEEDS: Final = {
     Kind.CANCEL: ("HLD-04", "the merchant cancelled"),
     Kind.REVERSAL: ("REV-01, REV-02", "the acquirer reversed"),
     Kind.REFUND: ("REF-01 to REF-03", "the merchant refunded"),
+    Kind.REFUND_REVERSAL: ("REF-01, REV-01", "the acquirer reversed a refund"),
     Kind.EXPIRY: ("HLD-03", "nobody captured in time"),
     Kind.ADVICE: ("ADV-01", "the acquirer confirmed"),
 }
@@ -34,6 +35,9 @@ def tell(step: Step, movements: Sequence[Transfer]) -> tuple[str, str]:
 
 def _effects(step: Step, movements: Sequence[Transfer]) -> Iterator[str]:
     own = [t for t in movements if t.authorization_id == step.number]
+    if step.kind is Kind.REFUND_REVERSAL:
+        yield from _taken_again(own)
+        return
     holds = {t.seq: t.amount_minor for t in movements if t.kind == Movement.HOLD}
     settled = sum(holds.get(t.about_seq or 0, 0) for t in own if t.kind in _SETTLES)
     posted = sum(t.amount_minor for t in own if t.kind == Movement.POST)
@@ -50,6 +54,14 @@ def _effects(step: Step, movements: Sequence[Transfer]) -> Iterator[str]:
         yield f"{euros(again)} stays held"
     if back:
         yield f"{euros(back)} goes back"
+
+
+def _taken_again(own: Sequence[Transfer]) -> Iterator[str]:
+    lost = sum(t.amount_minor for t in own if t.debit_account == House.ISSUER_LOSS)
+    if taken := sum(t.amount_minor for t in own) - lost:
+        yield f"{euros(taken)} of it is taken again"
+    if lost:
+        yield f"{euros(lost)} is gone and is the issuer's loss"
 
 
 _SETTLES: Final = (Movement.POST, Movement.VOID)

@@ -24,7 +24,7 @@ from authz.iso8583.tlv import (
 from authz.originals import named_by, new_total_minor
 from authz.outcomes import Outcome
 from authz.pan import Pan, PanDigester
-from authz.requests import Kind, Original, Request
+from authz.requests import REFUND, Kind, Original, Request
 from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
 from rules.facts import Channel, Purchase
@@ -49,7 +49,6 @@ _EURO: Final = "978"
 # DE3: a purchase, and the cash-like types that are known and never allowed (MER-04).
 _PROCESSING: Final = frozenset({"00", "01", "09", "17"})
 _PURCHASE: Final = "00"
-_REFUND: Final = "20"
 _INQUIRY: Final = "31"
 # DE22: chip, contactless or phone. Manual entry and track are refused by default (wire.md, codes),
 # e-commerce over ISO 8583 is for allow-listed acquirers only.
@@ -121,6 +120,7 @@ def to_request(
         _about(kind, fields),
         new_total,
         completes=family == "022",
+        happened=family == "042",
     )
 
 
@@ -171,7 +171,7 @@ def _kind(family: str, fields: Mapping[int, str]) -> Kind:
     if family in ("040", "042"):
         return Kind.REVERSAL
     processing = fields[3][:2]
-    if processing == _REFUND and family in ("020", "022"):
+    if processing == REFUND and family in ("020", "022"):
         return Kind.REFUND
     if family in ("012", "022"):
         return _advised(processing, captures=family == "022" and (90 in fields or 38 in fields))
@@ -291,7 +291,7 @@ def _partial_ok(private: Mapping[str, str], profile: Profile) -> bool:
 
 def _balance_asked(asked: Mapping[int, str]) -> bool:
     processing = asked[3][:2]
-    if processing in (_INQUIRY, _REFUND):  # what a refund leaves is not looked at
+    if processing in (_INQUIRY, REFUND):  # what a refund leaves is not looked at
         return processing == _INQUIRY
     return 48 in asked and _BALANCE_ASKED in parse_private(asked[48])
 

@@ -7,6 +7,7 @@ by the next call of the method they are for.
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 from msgspec.structs import replace
@@ -37,6 +38,7 @@ class MemoryStore:
         self.state = state or some_state()
         self.decided: list[dict[str, Any]] = []
         self.movements: list[tuple[Any, ...]] = []
+        self.loose_ends: list[tuple[Any, ...]] = []
         self.calls: list[tuple[str, int]] = []
         """Every call with the number of its requests, or of its keys for a save."""
         self.faults: dict[str, deque[Exception]] = defaultdict(deque)
@@ -116,6 +118,7 @@ class MemoryStore:
             row = by_number.get(key[3])  # a tombstone has none
             answer = _outcome(row) if row else Outcome(Reason.REVERSED_BEFORE_REQUEST)
             self.state.kept[cast(bytes, key[0])] = KeptAnswer(cast(bytes, key[1]), answer)
+        self.loose_ends += cast(list[tuple[Any, ...]], writes.loose_ends)
 
     def debits(self) -> dict[int, int]:
         """Cents taken or held by payments, by vintage of the lot."""
@@ -150,9 +153,21 @@ class MemoryStore:
                 if r.key_hash in self.state.kept}  # fmt: skip
         for request in requests:
             if request.repeat and request.key_hash not in kept:
-                for answer in self._restamped(request):
+                for answer in [*self._restamped(request), *self._overtaken(request)]:
                     kept[request.key_hash] = answer
         return kept
+
+    def _overtaken(self, request: Request) -> list[KeptAnswer]:
+        """Tombstones of the same payment under another transmission time; kept for a day."""
+        said = (request.acquirer, request.terminal, request.stan, request.purchase.amount_minor)
+        return [
+            self.state.kept[row[0]]
+            for row in self.loose_ends
+            if row[1:5] == said
+            and row[5] in (b"", request.card_ref)
+            and not self.state.kept[row[0]].outcome.holder_id
+            and row[6] >= request.received_at - timedelta(hours=24)
+        ]
 
     def _restamped(self, request: Request) -> list[KeptAnswer]:
         """The same payment under another transmission time, kept or none."""

@@ -5,18 +5,21 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from authz.answering import NO_ACCOUNT
 from authz.authorize import Verdict, authorize
 from authz.identity import NO_CONTENT
 from authz.requests import Kind, Original, Request
-from authz.state import State, UsedDay
+from authz.state import Payment, State, UsedDay
 from ledger.accounts import House, lot_account, payable_account
 from ledger.transfers import Transfer
 from rules.decision import Reason
+from rules.facts import Channel
 from tests.authz.builders import BOOKS, numbers, some_holder, some_request, some_state
 from tests.rules.builders import TUESDAY
 
 DAY = TUESDAY.date()
 LOT, PAYABLE = lot_account(1, 1), payable_account(7)
+KEY = b"another identity"
 
 
 def decided(*requests: Request, state: State | None = None) -> Verdict:
@@ -224,3 +227,61 @@ def test_a_hold_that_was_made_smaller_and_then_expired_may_still_be_captured() -
     assert answers(decided(held, less, expiry, take))[3] == (OK, 1500)
     gone = about(held, Kind.REVERSAL, 2000)
     assert answers(decided(held, gone, expiry, take))[3] == (UNKNOWN, 0)
+
+
+def test_a_late_capture_online_may_be_smaller_than_a_payment() -> None:
+    """HLD-03: funds and cap alone may refuse; P-ONLINE-MIN is of purchases (API-05)."""
+    held = some_request(1000, kind=Kind.HOLD, channel=Channel.ECOMMERCE)
+    over = about(held, Kind.EXPIRY, 1000)
+    verdict = decided(held, over, about(held, Kind.CAPTURE, 100))
+    assert answers(verdict)[1:] == [(OK, 1000), (OK, 100)]
+    assert moves(verdict)[2] == ("direct", LOT, PAYABLE, 100)
+
+
+def test_a_refund_that_is_reversed_in_the_same_batch_is_taken_again() -> None:
+    paid = some_request(2500)
+    back = about(paid, Kind.REFUND, 1700)
+    undo = about(back, Kind.REVERSAL, 1700, happened=True)
+    again = about(back, Kind.REVERSAL, 1700)
+    verdict = decided(paid, back, undo, again, some_request(1))
+    assert answers(verdict)[2:4] == [(OK, 1700), (OK, 0)]
+    assert verdict.outcomes[4].reason is Reason.DAILY_CAP
+    assert moves(verdict)[1:] == [
+        ("direct", PAYABLE, LOT, 1700), ("direct", LOT, PAYABLE, 1700),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("happened", "answer"), [(False, (Reason.INSUFFICIENT_BALANCE, 0)), (True, (OK, 700))]
+)
+def test_what_went_back_to_the_bank_card_is_never_charged_again(
+    happened: bool, answer: tuple[Reason, int]
+) -> None:
+    """Nobody asked its holder: a request is refused, an advice is the issuer's loss."""
+    bank, none = Transfer.direct(1, 1, House.BANK_RECEIVABLE, PAYABLE, 900, 5, DAY, TUESDAY), b""
+    payment = Payment(1, 5, 1, Kind.PURCHASE, DAY, "", 900, 900, (bank,), none)
+    state = some_state(some_holder(last_seq=2), payments={(1, 5): payment})
+    back = some_request(700, kind=Kind.REFUND, about=Original(name=(1, 5)), mid="")
+    verdict = decided(back, about(back, Kind.REVERSAL, 700, happened=happened), state=state)
+    assert answers(verdict)[1] == answer
+    loss = [("direct", House.ISSUER_LOSS, PAYABLE, 700)] * happened
+    assert moves(verdict) == [("direct", PAYABLE, House.BANK_RECEIVABLE, 700), *loss]
+
+
+def test_a_refund_of_what_the_issuer_paid_goes_back_to_the_issuer() -> None:
+    loss = Transfer.direct(1, 1, House.ISSUER_LOSS, House.SUSPENSE, 900, 5, DAY, TUESDAY)
+    payment = Payment(1, 5, NO_ACCOUNT, Kind.ADVICE, DAY, "", 900, 900, (loss,), b"")
+    back = some_request(700, kind=Kind.REFUND, about=Original(name=(1, 5)), mid="", card_ref=b"")
+    verdict = decided(back, state=some_state(payments={(1, 5): payment}))
+    assert moves(verdict) == [("direct", House.SUSPENSE, House.ISSUER_LOSS, 700)]
+
+
+def test_de3_says_whether_a_reference_means_the_payment_or_its_refund() -> None:
+    paid = some_request(2500, rrn="000000000077")
+    back = replace(about(paid, Kind.REFUND, 1000), rrn="000000000077")
+    vague = Original(rrn="000000000077", amount_minor=1000)
+    undo = some_request(1000, kind=Kind.REVERSAL, about=vague, processing="20")
+    other = replace(undo, purchase=replace(undo.purchase, processing="00"))
+    refunded, payment = decided(paid, back, undo), decided(paid, back, replace(other, key_hash=KEY))
+    assert refunded.writes.decided[2][3] == "REFUND_REVERSAL"
+    assert answers(payment)[2] == (UNKNOWN, 0)

@@ -141,3 +141,32 @@ async def test_a_hold_of_february_is_captured_late_from_the_exchanged_lot(
         await t.run("exchange-vintages")
         assert (await t.about(Kind.CAPTURE, hold, 1800)).reason is Reason.APPROVED
         assert await t.lots() == [(2027, 2026, 8200, 0, 0)]
+
+
+async def test_a_late_capture_takes_at_most_what_was_left_of_the_hold(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, ONE) as t:
+        await t.at(FRIDAY)
+        hold = await t.pay(2300, kind=Kind.HOLD)
+        await t.about(Kind.REVERSAL, hold, left_minor=1000)
+        await t.at(EIGHTH_DAY)
+        await t.run("expire-holds")
+        assert (await t.about(Kind.CAPTURE, hold, 1001)).reason is Reason.INVALID_AMOUNT
+        assert (await t.about(Kind.CAPTURE, hold, 1000)).reason is Reason.APPROVED
+        assert await t.lots() == [(2026, None, 9000, 0, 0)]
+
+
+async def test_a_late_capture_goes_by_the_cap_of_a_day_that_left_the_row(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, ONE) as t:
+        await t.at(FRIDAY)
+        hold = await t.pay(2000, kind=Kind.HOLD)
+        await t.about(Kind.EXPIRY, hold)
+        await t.pay(2000)
+        for day in range(1, 15):
+            await t.at(f"2026-12-{day:02d}T12:30:00+01:00")
+            await t.pay(100)
+        assert (await t.about(Kind.CAPTURE, hold, 501)).reason is Reason.DAILY_CAP
+        assert (await t.about(Kind.CAPTURE, hold, 500)).reason is Reason.APPROVED

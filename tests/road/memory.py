@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from authz.requests import Kind
-from authz.state import Payment, PaymentName, State
+from authz.state import Payment, PaymentName, Refund, State
 from ledger.transfers import Transfer
 from tests.authz.memory_store import MemoryStore
 
@@ -13,8 +13,8 @@ PAYMENTS = {Kind.PURCHASE.value, Kind.HOLD.value, Kind.ADVICE.value}
 
 
 def all_of(store: MemoryStore) -> State:
-    """The whole state: every holder, every kept answer, every payment with its movements."""
-    return replace(store.state, payments=payments_of(store))
+    """The whole state: every holder and kept answer, every payment with its movements, refunds."""
+    return replace(store.state, payments=payments_of(store), refunds=refunds_of(store))
 
 
 def payments_of(store: MemoryStore) -> dict[PaymentName, Payment]:
@@ -27,19 +27,34 @@ def payments_of(store: MemoryStore) -> dict[PaymentName, Payment]:
     return found
 
 
-def _undoes_all(row: dict[str, Any]) -> bool:
-    kind = row["kind"]
-    return bool(kind == "CANCEL" or (kind == "REVERSAL" and row["eligible_minor"] == 0))
+def refunds_of(store: MemoryStore) -> dict[PaymentName, Refund]:
+    """Every refund with what was taken again of it."""
+    found = {}
+    for row in store.decided:
+        holder_id, number = row["holder_id"], row["authorization_id"]
+        if row["kind"] == "REFUND":
+            taken = sum(o["approved_minor"] for o in store.decided if o["about_id"] == number)
+            asked, given = row["requested_minor"], row["approved_minor"]
+            payment = holder_id, row["about_id"]
+            found[holder_id, number] = Refund(number, payment, asked, given, taken)
+    return found
+
+
+def _undoes(row: dict[str, Any]) -> bool:
+    return row["kind"] in ("CANCEL", "REVERSAL") and row["reason"] == "APPROVED"
 
 
 def _payment(store: MemoryStore, row: dict[str, Any]) -> Payment:
     number = row["authorization_id"]
     about = [other for other in store.decided if other["about_id"] == number]
     numbers = {number, *(other["authorization_id"] for other in about)}
+    numbers |= {
+        other["authorization_id"] for other in store.decided if other["about_id"] in numbers
+    }
     movements = (Transfer(*moved) for moved in store.movements)
     return Payment(
         row["holder_id"], number, row["account_no"], Kind(row["kind"]), row["day"], row["mid"],
         row["requested_minor"], row["approved_minor"],
         tuple(t for t in movements if t.authorization_id in numbers), row["facts"],
-        reversed=any(_undoes_all(other) for other in about),
+        ceiling_minor=min((o["eligible_minor"] for o in about if _undoes(o)), default=None),
     )  # fmt: skip

@@ -204,6 +204,7 @@ EVENTS: Final = {
     Kind.CANCEL: "CANCELLED",
     Kind.CAPTURE: "CAPTURED",
     Kind.REFUND: "REFUNDED",
+    Kind.REFUND_REVERSAL: "REFUND_REVERSED",
     Kind.EXPIRY: "EXPIRED",
 }
 

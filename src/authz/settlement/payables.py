@@ -29,7 +29,8 @@ class Source(StrEnum):
     LOSS = "LOSS"
 
 
-# What comes back counts where the original counted, whatever account it goes to (VIN-09, REF-05).
+# What comes back counts where the original counted, whatever account it goes to (VIN-09, REF-05),
+# and so does what is taken again of it.
 # Payments to merchants are no answer to anybody and have no authorization.
 MOVED: Final = """
     with due as (
@@ -39,12 +40,14 @@ MOVED: Final = """
         select t.holder_id, t.day, t.credit_account < 0 as paid, t.amount_minor,
             case when t.credit_account < 0 then -t.credit_account else -t.debit_account end
                 as merchant_no,
-            case when t.credit_account < 0 then t.debit_account
+            case when t.credit_account < 0 then coalesce(p.debit_account, t.debit_account)
                 else coalesce(o.debit_account, t.credit_account) end as from_account,
             coalesce(a.business_day, (t.at at time zone $4)::date) as business_day
         from due d
         join transfers t on t.holder_id = d.holder_id and t.seq > d.since and t.seq <= d.until
         left join transfers o on o.holder_id = t.holder_id and o.seq = t.about_seq
+        left join transfers p on p.holder_id = t.holder_id and p.seq = o.about_seq
+            and t.kind = 'direct'
         left join authorizations a
             on a.holder_id = t.holder_id and a.authorization_id = t.authorization_id
         where t.kind in ('direct', 'post') and t.authorization_id is not null

@@ -12,12 +12,16 @@ from ledger.transfers import Transfer
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-# Refunds, and what holds that were voided or posted for less let fall free.
+# Refunds, less what was taken again, and what holds that were voided or posted for less let fall
+# free.
 ARRIVALS: Final = """
-    select holder_id, seq, credit_account as lot, at, true as refund, amount_minor
-    from transfers
-    where holder_id = any ($1) and kind = 'direct' and about_seq is not null
-        and credit_account >= 4096 and debit_account <> $2
+    select t.holder_id, t.seq, t.credit_account as lot, t.at, true as refund,
+        t.amount_minor - coalesce((
+            select sum(b.amount_minor) from transfers b
+            where b.holder_id = t.holder_id and b.about_seq = t.seq), 0)::bigint
+    from transfers t
+    where t.holder_id = any ($1) and t.kind = 'direct' and t.about_seq is not null
+        and t.credit_account >= 4096 and t.debit_account <> $2
     union all
     select s.holder_id, s.seq, s.debit_account, s.at, false,
         h.amount_minor - case s.kind when 'post' then s.amount_minor else 0 end

@@ -137,6 +137,20 @@ ROAD = (
         authorization_id bigint not null
     )
     """,
+    # Keys that a message may mean under another DE7 (wire.md, request key): tombstones, and repeats
+    # whose first sending never came. `card_ref` is empty where the reversal carried no card.
+    """
+    create table loose_ends (
+        key_hash     bytea primary key,
+        acquirer     text not null,
+        terminal     text not null,
+        stan         text not null,
+        amount_minor bigint not null,
+        card_ref     bytea not null,
+        at           timestamptz not null
+    )
+    """,
+    "create index loose_ends_by_terminal on loose_ends (terminal, acquirer, stan)",
 )
 
 REFERENCE = (
@@ -255,7 +269,7 @@ ROLE = (
     end $$
     """,
     "grant millesime_engine to current_user",
-    "grant select, insert on ledger_accounts, transfers, authorizations, request_keys"
+    "grant select, insert on ledger_accounts, transfers, authorizations, request_keys, loose_ends"
     " to millesime_engine",
     "grant select, insert, update on holders, control, employers, merchants, directory, credentials"
     " to millesime_engine",

@@ -143,6 +143,8 @@ FORGETTING = (
             select key_hash from request_keys where authorization_id < first_kept limit at_most
         );
         get diagnostics forgotten = row_count;
+        delete from loose_ends l
+            where not exists (select 1 from request_keys k where k.key_hash = l.key_hash);
         return forgotten;
     end $$
     """,

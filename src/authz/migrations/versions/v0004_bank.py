@@ -131,16 +131,18 @@ SAVE = (
     # A batch in which something waits for the bank, or what waited is settled, or a bank leg moves.
     # `MV003`: a leg moved on since it was read.
     """
-    create function save_batch_with_bank(
+    create function save_rare_batch(
         afters holder_after[], keys request_keys[],
         decided authorizations[], movements transfers[],
         reserved pending_payments[], legs bank_legs[],
-        steps bank_step[], moves bank_leg_moves[], notices bank_notices[]
+        steps bank_step[], moves bank_leg_moves[], notices bank_notices[],
+        loose loose_ends[]
     ) returns void language plpgsql as $$
     declare
         stepped bigint;
     begin
         perform save_batch(afters, keys, decided, movements);
+        insert into loose_ends select * from unnest(loose);
         insert into pending_payments select * from unnest(reserved);
         insert into bank_legs select * from unnest(legs);
         update bank_legs l set

@@ -1,0 +1,84 @@
+"""A purchase that is lost, its repeat stamped anew, its reversal: nothing stands in any order."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from authz.requests import Kind, Original, Request
+from tests.authz.builders import again
+from tests.database.roads import Process, buys, one, people, people_template
+from tests.rules.builders import TUESDAY
+
+__all__ = ["people", "people_template"]
+
+STAN, LOST = "000042", b"identity of 0100"
+
+
+def repeat(**changes: Any) -> Request:
+    """0101 under a transmission time, and so a key, of its own."""
+    plain: dict[str, Any] = {"stan": STAN, "fingerprint": b"what is in 0100.", "kind": Kind.HOLD}
+    return again(buys(**(plain | {"amount_minor": 1250} | changes)))
+
+
+def undo(**changes: Any) -> Request:
+    """0420 whose DE90 names the message that was lost."""
+    named = Original(keys=(LOST,), amount_minor=1250, first_stan=STAN)
+    return buys(1250, kind=Kind.REVERSAL, about=named, **changes)
+
+
+async def first(process: Process) -> list[str | None]:
+    """The lost 0100 comes after all."""
+    return await process.reasons(buys(1250, stan=STAN, key_hash=LOST, kind=Kind.HOLD))
+
+
+async def test_a_repeat_stamped_anew_after_its_reversal_is_declined(people: str) -> None:
+    async with Process(people) as process:
+        assert await process.reasons(undo()) == ["ORIGINAL_NOT_FOUND"]
+        assert await process.reasons(repeat()) == ["REVERSED_BEFORE_REQUEST"]
+        assert await first(process) == ["REVERSED_BEFORE_REQUEST"]
+    assert await one(people, "select count(*) from transfers where kind = 'hold'") == 0
+
+
+async def test_a_reversal_finds_the_repeat_that_came_instead_of_the_first(people: str) -> None:
+    async with Process(people) as process:
+        assert await process.reasons(repeat()) == ["APPROVED"]
+        assert [o.approved_minor for o in await process.run(undo()) if o] == [1250]
+        assert await first(process) == ["REVERSED_BEFORE_REQUEST"]
+        assert await process.reasons(repeat()) == ["REVERSED_BEFORE_REQUEST"]
+    assert await one(people, "select sum(lot_held[1]) from holders") == 0
+
+
+@pytest.mark.parametrize("order", [(repeat, undo), (undo, repeat)])
+async def test_and_in_one_batch(people: str, order: tuple[Any, Any]) -> None:
+    async with Process(people) as process:
+        await process.run(*(make() for make in order))
+        assert await first(process) == ["REVERSED_BEFORE_REQUEST"]
+    assert await one(people, "select sum(lot_held[1]) from holders") == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"person": 2}, {"stan": "000043"}, {"terminal": "TERM0009"}, {"amount_minor": 1251}],
+)
+async def test_another_card_stan_till_or_amount_is_another_payment(
+    people: str, other: dict[str, Any]
+) -> None:
+    async with Process(people) as process:
+        await process.run(undo())
+        assert await process.reasons(repeat(**{"amount_minor": 1250, **other})) == ["APPROVED"]
+
+
+async def test_a_reversal_without_a_card_speaks_of_any(people: str) -> None:
+    async with Process(people) as process:
+        await process.run(undo(card_ref=b""))
+        assert await process.reasons(repeat()) == ["REVERSED_BEFORE_REQUEST"]
+
+
+async def test_the_stan_is_free_again_for_a_first_sending_and_after_a_day(people: str) -> None:
+    """No tombstone lies under a loose identity: only repeats look there, for a day."""
+    async with Process(people) as process:
+        await process.run(undo())
+        assert await process.reasons(buys(1250, stan=STAN, kind=Kind.HOLD)) == ["APPROVED"]
+        next_day = repeat(received_at=TUESDAY + timedelta(hours=24, seconds=1))
+        assert await process.reasons(next_day) == ["APPROVED"]
