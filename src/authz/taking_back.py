@@ -80,23 +80,28 @@ def _wanted_minor(request: Request, payment: Payment, refund: Refund) -> int:
 
 def _parts(payment: Payment, refund: Refund, purse: Purse, wanted_minor: int) -> Iterator[_Part]:
     """Where so much of it can be had, what the refund gave last first: the oldest vouchers."""
-    next_lot = {lot.from_lot: lot.lot_no for lot in purse.holder.profile.lots if lot.from_lot}
     free = list(purse.available)
     for given, left_minor in reversed(aftermath.given_back(payment, refund.number)):
-        account = given.credit_account
-        left_minor = min(left_minor, wanted_minor)
-        while left_minor and is_lot(account):
-            place = lot_no_of(account) - 1
-            if part_minor := min(left_minor, free[place]):
-                yield _Part(given, account, part_minor)
-            free[place] -= part_minor
-            left_minor, wanted_minor = left_minor - part_minor, wanted_minor - part_minor
-            if place + 1 not in next_lot:
-                break
-            account = lot_account(payment.holder_id, next_lot[place + 1])
-        if left_minor and not is_lot(account) and account != House.BANK_RECEIVABLE:
-            yield _Part(given, account, left_minor)
-            wanted_minor -= left_minor
+        most_minor = min(left_minor, wanted_minor)
+        for account in _places(given.credit_account, purse):
+            place = lot_no_of(account) - 1 if is_lot(account) else None
+            part_minor = most_minor if place is None else min(most_minor, free[place])
+            if part_minor == 0:
+                continue
+            if place is not None:
+                free[place] -= part_minor
+            most_minor, wanted_minor = most_minor - part_minor, wanted_minor - part_minor
+            yield _Part(given, account, part_minor)
+
+
+def _places(account: int, purse: Purse) -> Iterator[int]:
+    """The account that was given to, and the lots that took its place; never a bank card."""
+    if account == House.BANK_RECEIVABLE:
+        return
+    yield account
+    for lot in purse.holder.profile.lots if is_lot(account) else ():
+        if lot.from_lot == lot_no_of(account):
+            yield from _places(lot_account(purse.holder.holder_id, lot.lot_no), purse)
 
 
 def _voucher_minor(parts: list[_Part]) -> int:

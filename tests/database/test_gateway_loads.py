@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from authz.gateway import Deps
 from authz.metrics import Metrics
+from authz.vintages import plan
 from rules.rulebook import Rulebook
 from tests.database.decided import assert_problem, client_of
 from tests.database.town import Town, town
@@ -112,6 +114,35 @@ async def test_the_exchange_is_asked_for_and_ordered(calendar_url: str, tmp_path
         await t.run("exchange-vintages")
         (share,) = (await http.get("/v1/vintages/2026/shares")).json()["data"]
         assert (share["employer"], share["lost"]) == ("emp-1", 230)
+
+
+@pytest.mark.parametrize("path", ["exchange", "gifts"])
+async def test_an_amount_beyond_all_money_is_no_amount(
+    calendar_url: str, tmp_path: Path, path: str
+) -> None:
+    on_request = BOOK.derive(exchange_mode="ON_REQUEST")
+    async with open_office(calendar_url, tmp_path, Setting(), on_request) as (t, http):
+        await t.at("2027-03-12T12:00:00+01:00")
+        of = {"vintage": 2026} if path == "exchange" else {"charity": "restos"}
+        asked = await post(http, f"accounts/acc-1/{path}", of | {"amount": 2**63})
+        assert_problem(asked, 422, "INVALID_REQUEST")
+
+
+async def test_who_has_no_room_for_another_lot_is_told_and_stops_nobody(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_request = BOOK.derive(exchange_mode="ON_REQUEST")
+    setting = Setting(lots={2026: 4230})
+    async with open_office(calendar_url, tmp_path, setting, on_request) as (t, http):
+        await t.at("2027-03-12T12:00:00+01:00")
+        assert (await post(http, "accounts/acc-1/exchange", {"vintage": 2026})).status_code == 200
+        with monkeypatch.context() as full:
+            full.setattr(plan, "LOT_NO_MAX", 1)
+            ordered = await post(http, "employers/emp-1/exchange", {"vintage": 2026})
+            assert ordered.json() == {"day": "2027-03-12", "exchanged": 0}
+            asked = await post(http, "accounts/acc-1/exchange", {"vintage": 2026}, "k2")
+            assert_problem(asked, 409, "NO_ROOM")
+        assert (await t.run("exchange-vintages"))["requested"] == 4230
 
 
 async def test_gifts_and_leaving(calendar_url: str, tmp_path: Path) -> None:

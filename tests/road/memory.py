@@ -1,20 +1,40 @@
 """What the database would tell of earlier payments, from a store in memory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from authz.requests import Kind
+from authz.requests import Kind, Request
 from authz.state import Payment, PaymentName, Refund, State
 from ledger.transfers import Transfer
 from tests.authz.memory_store import MemoryStore
 
+Names = tuple[PaymentName, ...]
 PAYMENTS = {Kind.PURCHASE.value, Kind.HOLD.value, Kind.ADVICE.value}
 
 
 def all_of(store: MemoryStore) -> State:
     """The whole state: every holder and kept answer, every payment with its movements, refunds."""
     return replace(store.state, payments=payments_of(store), refunds=refunds_of(store))
+
+
+def meant_by(store: MemoryStore, requests: Sequence[Request]) -> dict[bytes, Names]:
+    """The payments that came as repeats of the very messages that these reversals name."""
+    found: dict[bytes, Names] = {}
+    for request in requests:
+        about = request.about
+        if request.kind is Kind.REVERSAL and about and not set(about.keys) & set(store.state.kept):
+            said = request.acquirer, request.terminal, about.first_stan, about.amount_minor
+            kept = [
+                store.state.kept[row[0]].outcome for row in store.loose_ends if row[1:5] == said
+            ]
+            found[request.key_hash] = tuple(
+                (outcome.holder_id, outcome.authorization_id)
+                for outcome in kept
+                if outcome.holder_id
+            )
+    return found
 
 
 def payments_of(store: MemoryStore) -> dict[PaymentName, Payment]:

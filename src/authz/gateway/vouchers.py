@@ -1,7 +1,7 @@
 """What becomes of vouchers beside being spent: exchanged, given to a charity, given back, lost."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,8 @@ router = APIRouter(tags=["vouchers"])
 
 EmployerId = Annotated[str, Path(max_length=64, examples=["emp-paris"])]
 AccountId = Annotated[str, Path(max_length=64, examples=["acc-1"])]
+AMOUNT_MAX: Final = 999_999_999_999
+"""Cents of the largest amount that DE4 can say."""
 Vintage = Annotated[int, Field(ge=2014, le=2099)]
 
 
@@ -32,7 +34,7 @@ class ExchangeIn(BaseModel):
     )
 
     vintage: Vintage
-    amount: Annotated[int | None, Field(gt=0)] = None
+    amount: Annotated[int | None, Field(gt=0, le=AMOUNT_MAX)] = None
 
 
 class ExchangeOrderIn(BaseModel):
@@ -65,7 +67,7 @@ class GiftIn(BaseModel):
     )
 
     charity: Annotated[str, Field(max_length=64)]
-    amount: Annotated[int, Field(gt=0)]
+    amount: Annotated[int, Field(gt=0, le=AMOUNT_MAX)]
 
 
 class GiftOut(BaseModel):

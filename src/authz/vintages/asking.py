@@ -14,7 +14,7 @@ from authz.reference import employer_of
 from authz.refusal import Refused, Unknown
 from authz.state import Profile
 from authz.vintages.deadlines import order_until, request_until
-from authz.vintages.job import settle
+from authz.vintages.job import settle, settle_apart
 from authz.vintages.plan import Move, Why
 from rules.geography import civil_day, zone_of
 from rules.parameters import ExchangeMode
@@ -67,7 +67,7 @@ async def request_exchange(
     """The employee asks for so much of a vintage (None: all). The first request counts.
 
     Runs in the caller's SQL transaction. Raises Unknown, and Refused as
-    NOT_ON_REQUEST or TOO_LATE.
+    NOT_ON_REQUEST, TOO_LATE or NO_ROOM.
     """
     row = await tx.fetchrow(ACCOUNT, account)
     if row is None:
@@ -83,7 +83,10 @@ async def request_exchange(
 async def order_exchange(
     tx: "Tx", employer: str, vintage: int, books: Mapping[str, Rulebook], programme: str
 ) -> Exchanged:
-    """The employer orders the exchange for all who asked in time. Same errors."""
+    """The employer orders the exchange for all who asked in time. Same errors, but NO_ROOM.
+
+    The exchange of who has no room for a lot waits, and is in the log.
+    """
     row = await tx.fetchrow(EMPLOYER, employer)
     if row is None:
         raise Unknown("there is no such employer")
@@ -92,7 +95,8 @@ async def order_exchange(
     _refuse_wrong_time(book, vintage, day, order_until(book.vintage_end(vintage)))
     await tx.execute(ORDER, row["employer_no"], vintage, day)
     holders = [asked["holder_id"] for asked in await tx.fetch(WHO_ASKED, vintage)]
-    return Exchanged(day, _requested(await settle(tx, holders, books, now)))
+    moves, _ = await settle_apart(tx, holders, books, now)  # one who has no room stops nobody
+    return Exchanged(day, _requested(moves))
 
 
 def _day(record: str, now: datetime) -> date:

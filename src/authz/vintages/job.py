@@ -72,14 +72,14 @@ async def exchange_vintages(
             if not rows:
                 return done
             last = rows[-1][0]
-            moves, failed = await _settle_apart(tx, [row[0] for row in rows], books, now)
+            moves, failed = await settle_apart(tx, [row[0] for row in rows], books, now)
         for move in moves:
             done[move.why.value.lower()] += move.transfer.amount_minor
         for holder_id in failed:
             done[f"{FAILED}{holder_id}"] = 1
 
 
-async def _settle_apart(
+async def settle_apart(
     tx: "Tx", holder_ids: Sequence[int], books: Mapping[str, Rulebook], now: datetime
 ) -> tuple[list[Move], list[int]]:
     """What was moved, and who failed: all at once, and one by one where that cannot be."""
@@ -94,7 +94,7 @@ async def _settle_apart(
             return [], list(holder_ids)
     moves, failed = [], []
     for holder_id in holder_ids:
-        moved, lost = await _settle_apart(tx, [holder_id], books, now)
+        moved, lost = await settle_apart(tx, [holder_id], books, now)
         moves += moved
         failed += lost
     return moves, failed
@@ -113,6 +113,8 @@ async def settle(
     """Book what is due of these holders, in the caller's SQL transaction; what was moved.
 
     Locks first: what came back to a lot is read when nothing can come back any more.
+
+    Raises Refused as NO_ROOM.
     """
     rows = await tx.fetch(LOCK, list(holder_ids))
     profiles = {row["holder_id"]: _decode(row["profile"]) for row in rows}

@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from authz.refusal import Refused
 from authz.state import LotInfo, Profile
 from authz.vintages.deadlines import order_until, request_until
-from ledger.accounts import AccountRow, House, lot_account
+from ledger.accounts import LOT_NO_MAX, AccountRow, House, lot_account
 from ledger.running import Running
 from ledger.transfers import Transfer
 from rules.facts import Origin
@@ -118,6 +119,7 @@ class Plan(Struct, frozen=True):
     moves: tuple[Move, ...]
 
 
+NO_ROOM: Final = "NO_ROOM"
 NO_HISTORY: Final = History()
 
 
@@ -128,7 +130,10 @@ def plan(
     at: datetime,
     history: History = NO_HISTORY,
 ) -> Plan:
-    """What is due on the accounts in `where`, which is by account number. `at` is UTC."""
+    """What is due on the accounts in `where`, which is by account number. `at` is UTC.
+
+    Raises Refused as NO_ROOM.
+    """
     planner = _Planner(running, profile, where, at, history)
     planner.work()
     return Plan(tuple(planner.lots), tuple(planner.opened), tuple(planner.moves))
@@ -247,6 +252,8 @@ class _Planner:
             if (known.from_lot, known.late) == (lot.lot_no, late):
                 return known
         lot_no = len(self.lots) + 1
+        if lot_no > LOT_NO_MAX:
+            raise Refused(NO_ROOM, "this person has as many lots as there can be")
         vintage = lot.vintage + 1
         new = LotInfo(
             lot_no, lot.account_no, vintage, Origin.EXCHANGE, lot.loaded_on, lot.vintage,
