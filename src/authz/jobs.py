@@ -72,11 +72,15 @@ class Work(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True):
-    """One timer: what it does, in words and in code, and how often it is looked after."""
+    """One timer: what it does, in words and in code, and how often it is looked after.
+
+    Of several workers the first runs all jobs, and every one of them its part of what is `shared`.
+    """
 
     run: Callable[[Work], Awaitable[Counts]]
     every_s: float
     words: str
+    shared: bool = False
 
 
 async def _expire_holds(work: Work) -> Counts:
@@ -137,7 +141,10 @@ JOBS: Final[Mapping[str, Job]] = {
         _exchange_vintages, 300.0, "Book what became of vouchers after their last day (VIN-06)."
     ),
     "store-and-forward": Job(
-        _store_and_forward, 0.5, "Settle what waits for the bank, and tell the bank until it hears."
+        _store_and_forward,
+        0.5,
+        "Settle what waits for the bank, and tell the bank until it hears.",
+        shared=True,
     ),
     "close-day": Job(_close_day, 10.0, "Begin the next settlement date when its time has come."),
     "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
@@ -167,8 +174,12 @@ async def timers(
     bank: BankDesk | None = None,
     close_time: time | None = None,
     vault: Vault | None = None,
+    every: bool = True,
 ) -> AsyncIterator[None]:
-    """Run all jobs beside the caller; their payments go with the batches of everybody else's."""
+    """Run the jobs beside the caller; their payments go with the batches of everybody else's.
+
+    Unless it is to be `every` job, only those that are shared.
+    """
 
     async def decide(requests: Sequence[Request]) -> Sequence[Outcome | None]:
         return await asyncio.gather(*(batcher.ask(request) for request in requests))
@@ -178,7 +189,8 @@ async def timers(
         pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank, close_time,
         vault,
     )  # fmt: skip
-    running = asyncio.create_task(keep_running(work))
+    jobs = {name: job for name, job in JOBS.items() if every or job.shared}
+    running = asyncio.create_task(keep_running(work, jobs))
     running.add_done_callback(_tell)
     try:
         yield

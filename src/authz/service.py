@@ -69,14 +69,16 @@ async def run(
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
-        async with _timers(settings, engine) if web else nullcontext():
+        async with _timers(settings, engine, every=web):
             number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)
     return 130 if number == signal.SIGINT else 0
 
 
-def _timers(settings: Settings, engine: "Parts") -> AbstractAsyncContextManager[None]:
+def _timers(
+    settings: Settings, engine: "Parts", *, every: bool
+) -> AbstractAsyncContextManager[None]:
     return timers(
         engine.readers,
         engine.batcher,
@@ -87,6 +89,7 @@ def _timers(settings: Settings, engine: "Parts") -> AbstractAsyncContextManager[
         bank=engine.bank,
         close_time=settings.settlement_close_time,
         vault=engine.safe.vault,
+        every=every,
     )
 
 
