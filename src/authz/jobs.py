@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.bank.forwarding import settle_left_behind, tell_the_bank
+from authz.bank.matters import read_matters
 from authz.bank.teller import BankDesk
 from authz.batcher import Batcher
 from authz.database import DatabaseError
@@ -112,7 +113,10 @@ async def _seal(work: Work) -> Counts:
 
 async def _store_and_forward(work: Work) -> Counts:
     settled = await settle_left_behind(work.pool, work.decide)
-    told = 0 if work.bank is None else await tell_the_bank(work.bank)
+    told = 0
+    if work.bank is not None:
+        told = await tell_the_bank(work.bank)
+        work.bank.gauges.matters = await read_matters(work.pool)
     return {"settled": settled, "acknowledged": told}
 
 

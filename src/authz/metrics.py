@@ -59,6 +59,8 @@ class Metrics(Collector):
         """Answers that somebody has to look at, by what was wrong."""
         self.connections = 0
         self.refused_frames = 0
+        self.bank: Collector | None = None
+        """What the desk of the bank counts, where there is one."""
         self.waiting: Callable[[], int] = lambda: 0
         """Requests not yet answered, as the batcher has it."""
         self.latency = Buckets(LATENCY_BOUNDS_S)
@@ -101,3 +103,5 @@ class Metrics(Collector):
         yield self.latency.family("millesime_answer_seconds", "From socket read to answer")
         yield self.batch_size.family("millesime_batch_requests", "Requests in a batch")
         yield self.batch_time.family("millesime_batch_seconds", "Load, decide and save")
+        if self.bank is not None:
+            yield from self.bank.collect()

@@ -104,6 +104,7 @@ class Parts(Struct):
         await parts.enter_async_context(network_keys.kept_up())
         office = Office(readers, metrics, network_keys)
         Teller(batcher, bank)
+        metrics.bank = None if bank is None else bank.gauges
         proof_key = None if keys.holder_proof is None else keys.holder_proof.key
         digester = keys.digester()
         return cls(

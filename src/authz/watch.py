@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from authz.bank.matters import read_matters
 from authz.settlement.payables import Payables
 from ledger.rollup import trial_balance
 from ledger.seal import unsealed
@@ -31,12 +32,14 @@ async def alarms(pool: asyncpg.Pool, book: Rulebook, now: datetime) -> Alarms:
     ):
         lines = await trial_balance(sql)
         movements, oldest = await unsealed(sql)
+        bank = await read_matters(sql)
         wait = timedelta(days=book.on(now.date()).pay_merchant_days)  # R.3262-25
         due = await Payables(book).owed(sql, now.date() - wait - timedelta(days=1))
     off_minor = abs(sum(line.debits_posted - line.credits_posted for line in lines))
     late = movements if oldest is not None and now - oldest > UNSEALED_MAX else 0
     overdue = sum(1 for each in due if each.payable)
     found = {"books_unbalanced": off_minor, "unsealed": late, "payments_overdue": overdue}
+    found |= bank.alarms()
     for what, count in found.items():
         if count:
             _log.error("alarm", what=what, count=count)

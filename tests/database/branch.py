@@ -16,6 +16,7 @@ from authz import database
 from authz.addresses import Address
 from authz.bank.asking import mark_asked
 from authz.bank.forwarding import settle_left_behind, tell_the_bank
+from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk, finish_of
@@ -52,7 +53,7 @@ class Branch:
         self.engine = Engine(
             Store(pool, answer_timeout_s=8), BOOKS, ids, Metrics(), bank_open=lambda: True
         )
-        self.desk = BankDesk(pool, link, VAULT, Stans(pool, "99"), "99", 1.5)
+        self.desk = BankDesk(pool, link, VAULT, Stans(pool, "99"), "99", 1.5, BankGauges(link))
 
     async def run(self, *requests: Request) -> list[Outcome | None]:
         """The road, without waiting for the bank."""

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from authz.bank.matters import Matters, read_matters
 from authz.requests import Kind
+from authz.topup import BankWord
 from tests.database.branch import a_branch, forty
 from tests.road.people import Setting
 
@@ -23,3 +25,19 @@ async def test_a_hold_that_the_bank_card_pays_alone_ends_like_any_other(
         await branch.recover()
         assert await branch.state() == ("REVERSED", 0)
         assert await branch.job("expire-holds") == {"expired": 0, "unanswered": 0}
+
+
+async def test_what_is_open_is_counted_with_its_age(calendar_url: str, tmp_path: Path) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        await branch.at(TUESDAY)
+        assert await read_matters(branch.pool) == Matters()
+        asked = forty(received_at=branch.now)
+        reserved = await branch.reserve(asked)
+        await branch.ask(asked, reserved)
+        await branch.at("2026-11-24T12:31:30+01:00")
+        assert await read_matters(branch.pool) == Matters(waiting=1, waiting_s=90.0)
+        await branch.finish(asked, reserved, BankWord.SILENT)
+        await branch.at("2026-11-24T12:33:00+01:00")
+        assert await read_matters(branch.pool) == Matters(untold=1, untold_s=90.0, unknown=1)
+        await branch.recover()
+        assert await read_matters(branch.pool) == Matters()

@@ -100,7 +100,8 @@ async def test_what_is_young_cannot_be_forgotten(busy: Town, call: str) -> None:
 async def test_what_is_wrong_raises_an_alarm_and_what_is_well_does_not(busy: Town) -> None:
     for job in ("roll-up", "seal"):
         await run(busy, job)
-    quiet = {"books_unbalanced": 0, "unsealed": 0, "payments_overdue": 0}
+    bank = {"bank_payments_stuck": 0, "bank_not_told": 0, "bank_refuses_notices": 0}
+    quiet = {"books_unbalanced": 0, "unsealed": 0, "payments_overdue": 0} | bank
     assert await run(busy, "watch") == quiet
     await busy.at("2026-12-16T12:30:00+01:00")
     await busy.pay(300)

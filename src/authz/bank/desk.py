@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
+from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk
@@ -39,7 +40,8 @@ async def bank_desk(
     stans = Stans(pool, institution)
     running = asyncio.create_task(link.run())
     try:
-        yield BankDesk(pool, link, vault, stans, institution, settings.bank_budget_ms / 1000)
+        budget_s = settings.bank_budget_ms / 1000
+        yield BankDesk(pool, link, vault, stans, institution, budget_s, BankGauges(link))
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

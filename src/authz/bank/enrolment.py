@@ -13,9 +13,8 @@ import asyncpg
 from msgspec.structs import replace
 
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card
-from authz.bank.link import NotSent, Silent
 from authz.bank.teller import BankDesk
-from authz.bank.words import APPROVED, BankCard, Place, Stamp, question, reference_of
+from authz.bank.words import BankCard, Place, Stamp, question, reference_of
 from authz.legs import AT_ONCE
 from authz.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
 from authz.world.fold import decode_profile, encode_profile
@@ -103,13 +102,7 @@ class Enrolment:
     async def _ask(self, card: BankCard, number: int, stamp: Stamp, verify_minor: int) -> BankWord:
         place = Place(self._desk.institution, reference_of(number), TERMINAL, MID)
         message = question(card, place, stamp, verify_minor, hold=True)
-        try:
-            answer = await self._desk.link.ask(message, self._desk.budget_s)
-        except NotSent:
-            return BankWord.NOT_ASKED
-        except Silent:
-            return BankWord.SILENT
-        return BankWord.APPROVED if answer.fields.get(39) == APPROVED else BankWord.DECLINED
+        return await self._desk.word(message, self._desk.budget_s)
 
 
 async def unlink(pool: asyncpg.Pool, wallet: Wallet) -> bool:

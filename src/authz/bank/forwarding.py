@@ -93,10 +93,6 @@ NOTE: Final = """
     insert into bank_leg_moves (holder_id, number, state, event, why, who, at)
     values ($1, $2, $3, $4, $5, 'store-and-forward', $6)
 """
-OPEN: Final = """
-    select (select count(*) from pending_payments)
-        + (select count(*) from bank_notices where acknowledged_at is null)
-"""
 
 _decode: Final = msgpack.Decoder(Request).decode
 _log = structlog.get_logger()
@@ -126,12 +122,6 @@ async def tell_the_bank(desk: BankDesk) -> int:
         if not all(said):
             break
     return acknowledged
-
-
-async def open_matters(pool: asyncpg.Pool) -> int:
-    """Payments that wait, and notices that the bank has not acknowledged."""
-    count: int = await pool.fetchval(OPEN)
-    return count
 
 
 async def _claim(desk: BankDesk) -> list[Any]:

@@ -68,11 +68,12 @@ class BankLink:
         self._address = address
         self._institution = institution
         self._patience = patience or Patience()
-        self._breaker = breaker or Breaker()
+        self.breaker: Final = breaker or Breaker()
         self._waiting: dict[Key, asyncio.Future[Message]] = {}
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
-        self._signed_on = False
+        self.signed_on = False
+        """Whether the bank has taken our sign-on."""
         self._network_stan = 0
         self._heard_s = 0.0
         self.strays = 0
@@ -82,7 +83,7 @@ class BankLink:
     @property
     def is_open(self) -> bool:
         """Whether a payment may count on the bank now."""
-        return self._signed_on and self._breaker.closed
+        return self.signed_on and self.breaker.closed
 
     @property
     def in_flight(self) -> int:
@@ -105,15 +106,15 @@ class BankLink:
 
     async def ask(self, message: Message, timeout_s: float) -> Message:
         """The bank's answer. Raises `NotSent`, or `Silent` once the question may have left."""
-        if not self._signed_on:
+        if not self.signed_on:
             raise NotSent("no line to the bank")
         self.asked += 1
         try:
             answer = await self._ask(message, timeout_s)
         except Silent:
-            self._breaker.fell_silent()
+            self.breaker.fell_silent()
             raise
-        self._breaker.answered()
+        self.breaker.answered()
         return answer
 
     async def _ask(self, message: Message, timeout_s: float) -> Message:
@@ -145,30 +146,30 @@ class BankLink:
         except (OSError, Silent, NotSent) as error:  # TimeoutError is an OSError
             _log.info("bank_not_reached", error=type(error).__name__)
             return False
-        self._signed_on = answer.fields.get(_CODE) == "00"
-        _log.info("bank_signed_on" if self._signed_on else "bank_refused_sign_on")
-        if self._signed_on:
-            self._breaker.answered()
-        return self._signed_on
+        self.signed_on = answer.fields.get(_CODE) == "00"
+        _log.info("bank_signed_on" if self.signed_on else "bank_refused_sign_on")
+        if self.signed_on:
+            self.breaker.answered()
+        return self.signed_on
 
     async def _keep(self) -> None:
         """Until the line is lost: echo when idle, and while the breaker is open, as a probe."""
         while not self._lost.is_set():
             due_s = self._patience.probe_s
-            if self._breaker.closed:
+            if self.breaker.closed:
                 due_s = self._heard_s + self._patience.echo_idle_s - monotonic()
             if due_s > 0 and await self._lost_within(min(due_s, self._patience.probe_s)):
                 return
             idle_s = monotonic() - self._heard_s
-            if self._breaker.closed and idle_s < self._patience.echo_idle_s:
+            if self.breaker.closed and idle_s < self._patience.echo_idle_s:
                 continue
             try:
                 await self._network(ECHO)
             except (Silent, NotSent):
-                if self._breaker.closed:
+                if self.breaker.closed:
                     return
             else:
-                self._breaker.answered()
+                self.breaker.answered()
 
     async def _lost_within(self, seconds: float) -> bool:
         try:
@@ -201,7 +202,7 @@ class BankLink:
 
     def lost(self) -> None:
         """The connection ended."""
-        self._signed_on = False
+        self.signed_on = False
         self._transport = None
         self._lost.set()
         for waiting in self._waiting.values():

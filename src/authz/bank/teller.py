@@ -16,11 +16,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.bank.asking import Asked, mark_asked
+from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink, NotSent, Silent
 from authz.bank.stans import NoStanLeft, Stans
 from authz.bank.words import APPROVED, Place, question, reference_of
 from authz.batcher import Batcher, Done, Gatherer
 from authz.identity import finish_key
+from authz.iso8583.message import Message
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
 from authz.store import LOST
@@ -45,6 +47,22 @@ class BankDesk(Struct, frozen=True):
     stans: Stans
     institution: str
     budget_s: float
+    gauges: BankGauges
+
+    async def word(self, message: Message, within_s: float) -> BankWord:
+        """Ask; what came of it."""
+        asked_s, word = monotonic(), BankWord.DECLINED
+        try:
+            answer = await self.link.ask(message, min(self.budget_s, within_s))
+        except NotSent:
+            word = BankWord.NOT_ASKED
+        except Silent:
+            word = BankWord.SILENT
+        else:
+            if answer.fields.get(_CODE) == APPROVED:
+                word = BankWord.APPROVED
+        self.gauges.asked(word, monotonic() - asked_s)
+        return word
 
 
 class Teller:
@@ -96,14 +114,7 @@ class Teller:
         )
         hold = request.kind is Kind.HOLD
         message = question(asked.card, place, asked.stamp, reserved.bank_minor, hold=hold)
-        try:
-            answer = await desk.link.ask(message, min(desk.budget_s, left_s))
-        except NotSent:
-            return BankWord.NOT_ASKED
-        except Silent:
-            return BankWord.SILENT
-        code = answer.fields.get(_CODE)
-        return BankWord.APPROVED if code == APPROVED else BankWord.DECLINED
+        return await desk.word(message, left_s)
 
     async def _marked(self, name: tuple[int, int]) -> Asked | None:
         marked: asyncio.Future[Asked | None] = asyncio.get_running_loop().create_future()
