@@ -168,7 +168,7 @@ def _lot_views(info: LotInfo, money: _Money, day: date, book: Rulebook) -> list[
         lines.append(exchanged)
         available_minor = 0
     expired_minor = available_minor + money.expired_minor
-    if day > ends + SHOWN_AFTER_EXPIRY:
+    if day > ends + SHOWN_AFTER_EXPIRY and day >= book.exchange_day(info.vintage):
         expired_minor = 0
     if held_minor or expired_minor:
         lines.append(_line(info, 0, held_minor, expired_minor, ends))

@@ -87,6 +87,7 @@ BY_CLASS: Mapping[str, object] = {
 BY_VINTAGE: Mapping[str, object] = {
     "vintage_end": Annotated[int, Meta(ge=1, le=12)] | date,
     "exchange_mode": ExchangeMode,
+    "exchange_lag_days": Annotated[int, Meta(ge=0, le=90)],
 }
 """Keys that are asked about a vintage, not about a day."""
 

@@ -5,7 +5,7 @@ import tomllib
 from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -87,13 +87,24 @@ class Rulebook:
         mode: ExchangeMode = self._at("exchange_mode", date(vintage, 1, 1))[0]
         return mode
 
+    def exchange_day(self, vintage: int) -> date:
+        """Return the first day on which vouchers in mode AUTO count as the next vintage (VIN-06).
+
+        The day after their last; `P-EXCH-LAG` days later where the issuer leaves a gap.
+        """
+        lag: int = self._at("exchange_lag_days", date(vintage, 1, 1))[0]
+        return self.vintage_end(vintage) + timedelta(days=1 + lag)
+
     def seen_as(self, vintage: int, day: date) -> int | None:
         """Return the vintage that vouchers of `vintage` count as on `day`; None if not usable.
 
-        Year by year: what has passed its last day in mode AUTO counts as the next vintage (VIN-06).
+        Year by year: what has passed its last day in mode AUTO counts as the next vintage (VIN-06),
+        from the day of the exchange on.
         """
         while day > self.vintage_end(vintage):
             if self.exchange_mode(vintage) is not ExchangeMode.AUTO:
+                return None
+            if day < self.exchange_day(vintage):
                 return None
             vintage += 1
         return vintage if vintage <= day.year else None

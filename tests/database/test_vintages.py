@@ -66,6 +66,21 @@ async def test_ex_30_without_the_job_the_same_is_paid_and_shown(
         assert await t.lots() == before
 
 
+async def test_in_the_gap_that_an_issuer_leaves_the_old_vouchers_wait_and_are_shown(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """P-EXCH-LAG: nothing is lost and nothing is moved before its day."""
+    async with town(calendar_url, tmp_path, TWO, BOOK.derive(exchange_lag_days=18)) as t:
+        await t.at("2027-03-18T23:59:59+01:00")
+        assert (await t.run("exchange-vintages"))["exchanged"] == 0
+        assert await t.lots() == [(2026, None, 0, 0, 4230), (2027, None, 6000, 0, 0)]
+        assert (await t.pay(2000)).balance_minor == 4000
+        await t.at("2027-03-19T00:00:00+01:00")
+        assert (await t.pay(100)).balance_minor == 8130
+        assert (await t.run("exchange-vintages"))["exchanged"] == 4130
+        assert await t.lots() == [(2027, 2026, 4130, 0, 0), (2027, None, 4000, 0, 0)]
+
+
 async def test_ex_29_the_last_day_ends_at_midnight_of_the_workplace(
     calendar_url: str, tmp_path: Path
 ) -> None:

@@ -90,6 +90,17 @@ def test_a_lot_seen_as_exchanged_says_so() -> None:
     assert (found.origin, found.available_minor) == (Origin.EXCHANGE, 4230)
 
 
+def test_an_issuer_may_leave_a_gap_before_the_exchange() -> None:
+    """P-EXCH-LAG: what has ended counts as the next vintage some days later, not at once."""
+    late = BOOK.derive(exchange_lag_days=4)
+    on_days = [
+        seen((lot(2026, 100),), day, late)
+        for day in ("2027-02-28", "2027-03-01", "2027-03-04", "2027-03-05")
+    ]
+    assert on_days == [[(2026, 2026)], [], [], [(2026, 2027)]]
+    assert late.exchange_day(2026) == date(2027, 3, 5)
+
+
 def test_exchange_modes_may_differ_by_vintage() -> None:
     """VIN-13: the announced reform ends the exchange of 2027, not that of 2026."""
     assert seen((lot(2026, 100),), "2028-03-01") == [(2026, 2028)]

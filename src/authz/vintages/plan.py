@@ -184,7 +184,8 @@ class _Planner:
             return
         match where.book.exchange_mode(lot.vintage):
             case ExchangeMode.AUTO:
-                self._exchange(lot, free_minor, Why.EXCHANGED)
+                if where.day >= where.book.exchange_day(lot.vintage):
+                    self._exchange(lot, free_minor, Why.EXCHANGED)
             case ExchangeMode.ON_REQUEST:
                 self._settle_on_request(lot, free_minor, last_day)
             case ExchangeMode.NONE:
