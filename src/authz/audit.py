@@ -17,6 +17,7 @@ from authz.ids import public_id
 from authz.requests import Kind
 from authz.settlement.laws import LAWS as SETTLEMENT_LAWS
 from authz.state import Profile
+from authz.withdrawals import WITHDRAWALS_ARE_NOTED
 from ledger.accounts import House, is_lot, lot_no_of
 from ledger.audit import AuditReport, LawResult, check
 from ledger.audit import audit as audit_books
@@ -142,7 +143,7 @@ async def audit(
         progress(done)
     await proof.check_keys(tx)
     laws = [*proof.results(), *await check_legs(tx), await check(tx, TOTALS_ARE_THE_BOOKS)]
-    laws += [await check(tx, law) for law in SETTLEMENT_LAWS]
+    laws += [await check(tx, law) for law in (*SETTLEMENT_LAWS, WITHDRAWALS_ARE_NOTED)]
     if seal_key is not None:
         seals = await check_seals(tx, seal_key, published)
         laws.append(LawResult(SEALS_HOLD, SEALS_WORDS, seals.blocks, seals.violations))

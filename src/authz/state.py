@@ -35,6 +35,8 @@ class HolderAccount(Struct, frozen=True, gc=False, array_like=True):
     account: Account
     employer_no: int
     derogations: tuple[Derogation, ...] = ()
+    works_outside: bool = False
+    """Mainly away from the premises: may have paper where the employer says so too (VIN-11)."""
 
 
 class LotInfo(Struct, frozen=True, gc=False, array_like=True):

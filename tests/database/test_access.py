@@ -42,7 +42,9 @@ WHO_MAY: Final = """
     DELETE /accounts/{account_id}/bank-card           .H.O.
     POST   /accounts/{account_id}/exchange            .H.O.
     POST   /accounts/{account_id}/gifts               .H...
+    POST   /accounts/{account_id}/paper               .HEO.
     POST   /accounts/{account_id}/close               ..EO.
+    PUT    /issuer                                    ...O.
     PUT    /employers/{employer_id}                   ...O.
     POST   /employers/{employer_id}/exchange          ..EO.
     PUT    /merchants/{acquirer}/{mid}                ...O.

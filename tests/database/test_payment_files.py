@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from xml.etree.ElementTree import fromstring
 
-import asyncpg
 import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
@@ -19,12 +18,10 @@ from authz.requests import Kind, Original
 from authz.settlement.credit_transfer import NAMESPACE
 from authz.settlement.payment_file import Run, as_credit_transfers, as_csv, find_payment, run_of
 from authz.settlement.remit import NOTHING, Paid, Unpaid, remit
-from authz.world.change import put_record
-from authz.world.read import record_of
 from ledger.accounts import House
 from tests.authz.settlement.test_credit_transfer import schema
 from tests.database.town import Town, town
-from tests.road.people import DIGESTER, Setting, as_world
+from tests.road.people import Setting, as_world
 
 SUNDAY, WEDNESDAY = date(2026, 11, 29), date(2026, 12, 2)
 IBANS = [f"FR769999900001000000000{n}" for n in ("0115", "0212", "0309")]
@@ -37,20 +34,15 @@ async def street(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """Three restaurants, of which two have an account; the issuer has two."""
     await database.upgrade(database_url)
     async with town(database_url, tmp_path, dict.fromkeys((1, 2, 3), Setting())) as made:
-        await put(made, "issuer", ISSUER)
+        await made.put("issuer", ISSUER)
         for person in (1, 2):
             await give_account(made, person, IBANS[2])
         yield made
 
 
-async def put(t: Town, kind: str, fields: dict[str, Any]) -> None:
-    async with t.pool.acquire() as sql:
-        await put_record(cast("asyncpg.Connection", sql), record_of("body", kind, fields), DIGESTER)
-
-
 async def give_account(t: Town, person: int, iban: str) -> None:
     merchant = as_world((person, Setting()))["merchants"][0]
-    await put(t, "merchant", merchant | {"iban": iban})
+    await t.put("merchant", merchant | {"iban": iban})
 
 
 async def pay(t: Town, last_day: date = SUNDAY, execute_on: date = WEDNESDAY) -> Paid:
@@ -114,7 +106,7 @@ async def test_the_file_of_a_run_never_changes(street: Town) -> None:
     await pay(street)
     first = await order_of(street), "".join(as_csv(await run_until(street)))
     await give_account(street, 1, IBANS[1])
-    await put(street, "issuer", ISSUER | {"name": "Other"})
+    await street.put("issuer", ISSUER | {"name": "Other"})
     await street.pay(400)
     assert await pay(street) == NOTHING
     assert (await order_of(street), "".join(as_csv(await run_until(street)))) == first

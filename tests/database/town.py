@@ -26,7 +26,9 @@ from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original, Request
 from authz.store import Store
+from authz.world.change import put_record
 from authz.world.load import load_world
+from authz.world.read import record_of
 from rules.facts import Purchase
 from rules.rulebook import Rulebook
 from tests.road.people import ACQUIRER, DIGESTER, EXPIRY, Setting, as_world, pan
@@ -85,6 +87,12 @@ class Town:
         (outcome,) = await self.engine.run([request], holders)
         assert outcome is not None
         return outcome
+
+    async def put(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """Make or change a record, as administration does."""
+        async with self.pool.acquire() as sql:
+            tx, placed = cast("asyncpg.Connection", sql), record_of("body", kind, dict(fields))
+            return await put_record(tx, placed, DIGESTER)
 
     async def run(self, job: str) -> Counts:
         """Run a job by the town's clock."""

@@ -10,6 +10,7 @@ from authz.gateway.deps import Parts
 from authz.gateway.once import Keyed, write
 from authz.gifts import add_charity, give
 from authz.leaving import close_account
+from authz.paper import convert
 from authz.refusal import Unknown
 from authz.vintages.asking import Exchanged, order_exchange, request_exchange
 from authz.vintages.shares import shares_of
@@ -81,6 +82,40 @@ class GiftOut(BaseModel):
 
     charity: str
     amount: int
+    balance: int
+
+
+class PaperIn(BaseModel):
+    """So many cents of vouchers, to be had as paper."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"amount": 11000}]})
+
+    amount: Annotated[int, Field(gt=0)]
+
+
+class TitlesOut(BaseModel):
+    """Paper of one year of issue, and its last day."""
+
+    vintage: int
+    amount: int
+    usable_until: date
+
+
+class PaperOut(BaseModel):
+    """What became paper, and what is left on the card."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "titles": [{"vintage": 2026, "amount": 11000, "usable_until": "2027-01-31"}],
+                    "balance": 1400,
+                }
+            ]
+        }
+    )
+
+    titles: list[TitlesOut]
     balance: int
 
 
@@ -180,6 +215,23 @@ async def gift(once: Keyed, account_id: AccountId, body: GiftIn) -> Response:
         return GiftOut(
             charity=given.charity, amount=given.amount_minor, balance=given.balance_minor
         )
+
+    return await once(operation, 201)
+
+
+@write(router, "/accounts/{account_id}/paper", PaperOut, "Turn vouchers into paper", 201)
+async def paper(once: Keyed, account_id: AccountId, body: PaperIn) -> Response:
+    """For who works mainly outside, where the employer lets them; oldest vouchers first."""
+
+    async def operation(tx: "Tx") -> PaperOut:
+        done = await convert(tx, account_id, body.amount, once.deps.rulebooks)
+        titles = [
+            TitlesOut(
+                vintage=each.vintage, amount=each.amount_minor, usable_until=each.usable_until
+            )
+            for each in done.titles
+        ]
+        return PaperOut(titles=titles, balance=done.balance_minor)
 
     return await once(operation, 201)
 

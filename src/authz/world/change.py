@@ -157,6 +157,7 @@ class _AccountChange:
             account=replace(wanted, account_no=account.account_no, top_up=top_up),
             employer_no=self._employer_no,
             derogations=self._draft.derogations,
+            works_outside=self._draft.works_outside,
         )
 
 

@@ -92,7 +92,9 @@ class _Clerk:
         assert part.employer_no is not None, "the employer was looked up"
         account_no = 1 + max((held.account.account_no for held in self._accounts), default=0)
         account = replace(draft.account, account_no=account_no)
-        self._accounts.append(HolderAccount(account, part.employer_no, draft.derogations))
+        self._accounts.append(
+            HolderAccount(account, part.employer_no, draft.derogations, draft.works_outside)
+        )
         # A lot of nothing would be a line without a movement: it is left out.
         lots = [self._load(account_no, lot) for lot in draft.lots if lot.amount]
         self._spend_before(account_no, lots, draft)

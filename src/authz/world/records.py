@@ -66,6 +66,8 @@ class EmployerRecord(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the commune has a protestant temple (L.3134-13); None: not known."""
     geo_scope: GeoScope = GeoScope.DEPT_AND_NEIGHBOURS
     derogations: tuple[DerogationRecord, ...] = ()
+    paper: bool = False
+    """Whether those of its people who work mainly outside may have paper (VIN-11)."""
 
     def __post_init__(self) -> None:
         """The department rules holidays and legal time, so it has to exist."""
@@ -138,6 +140,7 @@ class AccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
     status: AccountStatus = AccountStatus.ACTIVE
     lots: tuple[LotRecord, ...] = ()
     derogations: tuple[DerogationRecord, ...] = ()
+    works_outside: bool = False
     topup: TopUpRecord | UnsetType | None = UNSET
     """None: no top-up. Left out: none to begin with, and later whatever the holder linked."""
     used: tuple[UsedRecord, ...] = ()

@@ -44,6 +44,7 @@ class AccountDraft(Struct, frozen=True, array_like=True):
     bank_card: Sealed | None = None
     bank_last4: str = ""
     phone: Sealed | None = None
+    works_outside: bool = False
 
 
 class Staged(Struct, frozen=True):
@@ -184,7 +185,9 @@ def _account_draft(place: str, record: AccountRecord, safe: Safe | None) -> Acco
         )
     account = Account(0, record.id, record.programme, record.status, _top_up(linked, vault))
     derogations = tuple(derogation.facts() for derogation in record.derogations)
-    draft = AccountDraft(account, derogations, record.lots, record.used)
+    draft = AccountDraft(
+        account, derogations, record.lots, record.used, works_outside=record.works_outside
+    )
     if vault is not None and pan is not None:
         sealed = vault.seal(pan.reveal(), Slot.staged(BANK_CARD, record.id))
         draft = replace(draft, bank_card=sealed, bank_last4=pan.last4)

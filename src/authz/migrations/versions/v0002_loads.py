@@ -164,6 +164,18 @@ PEOPLE = (
         primary key (holder_id, last_seq)
     )
     """,
+    # Vouchers of the card that became paper (VIN-11).
+    """
+    create table paper_conversions (
+        holder_id    bigint not null check (holder_id > 0),
+        last_seq     bigint not null check (last_seq > 0),
+        account_no   smallint not null,
+        employer_no  bigint not null,
+        amount_minor bigint not null check (amount_minor > 0),
+        converted_at timestamptz not null,
+        primary key (holder_id, last_seq)
+    )
+    """,
 )
 
 # Holds are looked for by their day when they fall free (HLD-03).
@@ -175,7 +187,7 @@ HOLDS = (
 ROLE = (
     "grant select, insert on loads, load_lines, load_bookings, load_payments, load_bounces,"
     " load_bounces_settled, operation_keys, vintage_moves, exchange_requests, exchange_orders,"
-    " closures, charities, gifts to millesime_engine",
+    " closures, charities, gifts, paper_conversions to millesime_engine",
     "grant usage on sequence load_nos to millesime_engine",
 )
 
