@@ -23,6 +23,7 @@ RESPONSE_CODES: Final[Mapping[Reason, str]] = {
     Reason.VERIFY_REQUIRED: "1A",
     Reason.SECURITY: "63",
     Reason.WRONG_CRYPTOGRAM: "82",
+    Reason.TAP_REPLAYED: "82",
     Reason.TYPE_NOT_ALLOWED: "57",
     Reason.MERCHANT_NOT_ELIGIBLE: "58",
     Reason.DAY_NOT_ALLOWED: "57",

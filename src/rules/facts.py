@@ -84,6 +84,28 @@ class Origin(Enum):
     EXCHANGE = "EXCHANGE"
 
 
+class CryptogramCheck(Enum):
+    """What the security module makes of a chip's cryptogram (EMV Book 2, 8.1)."""
+
+    GOOD = "GOOD"
+    WRONG = "WRONG"
+    OTHER_AMOUNT = "OTHER_AMOUNT"
+    """A good one, but over another amount or currency than the message asks for."""
+    NO_KEY = "NO_KEY"
+    """Nobody here can tell: there is no master key of this range of cards."""
+
+
+class PinCheck(Enum):
+    """What became of a PIN that the terminal sent on (DE52)."""
+
+    RIGHT = "RIGHT"
+    WRONG = "WRONG"
+    UNREADABLE = "UNREADABLE"
+    """No PIN could be read: no key of this network, or no block under it."""
+    NOT_SET = "NOT_SET"
+    """The card has no PIN; a phone never has (TOK-04)."""
+
+
 class HolderProof(Struct, frozen=True, gc=False, array_like=True):
     """The holder's own yes to an online payment, of so much at most, until an instant (UTC)."""
 
@@ -108,6 +130,46 @@ class Purchase(Struct, frozen=True, gc=False, array_like=True):
     """DE14 as presented, YYMM."""
     proof_wanted: bool = False
     proof: HolderProof | None = None
+    entry: str | None = None
+    """How the card was read: the first two digits of DE22. None: not at a till."""
+    entry_allowed: bool = True
+    """Whether this network may read cards in this way."""
+    chip_wanted: bool = False
+    """Whether such a card must be read by its chip (DE55)."""
+
+
+class ChipUse(Struct, frozen=True, gc=False, array_like=True):
+    """One use of a chip, to which the answer authenticates itself (tag 91).
+
+    `sequence` tells cards of one number apart, `cvn` how the cryptogram `arqc` was computed; `atc`
+    is the chip's own counter of its uses.
+    """
+
+    sequence: str
+    cvn: int
+    atc: int
+    arqc: bytes
+
+
+class Tap(Struct, frozen=True, gc=False, array_like=True):
+    """What a chip or phone said at the till (DE55), and what the security module made of it.
+
+    `verified` is its own word that it verified the holder (CVR in 9F10), to be believed only where
+    `check` is GOOD. `objects` is DE55 as it came, unknown tags included, less what spells out the
+    card number or its holder; 9F34, 9F6C and 9F6E are in there and prove nothing.
+    """
+
+    check: CryptogramCheck
+    use: ChipUse
+    verified: bool
+    objects: bytes = b""
+
+
+class AtcWindow(Struct, frozen=True, gc=False, array_like=True):
+    """Which uses of a chip were seen: the `highest`, and bit n of `seen` for `highest` - 1 - n."""
+
+    highest: int = -1
+    seen: int = 0
 
 
 class Card(Struct, frozen=True, gc=False, array_like=True):
@@ -215,6 +277,9 @@ class Facts(Struct, frozen=True, gc=False, array_like=True):
     merchant nobody registered. `derogations` unites the employer's and the account's. `lots` are
     the paying account's, in any order; `usage` is already of the scope of P-CAP-SCOPE.
     `bank_open` tells whether a bank leg could be asked at all.
+    `tap` and `pin` are what was presented beside the number; `window` and `pin_tries` (wrong PINs
+    since the last right one) are as they stood before. `asked_again` marks the very tap to which
+    our last answer was a demand for the PIN.
     """
 
     now: datetime
@@ -228,3 +293,8 @@ class Facts(Struct, frozen=True, gc=False, array_like=True):
     lots: tuple[Lot, ...] = ()
     usage: tuple[Usage, ...] = ()
     bank_open: bool = False
+    tap: Tap | None = None
+    window: AtcWindow = AtcWindow()
+    asked_again: bool = False
+    pin: PinCheck | None = None
+    pin_tries: int = 0

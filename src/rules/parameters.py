@@ -114,6 +114,7 @@ SIMPLE: Mapping[str, object] = {
     "contactless_unverified_max_minor": Cents,
     "token_on_opposed": TokenOnOpposed,
     "phone_unlock_s": Count,
+    "pin_tries_max": Annotated[int, Meta(ge=1)],
     "activation_code_minutes": Count,
     "hold_days": Count,
     "refund_mode": RefundMode,
@@ -162,6 +163,7 @@ class Parameters(Struct, frozen=True):
     contactless_unverified_max_minor: int
     token_on_opposed: TokenOnOpposed
     phone_unlock_s: int
+    pin_tries_max: int
     activation_code_minutes: int
     hold_days: int
     refund_mode: RefundMode

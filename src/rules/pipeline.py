@@ -1,6 +1,18 @@
 """The ordered rules and the two ways to run them: decide, and explain the very same decision."""
 
-from rules import card, days, eligible, merchant, online, place, purchase, tell, token
+from rules import (
+    card,
+    chip,
+    days,
+    eligible,
+    merchant,
+    online,
+    pin,
+    place,
+    purchase,
+    tell,
+    token,
+)
 from rules.case import Case, Rule, open_case
 from rules.decision import Approved, Decision, Declined, Reason, Step, Trace
 from rules.facts import Facts
@@ -17,11 +29,27 @@ CREDENTIAL: tuple[Rule, ...] = (
     Rule(card.card_is_active, "CRD-02, CRD-03, TOK-07", card.tell_card),
     Rule(token.token_is_active, "TOK-01, TOK-05", token.tell_token),
     Rule(card.account_is_open, "CRD-06, R.3262-11", card.tell_account),
+)
+"""Is this a credential that may pay? Asked of everyone, an account check included (steps 1, 3)."""
+
+PRESENTED: tuple[Rule, ...] = (
+    Rule(chip.chip_is_read, "AUT-01", chip.tell_read),
+    Rule(chip.cryptogram_is_right, "AUT-01, EMV Book 2, 8.1", chip.tell_cryptogram),
+    Rule(chip.tap_is_new, "AUT-01, EMV Book 2, 8.1", chip.tell_use),
+    Rule(pin.pin_tries_are_left, "AUT-01, ISO 9564-1", pin.tell_tries),
+    Rule(pin.pin_is_right, "AUT-01, ISO 9564-1", pin.tell_pin),
+    Rule(token.phone_verified_its_holder, "TOK-09, TOK-10", token.tell_phone),
+    Rule(chip.small_or_verified, "P-CONTACTLESS-NOCVM", chip.tell_small),
+)
+"""Who presents it? Asked where a chip or a PIN came, or should have come (step 3)."""
+
+TYPE: tuple[Rule, ...] = (
     Rule(online.holder_is_verified, "AUT-01, API-01", online.tell_proof),
+    Rule(purchase.entry_is_allowed, "AUT-01", purchase.tell_entry),
     Rule(purchase.currency_is_euro, "MER-04", purchase.tell_currency),
     Rule(purchase.type_is_purchase, "MER-04, L.3262-3 al. 2", purchase.tell_type),
 )
-"""Asked of everyone, an account check included (steps 1, 3 and 4 of domain.md 4)."""
+"""May this be paid for in this way? Asked of everyone (step 4)."""
 
 CIRCUMSTANCES: tuple[Rule, ...] = (
     Rule(merchant.merchant_is_known, "MER-01, L.3262-3", merchant.tell_known),
@@ -35,13 +63,16 @@ CIRCUMSTANCES: tuple[Rule, ...] = (
 )
 """Where, when and what: asked of payments only (steps 5 to 9)."""
 
-RULES = CREDENTIAL + CIRCUMSTANCES
+RULES = CREDENTIAL + PRESENTED + TYPE + CIRCUMSTANCES
 """Every rule before the money, in the order in which the first failure wins (AUT-01)."""
+
+_ORDER = {rule.holds.__name__: place for place, rule in enumerate(RULES)}
 
 MONEY = (amount_is_covered, something_is_paid)
 """The rules of the money, asked of a shared payment (steps 14 and 15)."""
 
-_CREDENTIAL = tuple(rule.holds for rule in CREDENTIAL)
+_PLAIN = tuple(rule.holds for rule in CREDENTIAL + TYPE)
+_PROVED = tuple(rule.holds for rule in CREDENTIAL + PRESENTED + TYPE)
 _CIRCUMSTANCES = tuple(rule.holds for rule in CIRCUMSTANCES)
 
 
@@ -51,7 +82,7 @@ def decide(facts: Facts, book: Rulebook) -> Decision:
     Never raises for anything a person could do; `day` of the answer is always known.
     """
     case = open_case(facts, book)
-    for holds in _CREDENTIAL:
+    for holds in _PROVED if _is_presented(facts) else _PLAIN:
         if (reason := holds(case)) is not None:
             return _declined(case, reason, holds.__name__)
     if facts.purchase.amount_minor == 0:
@@ -70,7 +101,8 @@ def explain(facts: Facts, book: Rulebook) -> Trace:
     """Run the same rules on the same facts and keep each step, in words, with its source."""
     case, steps = open_case(facts, book), []
     is_check = facts.purchase.amount_minor == 0
-    for rule in CREDENTIAL if is_check else RULES:
+    first = CREDENTIAL + (PRESENTED if _is_presented(facts) else ()) + TYPE
+    for rule in first if is_check else first + CIRCUMSTANCES:
         reason = rule.holds(case)
         name = rule.holds.__name__
         steps.append(Step(name, rule.source, reason is None, rule.words(case)))
@@ -89,6 +121,18 @@ def explain(facts: Facts, book: Rulebook) -> Trace:
             decision = _declined(case, reason, suffices.__name__)
             break
     return Trace(book.version, tuple(steps), decision)
+
+
+def came_to(rule: str, decision: Decision) -> bool:
+    """Tell whether a decision looked at this rule: no earlier one was broken."""
+    if isinstance(decision, Approved) or decision.rule not in _ORDER:
+        return True
+    return _ORDER[decision.rule] >= _ORDER[rule]
+
+
+def _is_presented(facts: Facts) -> bool:
+    """Tell whether more than a number was presented, or should have been."""
+    return facts.tap is not None or facts.pin is not None or facts.purchase.chip_wanted
 
 
 def _declined(case: Case, reason: Reason, rule: str) -> Declined:

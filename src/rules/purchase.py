@@ -25,6 +25,11 @@ def currency_is_euro(case: Case) -> Reason | None:
     return None if case.facts.purchase.currency == EURO else Reason.TYPE_NOT_ALLOWED
 
 
+def entry_is_allowed(case: Case) -> Reason | None:
+    """Require a way of reading the card that this network may use: no track, no typed number."""
+    return None if case.facts.purchase.entry_allowed else Reason.TYPE_NOT_ALLOWED
+
+
 def type_is_purchase(case: Case) -> Reason | None:
     """Require a purchase: no cash or quasi-cash; anything else is not for this pipeline."""
     processing = case.facts.purchase.processing
@@ -44,6 +49,15 @@ def tell_subtotal(case: Case) -> str:
     """Say the subtotal sent."""
     subtotal_minor = case.facts.purchase.eligible_minor
     return "no subtotal" if subtotal_minor is None else f"subtotal {euros(subtotal_minor)}"
+
+
+def tell_entry(case: Case) -> str:
+    """Say how the card was read, and whether that may be."""
+    purchase = case.facts.purchase
+    if purchase.entry is None:
+        return "not at a till"
+    words = "may" if purchase.entry_allowed else "may not"
+    return f"entry mode {purchase.entry} {words} be used by this acquirer"
 
 
 def tell_currency(case: Case) -> str:

@@ -1,6 +1,7 @@
-"""The token of a phone: its state, and whether it outlives its blocked card (TOK-01, TOK-07)."""
+"""The token of a phone: its state, its verification of the holder, its life (TOK-01 to TOK-10)."""
 
 from rules.case import Case
+from rules.chip import holder_was_verified
 from rules.decision import Reason
 from rules.facts import CardStatus, TokenStatus, Wallet
 from rules.parameters import TokenOnOpposed
@@ -10,6 +11,19 @@ def token_is_active(case: Case) -> Reason | None:
     """Require a token, if one is presented, that is not requested, suspended or deleted."""
     token = case.facts.token
     return None if token is None or token.status is TokenStatus.ACTIVE else Reason.TOKEN_SUSPENDED
+
+
+def phone_verified_its_holder(case: Case) -> Reason | None:
+    """Require the phone's own word, under a right cryptogram, that its holder is there.
+
+    Apple's always verifies (TOK-10). An Android phone does where it was unlocked longer ago than
+    P-PP-UNLOCK, and counts a younger unlocking as its verification (TOK-09): it alone knows when
+    that was, so that the flag says both.
+    """
+    facts = case.facts
+    if facts.token is None or facts.tap is None or holder_was_verified(case):
+        return None
+    return Reason.VERIFY_REQUIRED
 
 
 def outlives_its_card(case: Case) -> bool:
@@ -34,3 +48,12 @@ def tell_token(case: Case) -> str:
     if token is None:
         return "the card itself was presented"
     return f"the {token.wallet.value} token {token.token_id} is {token.status.value}"
+
+
+def tell_phone(case: Case) -> str:
+    """Say whether the phone verified its holder, and within what."""
+    if case.facts.token is None or case.facts.tap is None:
+        return "no phone was touched to the reader"
+    said = "says" if holder_was_verified(case) else "does not say"
+    seconds = case.parameters.phone_unlock_s
+    return f"the phone {said} that its holder was verified, or unlocked it within {seconds} s"

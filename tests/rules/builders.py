@@ -14,6 +14,8 @@ from rules.facts import (
     AccountStatus,
     Card,
     CardStatus,
+    ChipUse,
+    CryptogramCheck,
     Derogation,
     Facts,
     Lot,
@@ -21,6 +23,7 @@ from rules.facts import (
     MerchantClass,
     Origin,
     Purchase,
+    Tap,
     Token,
     TokenStatus,
     TopUp,
@@ -69,6 +72,13 @@ def derogation(*, sunday: bool = False, holiday: bool = False, **changes: Any) -
 def used(day: str, used_minor: int) -> tuple[Usage, ...]:
     """Make the usage of one day."""
     return (Usage(date.fromisoformat(day), used_minor),)
+
+
+def some_tap(check: CryptogramCheck = CryptogramCheck.GOOD, **changes: Any) -> Tap:
+    """Make use 40 of a chip that did not verify its holder; names of `ChipUse` change the use."""
+    said = {name: changes.pop(name) for name in ChipUse.__struct_fields__ if name in changes}
+    use = replace(ChipUse("00", 18, 40, bytes(8)), **said)
+    return replace(Tap(check, use, verified=False), **changes)
 
 
 def some_facts(amount_minor: int = 1250, *, top_up: TopUp | None = None, **changes: Any) -> Facts:

@@ -8,16 +8,19 @@ from msgspec.structs import replace
 from rules.decision import Declined, Reason
 from rules.facts import (
     AccountStatus,
+    AtcWindow,
     CardStatus,
     Channel,
+    CryptogramCheck,
     Facts,
     GeoScope,
     MerchantClass,
     OpposedAs,
+    PinCheck,
     TokenStatus,
 )
 from rules.pipeline import MONEY, RULES, decide, explain
-from tests.rules.builders import APPLE, BOOK, PARIS, at, lot, some_facts, used
+from tests.rules.builders import ANDROID, APPLE, BOOK, PARIS, at, lot, some_facts, some_tap, used
 
 STRICT = BOOK.derive(geo_block=True, require_subtotal_mccs=["5411"])
 
@@ -88,9 +91,33 @@ BREAKS = (
         lambda f: of_purchase(f, currency="840"),
     ),
     (
+        "entry_is_allowed",
+        Reason.TYPE_NOT_ALLOWED,
+        lambda f: of_purchase(f, entry="90", entry_allowed=False),
+    ),
+    (
         "holder_is_verified",
         Reason.VERIFY_REQUIRED,
         lambda f: of_purchase(f, proof_wanted=True),
+    ),
+    (
+        "small_or_verified",
+        Reason.VERIFY_REQUIRED,
+        lambda f: of_purchase(replace(f, tap=some_tap()), entry="07", amount_minor=5001),
+    ),
+    ("phone_verified_its_holder", Reason.VERIFY_REQUIRED, lambda f: replace(f, token=ANDROID)),
+    ("pin_is_right", Reason.WRONG_PIN, lambda f: replace(f, pin=PinCheck.WRONG)),
+    ("pin_tries_are_left", Reason.PIN_TRIES, lambda f: replace(f, pin_tries=3)),
+    ("tap_is_new", Reason.TAP_REPLAYED, lambda f: replace(f, window=AtcWindow(40))),
+    (
+        "cryptogram_is_right",
+        Reason.WRONG_CRYPTOGRAM,
+        lambda f: replace(f, tap=some_tap(CryptogramCheck.WRONG)),
+    ),
+    (
+        "chip_is_read",
+        Reason.VERIFY_REQUIRED,
+        lambda f: of_purchase(replace(f, tap=None), chip_wanted=True),
     ),
     (
         "account_is_open",
