@@ -9,8 +9,9 @@ from msgspec import Struct
 PORT_MAX: Final = 65_535
 FRAMING: Final = re.compile(r"(2b|4a)(-incl)?(-tpdu)?")
 PROFILE: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_OPTIONS: Final = ("profile", "framing", "mac")
+_OPTIONS: Final = ("profile", "framing", "mac", "cryptogram")
 MAC_POLICIES: Final = ("off", "accept", "require")
+CRYPTOGRAM_POLICIES: Final = ("off", "when_present", "require")
 
 
 class Address(Struct, frozen=True):
@@ -38,11 +39,14 @@ class Listener(Struct, frozen=True):
     framing: str
     mac: str | None = None
     """Whether messages carry a MAC: `off`, `accept`, `require`; None: as the profile says."""
+    cryptogram: str | None = None
+    """What becomes of chip data: `off`, `when_present`, `require`; None: as the profile says."""
 
     def __str__(self) -> str:
         """The form of `--listen`."""
         mac = "" if self.mac is None else f",mac={self.mac}"
-        return f"{self.address},profile={self.profile},framing={self.framing}{mac}"
+        chip = "" if self.cryptogram is None else f",cryptogram={self.cryptogram}"
+        return f"{self.address},profile={self.profile},framing={self.framing}{mac}{chip}"
 
 
 def is_loopback(host: str) -> bool:
@@ -65,21 +69,26 @@ def parse_address(text: str) -> Address:
 
 
 def parse_listener(text: str, default_profile: str = "ascii") -> Listener:
-    """`HOST:PORT,profile=NAME,framing=NAME,mac=POLICY`, the options in any order or left out."""
+    """`HOST:PORT,profile=NAME,framing=NAME,mac=POLICY,cryptogram=POLICY`, options in any order."""
     place, *rest = text.strip().split(",")
     options: dict[str, str] = {}
     for option in rest:
         name, equals, value = option.partition("=")
         if name not in _OPTIONS or not equals or name in options:
-            known = "profile=NAME, framing=NAME, mac=POLICY"
+            known = "profile=NAME, framing=NAME, mac=POLICY, cryptogram=POLICY"
             raise ValueError(f"{option!r} in {text!r} is none of {known}")
         options[name] = value
-    profile = options.get("profile", default_profile)
-    return listener(parse_address(place), profile, options.get("framing"), options.get("mac"))
+    profile, framing = options.get("profile", default_profile), options.get("framing")
+    policies = options.get("mac"), options.get("cryptogram")
+    return listener(parse_address(place), profile, framing, *policies)
 
 
 def listener(
-    address: Address, profile: str, framing: str | None = None, mac: str | None = None
+    address: Address,
+    profile: str,
+    framing: str | None = None,
+    mac: str | None = None,
+    cryptogram: str | None = None,
 ) -> Listener:
     """A checked listener; without `framing`, the one its profile is used to (wire.md, profiles)."""
     if not PROFILE.fullmatch(profile):
@@ -90,4 +99,7 @@ def listener(
         raise ValueError(f"{framing!r} is no framing: use 2b or 4a, with -incl or -tpdu behind")
     if mac is not None and mac not in MAC_POLICIES:
         raise ValueError(f"mac={mac} is no policy: use {', '.join(MAC_POLICIES)}")
-    return Listener(address, profile, framing, mac)
+    if cryptogram is not None and cryptogram not in CRYPTOGRAM_POLICIES:
+        known = ", ".join(CRYPTOGRAM_POLICIES)
+        raise ValueError(f"cryptogram={cryptogram} is no policy: use {known}")
+    return Listener(address, profile, framing, mac, cryptogram)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from authz import aftermath
 from authz.answering import NO_ACCOUNT, instant, move
 from authz.candidates import find_originals
+from authz.counters import with_advised
 from authz.draft import Draft, Kept
 from authz.facts import Found, facts_of
 from authz.ids import approval_code
@@ -38,7 +39,10 @@ def advise(
         return _post_advice(request, draft, HOUSE_HOLDER, advised, kept, at)
     holder_id = draft.state.holder_of[request.card_ref]
     book = books[found.held.account.programme]
-    facts = facts_of(request, draft.state, draft.purse(holder_id), found, book)
+    purse = draft.purse(holder_id)
+    facts = facts_of(request, draft.state, purse, found, book)
+    if request.tap is not None:
+        purse.count(with_advised(purse.counters_of(request.card_ref), request.tap))
     month_day = None if request.about is None else request.about.month_day
     advised = post_advice(facts, book, month_day)
     kept = Kept(found.card.account_no, advised.day, 0, 0, book.version, facts)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from authz.advising import advise
 from authz.afterwards import refer
+from authz.counters import after
 from authz.draft import Draft, Kept, Writes
 from authz.facts import Found, facts_of, find_credential
 from authz.finishing import finish
@@ -19,7 +20,7 @@ from authz.requests import ABOUT_A_PAYMENT, Kind, Request
 from authz.state import KeptAnswer, State
 from ledger.accounts import lot_account, payable_account
 from ledger.transfers import Transfer
-from rules.decision import Approved, Reason
+from rules.decision import Approved, Decision, Reason
 from rules.facts import Facts
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
@@ -75,16 +76,27 @@ def _decide(
     decision = decide(facts, book)
     number = draft.next_id()
     outcome = outcome_of(decision, request, purse.holder.holder_id, number)
-    if request.kind is Kind.INQUIRY:  # it holds nothing, and its answer is out of date at once
+    counted = _count(request, purse, found, facts, decision)
+    # It holds nothing, and its answer is out of date at once; but nothing is counted twice.
+    if request.kind is Kind.INQUIRY and not counted:
         return outcome
     account_no = found.card.account_no
-    if type(decision) is Approved:
+    if type(decision) is Approved and request.kind is not Kind.INQUIRY:
         if decision.bank_minor:
             return _reserve(request, draft, purse, account_no, decision, number, facts)
         hold = request.kind is Kind.HOLD
         _book(request, draft, purse, account_no, decision, number, facts, hold=hold)
     kept = Kept(account_no, decision.day, decision.eligible_minor, 0, book.version, facts)
     return draft.keep(request, outcome, kept, facts.now)
+
+
+def _count(request: Request, purse: Purse, found: Found, facts: Facts, decision: Decision) -> bool:
+    """Count the use of a chip and the try of a PIN, approved or not; whether any counter moved."""
+    if facts.tap is None and facts.pin is None:
+        return False
+    before, counters = purse.counters, purse.counters_of(request.card_ref)
+    purse.count(after(counters, found.credential.pin_round, request, facts, decision))
+    return purse.counters is not before
 
 
 def _reserve(
@@ -156,6 +168,7 @@ def _replay(request: Request, kept: KeptAnswer) -> Outcome:
         stored.rule,
         replayed=True,
         business_day=stored.business_day,
+        chip=stored.chip,
     )
 
 

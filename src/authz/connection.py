@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from authz import network
 from authz.batcher import Batcher
+from authz.credential_check import CredentialCheck
 from authz.framing import Frame, FrameBuffer, Framing, FramingError, answer_tpdu, wrap
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
@@ -61,6 +62,8 @@ class Desk(Struct, frozen=True):
     connections: set["Connection"]
     authenticator: Authenticator | None = None
     """None: MACs are neither looked at nor made."""
+    check: CredentialCheck | None = None
+    """What looks at chips and PINs; None: nobody does."""
 
 
 class Connection(asyncio.Protocol):
@@ -184,7 +187,9 @@ class Connection(asyncio.Protocol):
         desk = self._desk
         deadline_s = self.heard_s + desk.limits.decision_deadline_s
         try:
-            request = to_request(message, desk.profile, desk.digester, received_at, deadline_s)
+            request = to_request(
+                message, desk.profile, desk.digester, received_at, deadline_s, desk.check
+            )
         except Untranslatable as error:
             _log.info("refused", reason=error.reason.value, why=str(error))
             self._reply(message, frame, Outcome(error.reason))
@@ -258,7 +263,7 @@ class Connection(asyncio.Protocol):
         more: Mapping[int, str] = NOTHING_MORE,
     ) -> None:
         self._desk.metrics.answers[outcome.reason] += 1
-        answer = to_reply(message, outcome, self._desk.profile)
+        answer = to_reply(message, outcome, self._desk.profile, self._desk.check)
         answer.fields.update(more)
         self._write(answer, answer_tpdu(frame.tpdu), message)
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from authz import connection as peers
 from authz import gateway
 from authz.addresses import Address, Listener
+from authz.credential_check import CredentialCheck
 from authz.credentials.codes import Mailbox
 from authz.framing import framing
 from authz.hsm import SecurityModule
@@ -112,6 +113,13 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
         ),
         engine.connections,
         _authenticator(spoken, door, engine.safe.module),
+        CredentialCheck(
+            spoken.name,
+            door.cryptogram or spoken.cryptogram or settings.cryptogram_policy,
+            engine.safe.module,
+            engine.digester,
+            frozenset(settings.ecommerce_acquirers),
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from authz.identity import NO_CONTENT
 from authz.legs import LegBook, LegRows
-from authz.outcomes import Outcome, Reserved
+from authz.outcomes import Outcome, Reserved, chip_of
 from authz.purse import Purse
 from authz.requests import PAYMENTS, Kind, Request
 from authz.state import KeptAnswer, Payment, PaymentName, Pending, Refund, State
@@ -116,6 +116,7 @@ class Draft:
         holder_id, number = reserved.holder_id, reserved.authorization_id
         self._decided_about.add(holder_id)
         key_hash, bank_minor = request.key_hash, reserved.bank_minor
+        written = replace(request, pin_refs=None)
         waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
         self.answers[key_hash] = KeptAnswer(request.fingerprint, waits, undecided=True)
         self.reserved_here.append((request, (holder_id, number)))
@@ -123,7 +124,7 @@ class Draft:
         self._keys.append((key_hash, request.fingerprint, holder_id, number))
         self._reserved.append(
             (
-                holder_id, number, key_hash, account_no, bank_minor, _encode(request),
+                holder_id, number, key_hash, account_no, bank_minor, _encode(written),
                 _encode(facts), request.acquirer, request.terminal, request.stan, request.rrn,
                 facts.now, request.received_at + OWNERS_TIME, None,
             )
@@ -151,7 +152,7 @@ class Draft:
         The holder moves on even where no money does: a decision stands on the version it saw.
         """
         business_day = self.state.business_day or civil_day(at, PARIS)
-        outcome = replace(outcome, business_day=business_day)
+        outcome = replace(outcome, business_day=business_day, chip=chip_of(kept.facts))
         holder_id, number = outcome.holder_id, outcome.authorization_id
         self._decided_about.add(holder_id)
         self.answers[request.key_hash] = KeptAnswer(request.fingerprint, outcome)

@@ -1,11 +1,13 @@
 """What the rules are shown of a request: credential, money and place, found in the state."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from authz.counters import demand_of
 from authz.purse import Purse
 from authz.requests import Kind, Request
 from authz.state import Credential, Employer, HolderAccount, Profile, State
-from rules.facts import Card, Derogation, Facts, Token
+from rules.facts import Card, Derogation, Facts, PinCheck, Token
 from rules.rulebook import Rulebook
 
 ASKS_THE_BANK = frozenset({Kind.PURCHASE, Kind.HOLD})
@@ -18,6 +20,7 @@ class Found(Struct, frozen=True, gc=False):
     card: Card
     token: Token | None
     held: HolderAccount
+    credential: Credential
 
 
 def find_credential(purse: Purse, card_ref: bytes) -> Found | None:
@@ -35,7 +38,7 @@ def _found(profile: Profile, credential: Credential) -> Found:
     if credential.token_id is not None:
         (token,) = [token for token in profile.tokens if token.token_id == credential.token_id]
     (held,) = [h for h in profile.accounts if h.account.account_no == card.account_no]
-    return Found(card, token, held)
+    return Found(card, token, held, credential)
 
 
 def facts_of(request: Request, state: State, purse: Purse, found: Found, book: Rulebook) -> Facts:
@@ -44,7 +47,7 @@ def facts_of(request: Request, state: State, purse: Purse, found: Found, book: R
     merchant = state.merchants.get((request.acquirer, request.mid))
     now = state.now or request.received_at
     account_no = found.card.account_no
-    return Facts(
+    facts = Facts(
         now,
         request.purchase,
         found.card,
@@ -57,6 +60,32 @@ def facts_of(request: Request, state: State, purse: Purse, found: Found, book: R
         purse.usage(account_no, per_person=book.cap_per_person),
         bank_open=state.bank_open and request.kind in ASKS_THE_BANK,
     )
+    if request.tap is None and request.pin_refs is None:
+        return facts
+    return _presented(facts, request, purse, found.credential)
+
+
+def _presented(facts: Facts, request: Request, purse: Purse, credential: Credential) -> Facts:
+    """The same with what came beside the card number, and what was counted of it before."""
+    counters, tap = purse.counters_of(credential.card_ref), request.tap
+    return replace(
+        facts,
+        tap=tap,
+        window=counters.window,
+        asked_again=tap is not None and counters.demand == demand_of(tap, request),
+        pin=_pin(request.pin_refs, credential.pin_ref),
+        pin_tries=counters.tries_in(credential.pin_round),
+    )
+
+
+def _pin(presented: tuple[bytes, ...] | None, kept: bytes | None) -> PinCheck | None:
+    if presented is None:
+        return None
+    if kept is None:
+        return PinCheck.NOT_SET
+    if not presented:
+        return PinCheck.UNREADABLE
+    return PinCheck.RIGHT if kept in presented else PinCheck.WRONG
 
 
 def _united(employer: Employer, held: HolderAccount) -> tuple[Derogation, ...]:

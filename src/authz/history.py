@@ -29,7 +29,7 @@ _PAYMENTS: Final = """
     select a.*, h.profile, l.state as bank_state from authorizations a
     join holders h using (holder_id)
     left join bank_legs l on l.holder_id = a.holder_id and l.number = a.authorization_id
-    where a.about_id is null
+    where a.about_id is null and a.kind <> 'INQUIRY'
 """
 # Newest first, and behind the last one that was shown.
 _PAGE: Final = """

@@ -1,10 +1,15 @@
 """A kept answer as it is read from its row."""
 
-from typing import Any
+from typing import Any, Final
 
-from authz.outcomes import Outcome
+from msgspec import msgpack
+
+from authz.outcomes import Outcome, chip_of
 from authz.state import KeptAnswer
 from rules.decision import Reason
+from rules.facts import Facts
+
+_decode_facts: Final = msgpack.Decoder(Facts).decode
 
 
 def kept_answer(row: Any) -> KeptAnswer:
@@ -12,7 +17,8 @@ def kept_answer(row: Any) -> KeptAnswer:
 
     Without an answer it is a tombstone under nobody's name, and undecided under somebody's.
     """
-    fingerprint, reason, requested, approved, balance, usable, code, holder_id, number, day = row
+    (fingerprint, reason, requested, approved, balance, usable, code, holder_id, number, day,
+     facts) = row  # fmt: skip
     if reason is None and holder_id:
         waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
         return KeptAnswer(fingerprint, waits, undecided=True)
@@ -20,6 +26,6 @@ def kept_answer(row: Any) -> KeptAnswer:
         return KeptAnswer(fingerprint, Outcome(Reason.REVERSED_BEFORE_REQUEST))
     outcome = Outcome(
         Reason(reason), requested, approved, balance, usable, code, holder_id, number,
-        business_day=day,
+        business_day=day, chip=chip_of(_decode_facts(facts) if facts else None),
     )  # fmt: skip
     return KeptAnswer(fingerprint, outcome)

@@ -41,8 +41,14 @@ DEVELOPMENT_FILE: Final = "keys.development.toml"
 DIGEST_KEY_BYTES: Final = 32
 PAN_KEY_BYTES: Final = 32
 PIN_KEY_BYTES: Final = 32
+EMV_KEY_BYTES: Final = 16
+ZONE_KEY_BYTES: Final = 16
 SEAL_KEY_BYTES: Final = 32
 PROOF_KEY_BYTES: Final = 32
+TEST_BINS: Final = ("999967", "999979")
+"""Ranges of cards and tokens that nobody issues: a new file has their chips' master keys."""
+TEST_ZONES: Final = ("ascii", "ascii-binary", "bcd")
+"""Profiles whose PIN pads a new file has a key for."""
 OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 KeyId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 
@@ -167,6 +173,8 @@ def new_key_file(path: Path) -> Keys:
         "pan_digest": _fresh("digest", DIGEST_KEY_BYTES),
         "pan_encryption": [_fresh("pan", PAN_KEY_BYTES)],
         "pin_verification": [_fresh("pin", PIN_KEY_BYTES)],
+        "emv_master": [{"bin": each} | _fresh("emv", EMV_KEY_BYTES) for each in TEST_BINS],
+        "zone": [{"profile": each} | _fresh("zone", ZONE_KEY_BYTES) for each in TEST_ZONES],
         "seal": _fresh("seal", SEAL_KEY_BYTES),
         "holder_proof": _fresh("proof", PROOF_KEY_BYTES),
     }

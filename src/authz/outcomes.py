@@ -8,6 +8,7 @@ from msgspec import Struct
 from authz.ids import approval_code
 from authz.requests import Request
 from rules.decision import Approved, Decision, Reason
+from rules.facts import ChipUse, CryptogramCheck, Facts
 
 APPROVALS: Final = frozenset({Reason.APPROVED, Reason.APPROVED_PARTIAL})
 
@@ -21,6 +22,7 @@ class Outcome(Struct, frozen=True, gc=False):
     broken rule of a decline. `poison` marks a request that our own code or the database choked on.
     `business_day` is the settlement date that a kept decision counts for. `alarm` names what
     somebody has to look at: a loss, a broken law, an original that could be more than one.
+    `chip` is the use of a chip that the answer authenticates itself to.
     """
 
     reason: Reason
@@ -36,6 +38,7 @@ class Outcome(Struct, frozen=True, gc=False):
     poison: bool = False
     business_day: date | None = None
     alarm: str = ""
+    chip: ChipUse | None = None
 
     @property
     def approved(self) -> bool:
@@ -64,6 +67,13 @@ def outcome_of(decision: Decision, request: Request, holder_id: int, number: int
         authorization_id=number,
         rule=decision.rule,
     )
+
+
+def chip_of(facts: Facts | None) -> ChipUse | None:
+    """The use of a chip that an answer authenticates itself to: of a right cryptogram only."""
+    if facts is None or facts.tap is None or facts.tap.check is not CryptogramCheck.GOOD:
+        return None
+    return facts.tap.use
 
 
 class Later(Outcome, frozen=True, gc=False):

@@ -3,12 +3,16 @@
 from datetime import date, timedelta
 from typing import Final
 
+from msgspec import msgpack
+
+from authz.counters import Counters
 from authz.state import Holder, LotInfo
 from ledger.accounts import lot_no_of
 from ledger.balances import lot_effects, usage_effect
 from ledger.transfers import Transfer
 from rules.facts import Lot, Usage
 
+_encode: Final = msgpack.Encoder().encode
 _LONG_AGO: Final = date.min
 USAGE_TAIL_DAYS: Final = 8
 """Days of voucher use kept in the holder's row; older days are summed from the books when asked."""
@@ -23,6 +27,7 @@ class Purse:
         self.seq = holder.last_seq
         self.available = list(holder.lot_available)
         self.held = list(holder.lot_held)
+        self.counters = holder.counters
         self.used = {(used.account_no, used.day): used.used_minor for used in holder.used}
 
     def next_seq(self) -> int:
@@ -72,6 +77,17 @@ class Purse:
             key = (account_no, transfer.day)
             self.used[key] = self.used.get(key, 0) + used_minor
 
+    def counters_of(self, card_ref: bytes) -> Counters:
+        """What the credential of this reference has been through."""
+        known = (each for each in self.counters if each.card_ref == card_ref)
+        return next(known, None) or Counters(card_ref)
+
+    def count(self, after: Counters) -> None:
+        """Keep a credential's new counters, if they are new at all."""
+        if after != self.counters_of(after.card_ref):
+            others = (each for each in self.counters if each.card_ref != after.card_ref)
+            self.counters = (*others, after)
+
     def row(self) -> tuple[object, ...]:
         """The holder's row after the batch, in the order of the type `holder_after`."""
         since, used = self.holder.usage_since, self.used
@@ -90,6 +106,8 @@ class Purse:
             _array(list(used.values())),
             _array(self.available),
             _array(self.held),
+            # None: as they were.
+            None if self.counters is self.holder.counters else _encode(self.counters),
         )
 
 

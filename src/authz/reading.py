@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import msgpack
 from msgspec.structs import replace
 
+from authz.counters import Counters
 from authz.finding import find_named, read_payments
 from authz.kept import kept_answer
 from authz.pending import read_pending
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 _decode_profile: Final = msgpack.Decoder(Profile).decode
+_decode_counters: Final = msgpack.Decoder(tuple[Counters, ...]).decode
 
 READ_KEPT: Final = """
     select k.key_hash, k.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
-           a.approval_code, k.holder_id, k.authorization_id, a.business_day
+           a.approval_code, k.holder_id, k.authorization_id, a.business_day, a.facts
     from request_keys k
     left join authorizations a
         on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
@@ -34,7 +36,7 @@ READ_KEPT: Final = """
 READ_HOLDERS: Final = """
     select c.reference_epoch, c.test_clock, c.business_day,
            h.holder_id, h.version, h.last_seq, h.usage_since, h.usage_accounts, h.usage_days,
-           h.usage_minor, h.lot_available, h.lot_held, h.profile
+           h.usage_minor, h.lot_available, h.lot_held, h.profile, h.counters
     from control c left join holders h on h.holder_id = any ($1)
 """
 LOCK_HOLDERS: Final = """
@@ -111,7 +113,7 @@ def _keys(requests: Sequence[Request], *, doubt_all: bool) -> list[bytes]:
 
 def _holder(row: Any) -> Holder:
     (_, _, _, holder_id, version, last_seq, since, accounts, days, minor, available, held,
-     profile) = row  # fmt: skip
+     profile, counters) = row  # fmt: skip
     return Holder(
         holder_id,
         version,
@@ -121,6 +123,7 @@ def _holder(row: Any) -> Holder:
         tuple(available),
         tuple(held),
         _decode_profile(profile),
+        _decode_counters(counters) if counters else (),
     )
 
 

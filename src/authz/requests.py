@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from authz.topup import BankWord
-from rules.facts import Purchase
+from rules.facts import Purchase, Tap
 
 
 class Kind(Enum):
@@ -81,6 +81,8 @@ class Request(Struct, frozen=True, gc=False):
     there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02);
     `completes` marks a financial advice (0220), which takes what it finds held.
     `happened` marks a reversal that nobody can refuse any more (0420).
+    `tap` is what a chip said, and was found to be; `pin_refs` is what might be kept of the PIN that
+    came (empty: none could be read; None: none came) and is never written down.
     `bank` is the bank's word, of a FINISH; `late`: nobody waits for what it settles any more.
     """
 
@@ -104,6 +106,8 @@ class Request(Struct, frozen=True, gc=False):
     late: bool = False
     completes: bool = False
     happened: bool = False
+    tap: Tap | None = None
+    pin_refs: tuple[bytes, ...] | None = None
 
     @property
     def undoes_refund(self) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 READ_RESTAMPED: Final = """
     select r.key_hash, k.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
-           a.approval_code, a.holder_id, a.authorization_id, a.business_day
+           a.approval_code, a.holder_id, a.authorization_id, a.business_day, a.facts
     from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
                 $7::text[], $8::timestamptz[])
         as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
@@ -30,7 +30,7 @@ READ_RESTAMPED: Final = """
         and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
     union all
     select r.key_hash, k.fingerprint, null, null, null, null, null, null,
-           p.holder_id, p.number, null
+           p.holder_id, p.number, null, null
     from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
                 $7::text[], $8::timestamptz[])
         as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
@@ -40,7 +40,7 @@ READ_RESTAMPED: Final = """
     join request_keys k on k.key_hash = p.key_hash and k.fingerprint = r.fingerprint
     union all
     select r.key_hash, k.fingerprint, null, null, null, null, null, null,
-           0, k.authorization_id, null
+           0, k.authorization_id, null, null
     from unnest($1::bytea[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
                 $9::bigint[], $10::bytea[])
         as r (key_hash, acquirer, terminal, stan, since, amount_minor, card_ref)

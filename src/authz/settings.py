@@ -40,7 +40,7 @@ def _listeners(value: object) -> object:
     words = _words(value)
     if not isinstance(words, Iterable):
         # pydantic turns a ValueError, not a TypeError, into one of its own.
-        raise ValueError("a list of HOST:PORT,profile=NAME,framing=NAME,mac=POLICY is wanted")
+        raise ValueError("a list of HOST:PORT,profile=NAME,framing=NAME and the like is wanted")
     return tuple(parse_listener(x) if isinstance(x, str) else x for x in words)
 
 
@@ -152,6 +152,12 @@ class Settings(BaseSettings):
     online_authentication: Literal["require", "off"] | None = None
     """Whether online payments need the holder's proof; None: off with the test clock only."""
 
+    cryptograms: Literal["off", "when_present", "require"] | None = None
+    """What becomes of chip data (DE55) where listener and profile do not say: not looked at, looked
+    at when they come, or required of chips and phones; None: required, but with the test clock."""
+    ecommerce_acquirers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
+    """Acquirers (DE32) that may send online payments over ISO 8583 (DE22 81)."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -167,6 +173,13 @@ class Settings(BaseSettings):
         """When merchants are paid."""
         daily = self.settlement_rhythm == "daily"
         return Rhythm(self.settlement_pays_on, self.settlement_closes_on, daily)
+
+    @property
+    def cryptogram_policy(self) -> str:
+        """What becomes of chip data where nothing nearer to the door says it."""
+        if self.cryptograms is None:
+            return "require" if self.test_clock is None else "when_present"
+        return self.cryptograms
 
     @property
     def listeners(self) -> tuple[Listener, ...]:

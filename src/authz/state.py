@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from authz.counters import Counters
 from authz.outcomes import Outcome
 from authz.requests import Kind
 from authz.topup import Leg
@@ -19,14 +20,15 @@ class Credential(Struct, frozen=True, gc=False, array_like=True):
     """One card number that the person may present: the card's own, or a token's.
 
     `pin_ref` is what the security module makes of the card's PIN (`pin_ref`, `pin_holds`), on the
-    card's own number only; `pin_tries` counts wrong ones since the last right one.
+    card's own number only. `pin_round` moves when the PIN is set or its tries are given back: wrong
+    PINs are counted beside the profile (`Counters`), each count for one round only.
     """
 
     card_ref: bytes
     card_id: str
     token_id: str | None = None
     pin_ref: bytes | None = None
-    pin_tries: int = 0
+    pin_round: int = 0
 
 
 class HolderAccount(Struct, frozen=True, gc=False, array_like=True):
@@ -84,6 +86,7 @@ class Holder(Struct, frozen=True, gc=False):
     lot_available: tuple[int, ...]
     lot_held: tuple[int, ...]
     profile: Profile
+    counters: tuple[Counters, ...] = ()
 
 
 class KeptAnswer(Struct, frozen=True, gc=False):

@@ -10,6 +10,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Final
 
+from authz.credential_check import ECOMMERCE, CredentialCheck
 from authz.identity import PAYMENT_CLASSES, fingerprint, request_key
 from authz.iso8583.message import Message
 from authz.iso8583.mti import answer_mti, is_advice, is_repeat, is_reversal, request_class
@@ -27,7 +28,7 @@ from authz.pan import Pan, PanDigester
 from authz.requests import REFUND, Kind, Original, Request
 from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
-from rules.facts import Channel, Purchase
+from rules.facts import Channel, Purchase, Tap
 
 FAMILIES: Final = frozenset({"010", "012", "020", "022", "040", "042"})
 """The message classes that become requests."""
@@ -50,12 +51,11 @@ _EURO: Final = "978"
 _PROCESSING: Final = frozenset({"00", "01", "09", "17"})
 _PURCHASE: Final = "00"
 _INQUIRY: Final = "31"
-# DE22: chip, contactless or phone. Manual entry and track are refused by default (wire.md, codes),
-# e-commerce over ISO 8583 is for allow-listed acquirers only.
-_ENTRY_MODES: Final = frozenset({"05", "07"})
 _EXPIRY_ENTRY_MODES: Final = frozenset({"01", "05", "07", "81"})
 _PRESENTED: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.INQUIRY})
 """What a card is presented for, so that its expiry must be there."""
+_TAPPED: Final = _PRESENTED | {Kind.ADVICE}
+"""What a chip may have made a cryptogram for."""
 _ELIGIBLE_DIGITS: Final = 12
 _BALANCE_ASKED: Final = "BA"
 _TRACK_SEPARATORS: Final = ("=", "D")
@@ -76,10 +76,12 @@ def to_request(
     digester: PanDigester,
     received_at: datetime,
     deadline_s: float,
+    check: CredentialCheck | None = None,
 ) -> Request:
     """The request that a message of one of the `FAMILIES` makes. Raises `Untranslatable`.
 
-    `received_at` is UTC; `deadline_s` is on the monotonic clock.
+    `received_at` is UTC; `deadline_s` is on the monotonic clock. Without `check` chip and PIN are
+    not looked at.
     """
     fields, family = message.fields, request_class(message.mti)
     _require(fields, family)
@@ -94,6 +96,8 @@ def to_request(
     new_total = new_total_minor(fields) if kind is Kind.REVERSAL else 0
     if new_total is None:
         raise Untranslatable(Reason.FORMAT, "DE95 does not begin with an amount")
+    entry = fields.get(22, "")[:2]
+    tap, pin_refs = _beside_the_number(fields, kind, pan, card_ref, check)
     return Request(
         kind,
         Purchase(
@@ -102,8 +106,12 @@ def to_request(
             currency,
             _PURCHASE if kind is Kind.INQUIRY else fields[3][:2],
             _partial_ok(private, profile),
-            Channel.IN_STORE,
+            Channel.ECOMMERCE if entry == ECOMMERCE else Channel.IN_STORE,
             expiry,
+            entry=entry,
+            entry_allowed=entry in profile.entry_modes
+            or (check is not None and check.allows(entry, acquirer)),
+            chip_wanted=check is not None and check.wants_chip(entry),
         ),
         card_ref,
         request_key(acquirer, terminal, fields[11], fields[7], family),
@@ -121,11 +129,38 @@ def to_request(
         new_total,
         completes=family == "022",
         happened=family == "042",
+        tap=tap,
+        pin_refs=pin_refs,
     )
 
 
-def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
-    """The answer: the peer's own fields echoed, and what was decided."""
+def _beside_the_number(
+    fields: Mapping[int, str],
+    kind: Kind,
+    pan: str | None,
+    card_ref: bytes,
+    check: CredentialCheck | None,
+) -> tuple[Tap | None, tuple[bytes, ...] | None]:
+    """What chip and PIN are worth, where they may speak for the request at all."""
+    if check is None or pan is None or kind not in _TAPPED:
+        return None, None
+    try:
+        tap = check.tap(fields, pan, card_ref)
+    except TlvError as error:
+        raise Untranslatable(Reason.FORMAT, f"DE55: {error}") from None
+    return tap, check.pin_refs(fields, pan, card_ref) if kind in _PRESENTED else None
+
+
+def to_reply(
+    message: Message,
+    outcome: Outcome,
+    profile: Profile,
+    check: CredentialCheck | None = None,
+) -> Message:
+    """The answer: the peer's own fields echoed, and what was decided.
+
+    With `check` it authenticates itself to the chip that asked.
+    """
     asked = message.fields
     fields = {number: asked[number] for number in profile.echo if number in asked}
     fields[39] = profile.response_code(_code(message.mti, outcome.reason))
@@ -133,12 +168,14 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
         fields[38] = outcome.approval_code
     if outcome.business_day is not None:
         fields[15] = _month_and_day(outcome.business_day)
-    if outcome.approved and request_class(message.mti) in PAYMENT_CLASSES:
+    if outcome.approved and _is_asked(message.mti):
         partial = outcome.reason is Reason.APPROVED_PARTIAL
         if partial:
             fields[4] = f"{outcome.approved_minor:012d}"
         if partial or _balance_asked(asked):
             fields[54] = _amounts(outcome, partial=partial)
+    if outcome.chip is not None and check is not None and _is_asked(message.mti):
+        fields |= check.issuer_data(outcome.chip, _number(asked), fields[39])
     return Message(answer_mti(message.mti), fields)
 
 
@@ -146,6 +183,10 @@ def to_reply(message: Message, outcome: Outcome, profile: Profile) -> Message:
 def _month_and_day(day: date) -> str:
     """MMDD; nearly every answer of a day has the same settlement date."""
     return f"{day:%m%d}"
+
+
+def _is_asked(mti: str) -> bool:
+    return request_class(mti) in PAYMENT_CLASSES
 
 
 def _code(mti: str, reason: Reason) -> str:
@@ -177,8 +218,6 @@ def _kind(family: str, fields: Mapping[int, str]) -> Kind:
         return _advised(processing, captures=family == "022" and (90 in fields or 38 in fields))
     if processing != _INQUIRY and processing not in _PROCESSING:
         raise Untranslatable(Reason.INVALID_TRANSACTION, "DE3 names no type we know")
-    if fields[22][:2] not in _ENTRY_MODES:
-        raise Untranslatable(Reason.TYPE_NOT_ALLOWED, "DE22 names an entry mode not allowed")
     if processing == _INQUIRY:
         return Kind.INQUIRY
     return Kind.HOLD if family == "010" else Kind.PURCHASE
@@ -224,6 +263,11 @@ def _credential(fields: Mapping[int, str], kind: Kind) -> tuple[str | None, str 
         return Pan(pan).reveal(), expiry
     except ValueError:
         raise Untranslatable(Reason.FORMAT, "the card number is not 12 to 19 digits") from None
+
+
+def _number(fields: Mapping[int, str]) -> str:
+    """The card number of a message that was translated."""
+    return fields.get(2) or _track(fields[35])[0]
 
 
 def _track(track: str) -> tuple[str, str]:

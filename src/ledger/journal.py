@@ -89,7 +89,7 @@ async def open_accounts(tx: "Tx", rows: Collection[AccountRow]) -> None:
 
 async def open_holders(tx: "Tx", holders: Collection[Locked]) -> None:
     """Write the rows of new holders in one statement, with the figures of their first transfers."""
-    rows = [(*holder.running.as_row(), holder.profile) for holder in holders]
+    rows = [(*holder.running.as_row(), holder.profile, b"") for holder in holders]
     await tx.execute(OPEN_HOLDERS, rows)
 
 
@@ -114,7 +114,7 @@ async def post_many(tx: "Tx", holder_ids: Collection[int], build: Build) -> dict
         holder_id = holder.running.holder_id
         holds = hold_minor.get(holder_id, {})
         figures[holder_id] = after(holder.running, change.transfers, holds, change.account_of)
-        rows.append((*figures[holder_id].as_row(), change.profile))
+        rows.append((*figures[holder_id].as_row(), change.profile, None))
     await open_accounts(tx, [row for _, change in changes for row in change.accounts])
     await post(tx, [transfer for _, change in changes for transfer in change.transfers])
     await tx.execute(SAVE_HOLDERS, rows, [row[0] for row in rows])

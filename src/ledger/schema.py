@@ -58,4 +58,5 @@ HOLDERS: Final = Table(
     Column("lot_available", ARRAY(BigInteger), nullable=False),
     Column("lot_held", ARRAY(BigInteger), nullable=False),
     Column("profile", LargeBinary, nullable=False),
+    Column("counters", LargeBinary, nullable=False),
 )

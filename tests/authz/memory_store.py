@@ -10,17 +10,22 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, cast
 
+from msgspec import msgpack
 from msgspec.structs import replace
 
+from authz.counters import Counters
 from authz.draft import Writes
-from authz.outcomes import Outcome
+from authz.outcomes import Outcome, chip_of
 from authz.requests import Request
 from authz.state import Holder, KeptAnswer, State, UsedDay
 from authz.store import Conflict, HolderOf, InDoubt, Save, Store
 from rules.decision import Reason
+from rules.facts import Facts
 from tests.authz.arrays import days, numbers
 from tests.authz.builders import some_state
 
+_decode_counters = msgpack.Decoder(tuple[Counters, ...]).decode
+_decode_facts = msgpack.Decoder(Facts).decode
 DECIDED = (
     "holder_id", "authorization_id", "account_no", "kind", "at", "day", "reason",
     "requested_minor", "eligible_minor", "approved_minor", "bank_minor", "balance_minor",
@@ -137,15 +142,19 @@ class MemoryStore:
         self.state.holders[holder.holder_id] = holder
 
     def _after(self, row: tuple[Any, ...]) -> Holder:
-        number, version, last_seq, since, accounts, used_days, minor, available, held = row
+        number, version, last_seq, since, accounts, used_days, minor, available, held, counters = (
+            row
+        )
+        before = self.state.holders[number]
         return replace(
-            self.state.holders[number],
+            before,
             version=version,
             last_seq=last_seq,
             usage_since=since,
             used=tuple(map(UsedDay, numbers(accounts), days(used_days), numbers(minor))),
             lot_available=tuple(numbers(available)),
             lot_held=tuple(numbers(held)),
+            counters=before.counters if counters is None else _decode_counters(counters),
         )
 
     def _kept_for(self, requests: Sequence[Request]) -> dict[bytes, KeptAnswer]:
@@ -196,4 +205,5 @@ def _outcome(row: dict[str, Any]) -> Outcome:
         row["holder_id"],
         row["authorization_id"],
         business_day=row["business_day"],
+        chip=chip_of(_decode_facts(row["facts"]) if row["facts"] else None),
     )

@@ -184,7 +184,7 @@ def test_a_hold_keeps_the_money_back_and_counts_for_the_day() -> None:
     assert [o.reason for o in verdict.outcomes] == [OK, CAP]
     assert [t.kind for t in movements(verdict)] == ["hold"]
     after = verdict.writes.afters[0]
-    assert after[-2:] == ("{8000}", "{2000}")
+    assert after[-3:] == ("{8000}", "{2000}", None)
 
 
 def test_the_facts_are_kept_as_the_rules_saw_them() -> None:

@@ -18,9 +18,9 @@ def row(purse: Purse) -> dict[str, Any]:
     """The row by the columns of `holders`."""
     columns = (
         "holder_id", "version", "last_seq", "usage_since", "usage_accounts", "usage_days",
-        "usage_minor", "lot_available", "lot_held",
+        "usage_minor", "lot_available", "lot_held", "counters",
     )  # fmt: skip
-    read = {**dict.fromkeys(columns[4:], numbers), "usage_days": days}
+    read = {**dict.fromkeys(columns[4:-1], numbers), "usage_days": days}
     row = zip(columns, purse.row(), strict=True)
     return {name: read[name](value) if name in read else value for name, value in row}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from authz.credential_check import OFF, CredentialCheck
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.outcomes import Outcome
@@ -12,6 +13,8 @@ from authz.pan import PanDigester
 from authz.requests import Kind, Request
 from authz.translate import Untranslatable, to_reply, to_request
 from rules.decision import Reason
+from rules.facts import Channel
+from tests.authz.hsm.keys import some_module
 
 PROFILE = profile("ascii")
 DIGESTER = PanDigester(bytes(range(32)), "test")
@@ -163,9 +166,22 @@ def test_a_chip_or_a_phone_must_tell_the_expiry(entry: str) -> None:
     assert refused(without=(14,), de22=entry + "1") is Reason.FORMAT
 
 
-@pytest.mark.parametrize("entry", ["01", "90", "81", "00"])
-def test_manual_entry_track_and_online_are_not_allowed_here(entry: str) -> None:
-    assert refused(de22=entry + "1") is Reason.TYPE_NOT_ALLOWED
+@pytest.mark.parametrize(
+    ("entry", "allowed"),
+    [("05", True), ("07", True), ("01", False), ("90", False), ("81", False), ("00", False)],
+)
+def test_how_the_card_was_read_is_a_question_for_the_rules(entry: str, allowed: bool) -> None:
+    purchase = read(de22=entry + "1").purchase
+    assert (purchase.entry, purchase.entry_allowed) == (entry, allowed)
+
+
+def test_an_online_payment_is_for_acquirers_that_may_name_one() -> None:
+    check = CredentialCheck("ascii", OFF, some_module(), DIGESTER, frozenset({"12345"}))
+    for acquirer, allowed in (("12345", True), ("54321", False)):
+        asked = message(de22="812", de32=acquirer)
+        purchase = to_request(asked, PROFILE, DIGESTER, NOW, 5.0, check).purchase
+        assert purchase.entry_allowed is allowed
+        assert purchase.channel is Channel.ECOMMERCE
 
 
 @pytest.mark.parametrize("code", ["01", "09", "17"])

@@ -16,7 +16,7 @@ from authz import database
 from authz.world.load import load_world
 from simulators.auditor import Booked
 from simulators.engine_process import Engine, running
-from tests.authz.hsm.keys import some_safe
+from tests.authz.hsm.keys import IMK, PIN_KEY, some_safe
 from tests.road.people import DIGESTER, Setting, as_world
 
 NOON: Final = "2026-11-24T12:30:00+01:00"
@@ -24,11 +24,16 @@ DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 def key_file(folder: Path) -> Path:
-    """The key under which `tests.road.people` makes card references, and that of `some_safe`."""
+    """The keys of `tests.road`: of card references, card numbers, chips and PIN pads."""
     path = folder / "keys.toml"
     key = f'key = "{bytes(range(32)).hex()}"\n'
     digest, numbers = (f'key_id = "{name}"\n{key}' for name in ("test", "pan-test"))
-    path.write_text(f"[pan_digest]\n{digest}[[pan_encryption]]\n{numbers}")
+    path.write_text(
+        f"[pan_digest]\n{digest}[[pan_encryption]]\n{numbers}"
+        f'[[emv_master]]\nbin = "999967"\nkey_id = "cards"\nkey = "{IMK.hex()}"\n'
+        f'[[emv_master]]\nbin = "999979"\nkey_id = "tokens"\nkey = "{IMK.hex()}"\n'
+        f'[[zone]]\nprofile = "ascii"\nkey_id = "pads"\nkey = "{PIN_KEY.hex()}"\n'
+    )
     path.chmod(0o600)
     return path
 

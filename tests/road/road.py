@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from authz.authorize import authorize
+from authz.credential_check import CredentialCheck
 from authz.iso8583.profiles import profile
 from authz.requests import Request
 from authz.state import State
@@ -28,26 +29,34 @@ FAR_S: Final = 1e12
 class Road:
     """decode, to_request, authorize, to_reply, encode; what was decided is saved in memory."""
 
-    def __init__(self, state: State, book: Rulebook, profile_name: str = "ascii") -> None:
-        """Answer as an engine in this state would."""
+    def __init__(
+        self,
+        state: State,
+        book: Rulebook,
+        profile_name: str = "ascii",
+        check: CredentialCheck | None = None,
+    ) -> None:
+        """Answer as an engine in this state would; `check` looks at chips and PINs."""
         self.store = MemoryStore(state)
         self._books = {"fr-meal": book}
         self._profile = profile(profile_name)
         self._wire = wire.profile_of(profile_name)
         self._next_id = numbers()
+        self._check = check
 
     def ask(self, raws: list[bytes], now: datetime) -> list[bytes]:
         """The answers to one batch, received at the instant `now`."""
         messages = [self._profile.codec.decode(raw) for raw in raws]
         requests = [
-            to_request(message, self._profile, people.DIGESTER, now, FAR_S) for message in messages
+            to_request(message, self._profile, people.DIGESTER, now, FAR_S, self._check)
+            for message in messages
         ]
         state = asyncio.run(self._load(requests))
         verdict = authorize(requests, state, self._books, self._next_id)
         if verdict.writes.keys:
             self.store.land(verdict.writes)
         return [
-            self._profile.codec.encode(to_reply(message, outcome, self._profile))
+            self._profile.codec.encode(to_reply(message, outcome, self._profile, self._check))
             for message, outcome in zip(messages, verdict.outcomes, strict=True)
         ]
 

@@ -16,7 +16,7 @@ def serve(
     listen: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="HOST:PORT,profile=NAME,framing=NAME,mac=POLICY",
+            metavar="HOST:PORT,profile=NAME,framing=NAME,mac=POLICY,cryptogram=POLICY",
             help="One more ISO door; repeatable.",
         ),
     ] = None,
@@ -33,6 +33,13 @@ def serve(
     ] = None,
     bank: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Bank acquirer for the top-up.")
+    ] = None,
+    cryptograms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY",
+            help="Chip data: off, when_present, require (default; when_present with --test-clock).",
+        ),
     ] = None,
     rulebook: RulebookFiles = None,
     workers: Annotated[int | None, typer.Option(help="Engine processes (default: 1).")] = None,

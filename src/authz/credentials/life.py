@@ -149,7 +149,7 @@ def with_pin(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
 def with_pin_ref(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
     """The same for a card in whatever state, as its record says."""
     credentials = (
-        replace(each, pin_ref=pin_ref, pin_tries=0)
+        replace(each, pin_ref=pin_ref, pin_round=each.pin_round + 1)
         if each.card_id == card_id and each.token_id is None
         else each
         for each in profile.credentials

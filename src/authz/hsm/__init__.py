@@ -71,8 +71,11 @@ class SecurityModule(Protocol):
     def arqc_holds(self, card: ChipCard, cryptogram: Cryptogram) -> bool | None:
         """Whether the card made this cryptogram; None without a key of its BIN or for the CVN."""
 
-    def arpc(self, card: ChipCard, cryptogram: Cryptogram, response_code: str) -> bytes:
-        """Issuer authentication data (tag 91) of an answer to a cryptogram that holds."""
+    def arpc(self, card: ChipCard, cryptogram: Cryptogram, response_code: str) -> bytes | None:
+        """Issuer authentication data (tag 91) of an answer to a cryptogram that holds.
+
+        The data under the cryptogram are not looked at. None without a key, as `arqc_holds`.
+        """
 
     def has_mac_key(self, profile: str) -> bool:
         """Whether messages of this profile can be authenticated at all."""
@@ -88,6 +91,9 @@ class SecurityModule(Protocol):
 
     def pin_ref(self, card_ref: bytes, pin: Pin) -> bytes:
         """The 16 bytes that are kept of a card's PIN."""
+
+    def pin_refs(self, card_ref: bytes, pin: Pin) -> tuple[bytes, ...]:
+        """All that may be kept of this PIN: `pin_ref` under the current key and the older ones."""
 
     def pin_holds(self, card_ref: bytes, pin: Pin, kept: bytes) -> bool:
         """Whether `kept` was made of this PIN by `pin_ref`, under the current key or an older."""

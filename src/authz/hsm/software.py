@@ -95,10 +95,11 @@ class SoftwareModule:
         computed_over = padded(cryptogram.cvn, cryptogram.data)
         return len(cryptogram.arqc) == 8 and key.mac_holds(computed_over, cryptogram.arqc)
 
-    def arpc(self, card: ChipCard, cryptogram: Cryptogram, response_code: str) -> bytes:
+    def arpc(self, card: ChipCard, cryptogram: Cryptogram, response_code: str) -> bytes | None:
         """Issuer authentication data (tag 91); `response_code` is the answer's, two characters."""
         key = self._key_of(card, cryptogram)
-        assert key is not None, "an answer authenticates itself to a cryptogram that holds"
+        if key is None:
+            return None
         if cryptogram.cvn == CVN_10:
             return arpc_1(key, cryptogram.arqc, response_code)
         csu = CSU_APPROVED if response_code in _APPROVING else CSU_DECLINED
@@ -159,20 +160,20 @@ class SoftwareModule:
         As a PVV (the four digits that card networks keep) it can be compared and not turned back,
         and only by who holds the key, since PINs are few; its 128 bits hold for no other PIN.
         """
-        return self._pin_refs(card_ref, pin)[0]
+        return self.pin_refs(card_ref, pin)[0]
 
     def pin_holds(self, card_ref: bytes, pin: Pin, kept: bytes) -> bool:
         """Whether `kept` was made of this PIN by `pin_ref`; compared in constant time."""
-        return any(compare_digest(ref, kept) for ref in self._pin_refs(card_ref, pin))
+        return any(compare_digest(ref, kept) for ref in self.pin_refs(card_ref, pin))
 
-    def _pin_refs(self, card_ref: bytes, pin: Pin) -> list[bytes]:
+    def pin_refs(self, card_ref: bytes, pin: Pin) -> tuple[bytes, ...]:
         """What each key makes of it, the current one first."""
         found = []
         for keyed in self._pin_digests:
             digest = keyed.copy()
             digest.update(card_ref + pin.reveal().encode())
             found.append(digest.digest())
-        return found
+        return tuple(found)
 
     # ---- keys
 

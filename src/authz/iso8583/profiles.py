@@ -17,6 +17,7 @@ from authz.iso8583.spec import DESCRIPTIONS, SPECS
 
 _SUFFIX = ".toml"
 MAC_POLICIES = ("off", "accept", "require")
+CRYPTOGRAM_POLICIES = ("off", "when_present", "require")
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +39,9 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     mtis: tuple[str, ...]
     eligible_from: tuple[str, ...]
     partial_from: tuple[str, ...]
+    entry_modes: tuple[str, ...]
     mac: str = "off"
+    cryptogram: str | None = None
     response_codes: dict[str, str] = {}
     response_code_fallback: str | None = None
     timeouts: Timeouts = Timeouts()
@@ -50,6 +53,8 @@ class Profile(Struct, frozen=True):
     `eligible_from` and `partial_from` name, in order of preference, where the eligible subtotal and
     the partial-approval capability travel: `DE54.90` is the amount type 90 of DE54, `DE48.EA` the
     private element EA. `mux_key` are the fields that join an answer to our own request.
+    `entry_modes` are the ways of reading a card (DE22, two digits) that pay here. `cryptogram` is
+    what becomes of chip data; None: what the service was told.
     """
 
     name: str
@@ -60,7 +65,9 @@ class Profile(Struct, frozen=True):
     mtis: frozenset[str]
     eligible_from: tuple[str, ...]
     partial_from: tuple[str, ...]
+    entry_modes: frozenset[str]
     mac: str
+    cryptogram: str | None
     response_codes: dict[str, str]
     response_code_fallback: str | None
     timeouts: Timeouts
@@ -100,7 +107,9 @@ def _built(name: str, text: str) -> Profile:
         mtis=frozenset(read.mtis),
         eligible_from=read.eligible_from,
         partial_from=read.partial_from,
+        entry_modes=frozenset(read.entry_modes),
         mac=read.mac,
+        cryptogram=read.cryptogram,
         response_codes=read.response_codes,
         response_code_fallback=read.response_code_fallback,
         timeouts=read.timeouts,
@@ -113,6 +122,9 @@ def _check(read: _File) -> None:
         raise ValueError(f"unknown content {read.content!r}; choose among {', '.join(SPECS)}")
     if read.mac not in MAC_POLICIES:
         raise ValueError(f"unknown mac policy {read.mac!r}; choose among {', '.join(MAC_POLICIES)}")
+    if read.cryptogram not in (None, *CRYPTOGRAM_POLICIES):
+        known = ", ".join(CRYPTOGRAM_POLICIES)
+        raise ValueError(f"unknown cryptogram policy {read.cryptogram!r}; choose among {known}")
     unknown = {*read.echo, *read.mux_key} - set(DESCRIPTIONS)
     if unknown:
         raise ValueError(f"no such fields: {sorted(unknown)}")

@@ -165,11 +165,11 @@ def test_a_deleted_token_stays_with_the_card_that_it_had() -> None:
 
 def test_a_new_pin_gives_all_tries_back_to_the_card_and_to_it_alone() -> None:
     before = person()
-    tried = replace(before.credentials[0], pin_tries=3)
+    tried = replace(before.credentials[0], pin_round=3)
     before = replace(before, credentials=(tried, before.credentials[1]))
     after = life.with_pin(before, "card-1", b"p" * 16)
     assert after.credentials == (
-        Credential(REF, "card-1", None, b"p" * 16, 0),
+        Credential(REF, "card-1", None, b"p" * 16, 4),
         before.credentials[1],
     )
 

@@ -47,13 +47,14 @@ def test_without_a_key_of_the_bin_or_a_known_cvn_nothing_can_be_said() -> None:
     foreign = ChipCard("9999490000000015", b"f" * 16)
     assert module.arqc_holds(foreign, tap(10)) is None
     assert module.arqc_holds(CARD, Cryptogram(17, ATC, DATA, bytes(8))) is None
+    assert module.arpc(foreign, tap(10), "00") is None
 
 
 def test_an_approval_and_a_decline_are_answered_differently() -> None:
     module = some_module()
     for cvn, size in ((10, 10), (18, 8)):
         yes, no = (module.arpc(CARD, tap(cvn), code) for code in ("00", "51"))
-        assert yes != no and len(yes) == len(no) == size
+        assert yes and no and yes != no and len(yes) == len(no) == size
 
 
 def test_a_partial_approval_is_an_approval_to_the_card() -> None:

@@ -63,7 +63,8 @@ BOOKS = (
     """,
     # The person: lock, version and last number of the books, with the running balances of the lots
     # (by lot number, from 1) and the voucher use of recent days (older days live in the books only:
-    # those before `usage_since`). `profile` is what the rules may see of the person, MessagePack.
+    # those before `usage_since`). `profile` is what the rules may see of the person, MessagePack;
+    # `counters` what its chips and PINs have been through, the same, or empty.
     """
     create table holders (
         holder_id      bigint primary key check (holder_id > 0),
@@ -76,6 +77,7 @@ BOOKS = (
         lot_available  bigint[] not null,
         lot_held       bigint[] not null,
         profile        bytea not null,
+        counters       bytea not null default '',
         constraint lots_never_below_zero check (0 <= all (lot_available) and 0 <= all (lot_held)),
         constraint usage_never_below_zero check (0 <= all (usage_minor)),
         constraint lots_in_step check (cardinality(lot_available) = cardinality(lot_held)),
@@ -221,7 +223,8 @@ SAVE = (
     """
     create type holder_after as (
         holder_id bigint, version bigint, last_seq bigint, usage_since date,
-        usage_accounts text, usage_days text, usage_minor text, lot_available text, lot_held text
+        usage_accounts text, usage_days text, usage_minor text, lot_available text, lot_held text,
+        counters bytea
     )
     """,
     # The only writer of the books.
@@ -246,7 +249,8 @@ SAVE = (
             version = a.version, last_seq = a.last_seq, usage_since = a.usage_since,
             usage_accounts = a.usage_accounts::smallint[], usage_days = a.usage_days::date[],
             usage_minor = a.usage_minor::bigint[],
-            lot_available = a.lot_available::bigint[], lot_held = a.lot_held::bigint[]
+            lot_available = a.lot_available::bigint[], lot_held = a.lot_held::bigint[],
+            counters = coalesce(a.counters, h.counters)
             from unnest(afters) as a
             where h.holder_id = a.holder_id and h.version = a.version - 1;
         get diagnostics moved_on = row_count;
