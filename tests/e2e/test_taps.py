@@ -25,6 +25,7 @@ pytestmark = [
 ]
 CARD: Final = Setting()
 PHONE: Final = Setting(phone=Wallet.PLUXEE_PAY)
+HEADERS: Final = {"Authorization": "Bearer dev"}
 NAME: Final = ("holder_id", "authorization_id")
 
 
@@ -50,7 +51,7 @@ class Till:
 async def test_taps_are_proven_on_the_road(database_url: str, tmp_path: Path) -> None:
     await populate(database_url, [(1, CARD), (2, CARD), (3, PHONE)], tmp_path)
     async with engine_on(database_url, tmp_path) as engine:
-        async with httpx.AsyncClient(base_url=f"http://{engine.http}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{engine.http}", headers=HEADERS) as client:
             answer = await client.post("/v1/cards/card-2/pin", json={"pin": "4826"})
             assert answer.status_code == 200, answer.text
         async with Link(engine.iso) as link:

@@ -159,7 +159,7 @@ def test_the_situations_reach_every_kind_of_answer() -> None:
     """The generator is worth its name: approvals, parts, bank legs and each decline of money."""
     seen: set[object] = set()
 
-    @settings(derandomize=True, max_examples=600)
+    @settings(derandomize=True, max_examples=1_000)
     @given(situations())
     def collect(facts: Facts) -> None:
         decision = decide(facts, BOOK)
