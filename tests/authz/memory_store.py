@@ -17,8 +17,10 @@ from authz.counters import Counters
 from authz.draft import Writes
 from authz.outcomes import Outcome, chip_of
 from authz.requests import Request
-from authz.state import Holder, KeptAnswer, State, UsedDay
+from authz.state import Holder, KeptAnswer, PaymentName, Pending, State, UsedDay
 from authz.store import Conflict, HolderOf, InDoubt, Save, Store
+from authz.topup import Leg, LegState
+from ledger.transfers import Transfer
 from rules.decision import Reason
 from rules.facts import Facts
 from tests.authz.arrays import days, numbers
@@ -26,6 +28,8 @@ from tests.authz.builders import some_state
 
 _decode_counters = msgpack.Decoder(tuple[Counters, ...]).decode
 _decode_facts = msgpack.Decoder(Facts).decode
+BANK = 110
+"""The account of what holders' banks owe us, written down again."""
 DECIDED = (
     "holder_id", "authorization_id", "account_no", "kind", "at", "day", "reason",
     "requested_minor", "eligible_minor", "approved_minor", "bank_minor", "balance_minor",
@@ -50,6 +54,8 @@ class MemoryStore:
         self.poison: Callable[[dict[str, Any]], bool] = lambda row: False
         """A row of a decision that the database would choke on."""
         self.before_save: Callable[[], None] = lambda: None
+        self.pending: dict[PaymentName, tuple[bytes, Pending]] = {}
+        """Payments that wait for the bank, with the keys of their requests."""
         self.lost: Writes | None = None
         """A save whose connection broke before it arrived; it may still come."""
 
@@ -68,7 +74,13 @@ class MemoryStore:
         wanted = set(holder_of.values())
         holders = {number: h for number, h in self.state.holders.items() if number in wanted}
         known = {ref: number for ref, number in holder_of.items() if number in holders}
-        return replace(self.state, holders=holders, holder_of=known, kept=self._kept_for(requests))
+        return replace(
+            self.state,
+            holders=holders,
+            holder_of=known,
+            kept=self._kept_for(requests),
+            pending={name: pending for name, (_, pending) in self.pending.items()},
+        )
 
     async def save(self, writes: Writes) -> None:
         """All of it or nothing; `InDoubt` as a fault of "save" means that it never arrived."""
@@ -124,15 +136,46 @@ class MemoryStore:
             answer = _outcome(row) if row else Outcome(Reason.REVERSED_BEFORE_REQUEST)
             self.state.kept[cast(bytes, key[0])] = KeptAnswer(cast(bytes, key[1]), answer)
         self.loose_ends += cast(list[tuple[Any, ...]], writes.loose_ends)
+        self._wait(writes)
+        for name in [name for name in self.pending if name[1] in by_number]:
+            key_hash, _ = self.pending.pop(name)
+            kept = self.state.kept[key_hash]
+            self.state.kept[key_hash] = KeptAnswer(kept.fingerprint, _outcome(by_number[name[1]]))
+
+    def _wait(self, writes: Writes) -> None:
+        """What was reserved has its key and its holds, and no answer yet."""
+        for row in cast(list[tuple[Any, ...]], writes.reserved):
+            holder_id, number, key_hash, account_no, bank_minor, request, facts = row[:7]
+            leg = Leg(holder_id, number, LegState.RESERVED, bank_minor, bank_minor)
+            moved = (Transfer(*each) for each in self.movements)
+            holds = tuple(t for t in moved if t.authorization_id == number)
+            name = holder_id, number
+            self.pending[name] = key_hash, Pending(leg, account_no, request, facts, holds)
+            waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
+            fingerprint = self.state.kept[key_hash].fingerprint
+            self.state.kept[key_hash] = KeptAnswer(fingerprint, waits, undecided=True)
+
+    def ask_the_bank(self, name: PaymentName) -> None:
+        """The leg says so before the question leaves."""
+        key_hash, pending = self.pending[name]
+        asked = replace(pending.leg, state=LegState.ASKED)
+        self.pending[name] = key_hash, replace(pending, leg=asked)
 
     def debits(self) -> dict[int, int]:
         """Cents taken or held by payments, by vintage of the lot."""
         taken: dict[int, int] = {}
         for row in self.movements:
+            if row[3] == BANK or row[2] == "post":  # what is posted was held, and counted, before
+                continue
             holder = self.state.holders[row[0]]
             lot = holder.profile.lots[(row[3] & 4095) - 1]
-            taken[lot.vintage] = taken.get(lot.vintage, 0) + row[5]
-        return taken
+            signed = -row[5] if row[2] == "void" else row[5]
+            taken[lot.vintage] = taken.get(lot.vintage, 0) + signed
+        return {vintage: minor for vintage, minor in taken.items() if minor}
+
+    def bank_minor(self) -> int:
+        """Cents that bank cards pay, which no lot has a part in."""
+        return sum(row[5] for row in self.movements if row[3] == BANK)
 
     def _fault(self, method: str) -> None:
         if self.faults[method]:

@@ -1,13 +1,15 @@
 """The worked examples of domain.md 7 as messages and answers: one readable table.
 
 Those of purchases, days, vintages, caps, subtotals, partial approvals and repeats. Amounts are
-cents. What a bank, a refund, a capture or another programme decides is proved elsewhere.
+cents. The top-up has a table of its own; what a refund, a capture or another programme decides is
+proved elsewhere.
 """
 
 from typing import Final
 
 from msgspec import Struct
 
+from authz.topup import BankWord
 from rules.facts import Wallet
 from rules.rulebook import Rulebook
 from tests.road.people import Setting
@@ -41,7 +43,11 @@ class Says(Struct, frozen=True):
 
 
 class Example(Struct, frozen=True):
-    """`asks` one after another, or all `at_once`; `vouchers` as {vintage: cents} in the end."""
+    """`asks` one after another, or all `at_once`; `vouchers` as {vintage: cents} in the end.
+
+    `word` is what the bank says whenever it is asked, None where nobody may ask it, and
+    `bank_minor` what its card pays in all.
+    """
 
     id: str
     asks: tuple[Ask, ...]
@@ -52,6 +58,8 @@ class Example(Struct, frozen=True):
     book: Rulebook = BOOK
     at_once: bool = False
     over_tcp: bool = False
+    word: BankWord | None = None
+    bank_minor: int = 0
 
 
 def yes(amount_minor: int) -> Says:

@@ -20,6 +20,7 @@ from rules.facts import (
     MerchantClass,
     Token,
     TokenStatus,
+    TopUp,
     Wallet,
     Workplace,
 )
@@ -46,6 +47,8 @@ class Setting(Struct, frozen=True):
     blocked: bool = False
     phone: Wallet | None = None
     top_up: bool = False
+    bank_card: TopUp = TOP_UP
+    conecs: bool = True
 
 
 def pan(number: int, *, phone: bool = False) -> str:
@@ -108,12 +111,12 @@ def _profile(setting: Setting, number: int) -> Any:
         tokens = [Token("tok-1", CARD.card_id, setting.phone, TokenStatus.ACTIVE, EXPIRY)]
         ref = DIGESTER.card_ref(pan(number, phone=True))
         credentials.append(Credential(ref, CARD.card_id, "tok-1"))
-    top_up = TOP_UP if setting.top_up else None
+    top_up = setting.bank_card if setting.top_up else None
     account = Account(1, f"acc-{number}", "fr-meal", AccountStatus.ACTIVE, top_up)
     return replace(
         plain,
         accounts=(HolderAccount(account, 1),),
-        cards=(replace(CARD, status=status),),
+        cards=(replace(CARD, status=status, conecs_logo=setting.conecs),),
         tokens=tuple(tokens),
         credentials=tuple(credentials),
     )
@@ -134,8 +137,13 @@ def _records(number: int, setting: Setting) -> list[tuple[str, dict[str, Any]]]:
         "used": [{"day": day, "amount": minor} for day, minor in setting.used.items()],
     }
     if setting.top_up:
-        linked = {"bank_pan": bank_pan(number), "bank_expiry": EXPIRY}
-        account["topup"] = linked | {"enabled": True, "verified": True}
+        linked = setting.bank_card
+        account["topup"] = {
+            "bank_pan": bank_pan(number),
+            "bank_expiry": linked.expiry,
+            "enabled": linked.enabled,
+            "verified": linked.verified,
+        }
     sundays = [{"from": "2020-01-01", "sunday": True}] if setting.sundays else []
     scope = "FRANCE" if setting.anywhere else "DEPT_AND_NEIGHBOURS"
     employer = {"id": f"emp-{number}", "department": setting.workplace}
@@ -147,7 +155,7 @@ def _records(number: int, setting: Setting) -> list[tuple[str, dict[str, Any]]]:
     records = [
         ("employers", employer | {"geo_scope": scope, "derogations": sundays}),
         ("accounts", account),
-        ("cards", plastic | {"expiry": EXPIRY, "status": status}),
+        ("cards", plastic | {"expiry": EXPIRY, "status": status, "conecs_logo": setting.conecs}),
         ("merchants", place | kind | {"agreement_from": "2020-01-01"}),
     ]
     if setting.phone:

@@ -7,11 +7,16 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from authz.authorize import authorize
+from authz.bank.teller import finish_of
 from authz.credential_check import CredentialCheck
 from authz.iso8583.profiles import profile
+from authz.outcomes import Outcome, Reserved
 from authz.requests import Request
 from authz.state import State
+from authz.topup import BankWord
 from authz.translate import to_reply, to_request
 from rules.rulebook import Rulebook
 from simulators import wire
@@ -35,8 +40,13 @@ class Road:
         book: Rulebook,
         profile_name: str = "ascii",
         check: CredentialCheck | None = None,
+        word: BankWord | None = None,
     ) -> None:
-        """Answer as an engine in this state would; `check` looks at chips and PINs."""
+        """Answer as an engine in this state would, whose bank says `word`.
+
+        `check` looks at chips and PINs.
+        """
+        self.word = word
         self.store = MemoryStore(state)
         self._books = {"fr-meal": book}
         self._profile = profile(profile_name)
@@ -45,20 +55,30 @@ class Road:
         self._check = check
 
     def ask(self, raws: list[bytes], now: datetime) -> list[bytes]:
-        """The answers to one batch, received at the instant `now`."""
+        """The answers to one batch, received at the instant `now`; the bank says `word`."""
         messages = [self._profile.codec.decode(raw) for raw in raws]
         requests = [
             to_request(message, self._profile, people.DIGESTER, now, FAR_S, self._check)
             for message in messages
         ]
-        state = asyncio.run(self._load(requests))
+        outcomes = self._decide(requests)
+        for place, outcome in enumerate(outcomes):
+            if isinstance(outcome, Reserved):
+                assert self.word is not None, "nobody may ask the bank"
+                name = outcome.holder_id, outcome.authorization_id
+                self.store.ask_the_bank(name)
+                (outcomes[place],) = self._decide([finish_of(requests[place], name, self.word)])
+        return [
+            self._profile.codec.encode(to_reply(message, outcome, self._profile, self._check))
+            for message, outcome in zip(messages, outcomes, strict=True)
+        ]
+
+    def _decide(self, requests: list[Request]) -> list[Outcome]:
+        state = replace(asyncio.run(self._load(requests)), bank_open=True)
         verdict = authorize(requests, state, self._books, self._next_id)
         if verdict.writes.keys:
             self.store.land(verdict.writes)
-        return [
-            self._profile.codec.encode(to_reply(message, outcome, self._profile, self._check))
-            for message, outcome in zip(messages, verdict.outcomes, strict=True)
-        ]
+        return verdict.outcomes
 
     def ask_fields(self, questions: list[Fields], now: datetime) -> list[Fields]:
         """The same in pyiso8583's words."""
