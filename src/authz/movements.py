@@ -7,7 +7,7 @@ from msgspec import Struct, msgpack
 
 from authz.ids import public_id
 from authz.state import Profile
-from ledger.accounts import AccountKind, kind_of, lot_account
+from ledger.accounts import AccountKind, House, kind_of, lot_account
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -17,6 +17,7 @@ ACCOUNT: Final = """
     where d.kind = 'account' and d.name = $1
 """
 # What is held is not available: a hold takes from the balance, its end gives back what is over.
+# The bank card's part ($5 is its account in the books, $6 ours) moves no balance of vouchers.
 PAGE: Final = """
     with moved as (
         select t.*,
@@ -29,7 +30,11 @@ PAGE: Final = """
         from transfers t
         left join transfers h on h.holder_id = t.holder_id and h.seq = t.about_seq
             and h.kind = 'hold'
-        where t.holder_id = $1 and (t.debit_account = any ($2) or t.credit_account = any ($2))
+        left join authorizations p on p.holder_id = $1 and p.account_no = $6
+            and p.authorization_id = t.authorization_id
+            and (t.debit_account = $5 or t.credit_account = $5)
+        where t.holder_id = $1 and (t.debit_account = any ($2) or t.credit_account = any ($2)
+            or p.holder_id is not null)
     ), stood as (
         select moved.*, sum(change) over (order by seq)::bigint as balance from moved
     )
@@ -50,6 +55,7 @@ _decode_profile: Final = msgpack.Decoder(Profile).decode
 class Entry(Struct, frozen=True):
     """One movement of a lot, in cents: the amount, what it did to the balance, and that balance.
 
+    Or of the bank card (no `vintage`), which leaves the balance as it is (TOP-13).
     `kind` is what was asked, or what moved money without a request (LOAD, EXCHANGE, EXPIRED ...).
     `day` is the civil day that it counts for, `payment` the public id of the payment it is part of.
     """
@@ -58,7 +64,7 @@ class Entry(Struct, frozen=True):
     at: datetime
     day: date
     kind: str
-    vintage: int
+    vintage: int | None
     amount_minor: int
     change_minor: int
     balance_minor: int
@@ -82,7 +88,8 @@ async def movements_of(
         for lot in profile.lots
         if lot.account_no == number
     }
-    rows = await tx.fetch(PAGE, holder_id, list(vintages), before, count_max)
+    bank = int(House.BANK_RECEIVABLE)
+    rows = await tx.fetch(PAGE, holder_id, list(vintages), before, count_max, bank, number)
     return [_entry(holder_id, row, vintages) for row in rows]
 
 
@@ -93,7 +100,7 @@ def _entry(holder_id: int, row: Any, vintages: dict[int, int]) -> Entry:
         row["at"],
         row["day"],
         row["asked"] or _kind(debit, credit),
-        vintages[credit if credit in vintages else debit],
+        vintages.get(credit, vintages.get(debit)),
         row["amount_minor"],
         row["change"],
         row["balance"],

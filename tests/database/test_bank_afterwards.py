@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from authz.bank.matters import Matters, read_matters
-from authz.requests import Kind
+from authz.movements import movements_of
+from authz.requests import Kind, Original
 from authz.topup import BankWord
 from tests.database.branch import a_branch, forty
+from tests.database.roads import buys
 from tests.road.people import Setting
 
 TUESDAY = "2026-11-24T12:30:00+01:00"
@@ -41,3 +43,27 @@ async def test_what_is_open_is_counted_with_its_age(calendar_url: str, tmp_path:
         assert await read_matters(branch.pool) == Matters(untold=1, untold_s=90.0, unknown=1)
         await branch.recover()
         assert await read_matters(branch.pool) == Matters()
+
+
+async def test_the_statement_shows_both_legs_and_the_balance_of_vouchers(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        paid = await branch.pay(forty())
+        name = Original(name=(paid.holder_id, paid.authorization_id))
+        (back,) = await branch.run(buys(500, kind=Kind.REFUND, about=name, card_ref=b""))
+        assert back is not None and back.approved
+        await branch.recover()
+        async with branch.pool.acquire() as sql:
+            entries = await movements_of(sql, "acc-1", 10)
+        assert entries is not None
+        told = [(e.kind, e.vintage, e.amount_minor, e.change_minor, e.balance_minor)
+                for e in entries]  # fmt: skip
+        assert told == [
+            ("REFUND", None, 500, 0, 7500),
+            ("PURCHASE", None, 1500, 0, 7500),
+            ("PURCHASE", 2026, 2500, 0, 7500),
+            ("PURCHASE", 2026, 2500, -2500, 7500),
+            ("LOAD", 2026, 10_000, 10_000, 10_000),
+        ]
+        assert len({e.payment for e in entries[:-1]}) == 1

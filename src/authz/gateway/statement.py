@@ -32,14 +32,17 @@ EXAMPLE: Final[JsonDict] = {
 
 
 class MovementOut(BaseModel):
-    """One movement; `change` is what it did to what is available, `balance` what that left."""
+    """One movement; `change` is what it did to what is available, `balance` what that left.
+
+    `leg` is VOUCHER or BANK; what the bank card pays changes no balance of vouchers.
+    """
 
     id: str
     at: datetime
     day: date
     type: str
     leg: str
-    vintage: int
+    vintage: int | None
     amount: int
     change: int
     balance: int
@@ -97,7 +100,7 @@ def _shown(entry: Entry) -> MovementOut:
         at=entry.at,
         day=entry.day,
         type=entry.kind,
-        leg="VOUCHER",
+        leg="BANK" if entry.vintage is None else "VOUCHER",
         vintage=entry.vintage,
         amount=entry.amount_minor,
         change=entry.change_minor,
