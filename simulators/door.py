@@ -1,6 +1,7 @@
 """The engine's HTTP door: a client with its key, the virtual clock, payments found by reference."""
 
 import os
+import ssl
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -21,11 +22,15 @@ ApiKey = Annotated[
 ]
 
 
-def client_of(address: str, api_key: str | None = None) -> httpx.AsyncClient:
+def client_of(
+    address: str, api_key: str | None = None, tls: ssl.SSLContext | None = None
+) -> httpx.AsyncClient:
     """A client of the door at HOST:PORT, with this key, or that of the environment."""
     key = api_key or os.environ.get(API_KEY_VARIABLE) or DEVELOPMENT_KEY
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(base_url=f"http://{address}", headers=headers, timeout=HTTP_S)
+    url = f"{'http' if tls is None else 'https'}://{address}"
+    verify = True if tls is None else tls
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=HTTP_S, verify=verify)
 
 
 async def set_clock(client: httpx.AsyncClient, now: datetime) -> None:

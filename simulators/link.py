@@ -6,6 +6,7 @@ The same question may be under way twice (a repeat): answers go to the one that 
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 from typing import Final, Self
 
@@ -45,9 +46,16 @@ def split_address(address: str) -> tuple[str, int]:
 class Link:
     """A client connection that comes back by itself when it is next used."""
 
-    def __init__(self, address: str, profile: str = "ascii", framing: str | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        profile: str = "ascii",
+        framing: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """`address` is HOST:PORT, `framing` by default the profile's own. Nothing is opened yet."""
         self._host, self._port = split_address(address)
+        self._tls = tls
         self.profile: WireProfile = profile_of(profile)
         self._framing = framing_of(framing or self.profile.framing)
         self._waiting: dict[Key, deque[asyncio.Future[Fields]]] = {}
@@ -78,8 +86,10 @@ class Link:
                 return
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    reader, writer = await asyncio.open_connection(self._host, self._port)
-            except OSError as refused:  # TimeoutError is one
+                    reader, writer = await asyncio.open_connection(
+                        self._host, self._port, ssl=self._tls
+                    )
+            except OSError as refused:  # TimeoutError and SSLError are some
                 raise LinkDownError(f"cannot connect to {self._host}:{self._port}") from refused
             self._writer = writer
             self._reading = asyncio.create_task(self._read(reader, writer))

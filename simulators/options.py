@@ -1,6 +1,7 @@
 """What the commands under `simulate` have in common: their options, their errors, their exits."""
 
 import asyncio
+import ssl
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -15,6 +16,7 @@ from simulators.chips.drawer import MEMORY, Drawer
 from simulators.chips.keyring import read_keyring
 from simulators.link import LinkDownError, UnansweredError
 from simulators.rush import AcquirerError
+from simulators.tls import context_of
 from simulators.wire import WireError
 
 GOOD: Final = 0
@@ -58,6 +60,16 @@ def drawer_of(keys: Path | None, memory: Path | None, *, forged: bool = False) -
     try:
         keyring = read_keyring(keys)
         return Drawer(keyring.forged() if forged else keyring, memory or keys.with_name(MEMORY))
+    except ValueError as wrong:
+        raise refusal(str(wrong)) from None
+
+
+def secured_by(
+    tls: bool, ca: Path | None, cert: Path | None, key: Path | None
+) -> ssl.SSLContext | None:
+    """What connections are secured with. Exits 2 where it cannot be used."""
+    try:
+        return context_of(tls, ca, cert, key)
     except ValueError as wrong:
         raise refusal(str(wrong)) from None
 

@@ -7,6 +7,7 @@ there, so that an engine that stalls cannot hide it by slowing the questions dow
 
 import asyncio
 import itertools
+import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -32,6 +33,7 @@ class Plan:
     connect: str
     profile: str = "ascii"
     framing: str | None = None
+    tls: ssl.SSLContext | None = None
     connections: int = 4
     in_flight: int = 64
     rate: float | None = None
@@ -119,7 +121,9 @@ async def _connected(acquirers: Sequence[str], plan: Plan) -> AsyncIterator[dict
     links: dict[str, list[Link]] = {acquirer: [] for acquirer in acquirers}
     async with AsyncExitStack() as stack:
         for number, acquirer in zip(range(count), itertools.cycle(acquirers), strict=False):
-            link = await stack.enter_async_context(Link(plan.connect, plan.profile, plan.framing))
+            link = await stack.enter_async_context(
+                Link(plan.connect, plan.profile, plan.framing, plan.tls)
+            )
             stamp = Stamp(f"{number + 1:06d}", datetime.now(UTC), "")
             answer = await link.ask(network(acquirer, stamp, SIGN_ON), plan.timeout_s)
             if answer.get("39") != APPROVED:

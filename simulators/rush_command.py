@@ -26,9 +26,11 @@ from simulators.options import (
     drawer_of,
     refusal,
     run,
+    secured_by,
 )
 from simulators.rush import Plan, play
 from simulators.tally import Tally
+from simulators.tls import Tls, TlsCa, TlsCert, TlsKey
 from simulators.traffic import lunch_rush
 from simulators.world_file import read_world
 
@@ -57,6 +59,10 @@ def rush(
     chips: ChipMemory = None,
     profile: Profile = "ascii",
     framing: FramingName = None,
+    tls: Tls = False,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     timeout: Timeout = 5.0,
     journal: JournalFile = None,
     as_json: AsJson = False,
@@ -69,9 +75,18 @@ def rush(
         drawn = lunch_rush(read_world(world), payments, seed, date.fromisoformat(day))
     except ValueError as wrong:
         raise refusal(str(wrong)) from None
-    drawer = drawer_of(keys, chips)
+    drawer, secured = drawer_of(keys, chips), secured_by(tls, tls_ca, tls_cert, tls_key)
     plan = Plan(
-        connect, profile, framing, connections, in_flight, rate, timeout, tries, chips=drawer
+        connect,
+        profile,
+        framing,
+        secured,
+        connections,
+        in_flight,
+        rate,
+        timeout,
+        tries,
+        chips=drawer,
     )
     tally, console = Tally(len(drawn)), Console(stderr=as_json)
     with Journal(journal) as book:

@@ -26,9 +26,11 @@ from simulators.options import (
     drawer_of,
     refusal,
     run,
+    secured_by,
 )
 from simulators.rush import AcquirerError
 from simulators.terminal import Stamps, Terminal, panel
+from simulators.tls import Tls, TlsCa, TlsCert, TlsKey
 from simulators.wire import Fields
 
 EXAMPLE: Final = (
@@ -94,6 +96,10 @@ def terminal(
     forged: Annotated[bool, typer.Option(help="The chip has another key than the card's.")] = False,
     profile: Profile = "ascii",
     framing: FramingName = None,
+    tls: Tls = False,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     timeout: Timeout = 5.0,
     journal: JournalFile = None,
 ) -> None:
@@ -104,6 +110,7 @@ def terminal(
     """
     if not pan and not echo:
         raise refusal("nothing to do: give --pan and --amount, or --echo")
+    secured = secured_by(tls, tls_ca, tls_cert, tls_key)
     stamps, drawer = (
         Stamps(None if stan is None else stan - 1),
         drawer_of(keys, chips, forged=forged),
@@ -115,7 +122,7 @@ def terminal(
     purse = None if drawer is None else Purse(drawer, manner, pin, profile)
 
     async def work() -> list[Paid]:
-        async with Link(connect, profile, framing) as link:
+        async with Link(connect, profile, framing, secured) as link:
             with Journal(journal) as book:
                 at_work = Terminal(link, book, timeout)
                 if echo and not await at_work.echo(acquirer, stamps.next()):

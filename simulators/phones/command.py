@@ -28,10 +28,12 @@ from simulators.options import (
     drawer_of,
     refusal,
     run,
+    secured_by,
 )
 from simulators.phones import report
 from simulators.phones.play import Progress, WalletPlan, play_wallets
 from simulators.phones.stories import STORIES
+from simulators.tls import Tls, TlsCa, TlsCert, TlsKey
 from simulators.world_file import read_world
 
 EXAMPLE: Final = (
@@ -62,6 +64,10 @@ def wallet(
     api_key: ApiKey = None,
     profile: Profile = "ascii",
     framing: FramingName = None,
+    tls: Tls = False,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     timeout: Timeout = 5.0,
     journal: JournalFile = None,
     as_json: AsJson = False,
@@ -78,8 +84,10 @@ def wallet(
         people = read_world(world)
     except ValueError as wrong:
         raise refusal(str(wrong)) from None
-    drawer = drawer_of(keys, chips)
-    plan = WalletPlan(connect, http, phones, seed, at, drawer, profile, framing, timeout, api_key)
+    drawer, secured = drawer_of(keys, chips), secured_by(tls, tls_ca, tls_cert, tls_key)
+    plan = WalletPlan(
+        connect, http, phones, seed, at, drawer, profile, framing, timeout, api_key, secured
+    )
     progress, console = Progress(), screen.console_of(stderr=as_json)
     with Journal(journal) as book:
         try:

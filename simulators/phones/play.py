@@ -1,6 +1,7 @@
 """Plays the stories: many people at a time, those that move the engine's clock one by one."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class WalletPlan:
     framing: str | None = None
     timeout_s: float = ANSWER_TIMEOUT_S
     api_key: str | None = None
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass
@@ -90,8 +92,8 @@ async def play_wallets(
     if (plan.at or datetime.now(UTC)).astimezone(LOCAL).isoweekday() == SUNDAY:
         raise CastError("nobody eats on meal vouchers on a Sunday")
     progress.people = len(parts)
-    link = Link(plan.connect, plan.profile, plan.framing)
-    async with client_of(plan.http, plan.api_key) as client, link:
+    link = Link(plan.connect, plan.profile, plan.framing, plan.tls)
+    async with client_of(plan.http, plan.api_key, plan.tls) as client, link:
         clock = _Clock(client, plan.at)
         await clock.wait(timedelta())
         till = Terminal(link, journal, plan.timeout_s)

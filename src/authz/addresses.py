@@ -2,14 +2,20 @@
 
 import ipaddress
 import re
-from typing import Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from authz.access.networks import Networks, parse_networks
 
 PORT_MAX: Final = 65_535
 FRAMING: Final = re.compile(r"(2b|4a)(-incl)?(-tpdu)?")
 PROFILE: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_OPTIONS: Final = ("profile", "framing", "mac", "cryptogram")
+_OPTIONS: Final = ("profile", "framing", "mac", "cryptogram", "tls", "client_ca", "allow")
+SWITCH: Final = {"on": True, "off": False}
 MAC_POLICIES: Final = ("off", "accept", "require")
 CRYPTOGRAM_POLICIES: Final = ("off", "when_present", "require")
 
@@ -41,12 +47,24 @@ class Listener(Struct, frozen=True):
     """Whether messages carry a MAC: `off`, `accept`, `require`; None: as the profile says."""
     cryptogram: str | None = None
     """What becomes of chip data: `off`, `when_present`, `require`; None: as the profile says."""
+    tls: bool | None = None
+    """Whether TLS is spoken; None: as at all doors of the kind."""
+    client_ca: Path | None = None
+    """Whose clients are let in; None: as at all doors of the kind."""
+    allow: Networks | None = None
+    """From which networks it is reached; None: as at all doors of the kind."""
 
     def __str__(self) -> str:
         """The form of `--listen`."""
-        mac = "" if self.mac is None else f",mac={self.mac}"
-        chip = "" if self.cryptogram is None else f",cryptogram={self.cryptogram}"
-        return f"{self.address},profile={self.profile},framing={self.framing}{mac}{chip}"
+        said = {
+            "mac": self.mac,
+            "cryptogram": self.cryptogram,
+            "tls": None if self.tls is None else ("off", "on")[self.tls],
+            "client_ca": self.client_ca,
+            "allow": self.allow,
+        }
+        more = "".join(f",{name}={value}" for name, value in said.items() if value is not None)
+        return f"{self.address},profile={self.profile},framing={self.framing}{more}"
 
 
 def is_loopback(host: str) -> bool:
@@ -69,18 +87,35 @@ def parse_address(text: str) -> Address:
 
 
 def parse_listener(text: str, default_profile: str = "ascii") -> Listener:
-    """`HOST:PORT,profile=NAME,framing=NAME,mac=POLICY,cryptogram=POLICY`, options in any order."""
+    """`HOST:PORT` and the options of a door behind it, in any order or left out.
+
+    `allow=192.0.2.0/24+2001:db8::/32` names networks; a path in `client_ca=` has no comma.
+    """
     place, *rest = text.strip().split(",")
     options: dict[str, str] = {}
     for option in rest:
         name, equals, value = option.partition("=")
         if name not in _OPTIONS or not equals or name in options:
-            known = "profile=NAME, framing=NAME, mac=POLICY, cryptogram=POLICY"
-            raise ValueError(f"{option!r} in {text!r} is none of {known}")
+            raise ValueError(f"{option!r} in {text!r} is none of {', '.join(_OPTIONS)}, once each")
         options[name] = value
     profile, framing = options.get("profile", default_profile), options.get("framing")
     policies = options.get("mac"), options.get("cryptogram")
-    return listener(parse_address(place), profile, framing, *policies)
+    door = listener(parse_address(place), profile, framing, *policies)
+    return replace(door, **_entry(options))
+
+
+def _entry(options: Mapping[str, str]) -> dict[str, Any]:
+    """Who may come in at a door, as far as its options say."""
+    said: dict[str, Any] = {}
+    if "tls" in options:
+        if options["tls"] not in SWITCH:
+            raise ValueError(f"tls={options['tls']} is neither on nor off")
+        said["tls"] = SWITCH[options["tls"]]
+    if "client_ca" in options:
+        said["client_ca"] = Path(options["client_ca"])
+    if "allow" in options:
+        said["allow"] = parse_networks(options["allow"].split("+"))
+    return said
 
 
 def listener(

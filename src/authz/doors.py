@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from authz import connection as peers
 from authz import gateway
+from authz.acceptor import Entry
+from authz.access.networks import Networks
+from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener
 from authz.credential_check import CredentialCheck
 from authz.credentials.codes import Mailbox
@@ -43,7 +46,10 @@ async def open_iso(
     )
     opened = []
     for index, door in enumerate(settings.listeners):
-        server = Server(_desk(settings, engine, door), patience)
+        entry = _entry(
+            engine, settings.iso_tls(door), door.allow or settings.iso_allow, door.address
+        )
+        server = Server(_desk(settings, engine, door), patience, entry)
         engine.servers.append(server)
         address = doors.iso[index] if doors else door.address
         opened.append(await server.start(address, shared_port=doors is not None))
@@ -83,8 +89,16 @@ async def open_web(
             body_max_bytes=settings.http_body_max_bytes,
         )
     )
-    await parts.enter_async_context(serve_web(app, listening))
+    entry = _entry(engine, settings.http_tls, settings.http_allow, wanted)
+    await parts.enter_async_context(serve_web(app, listening, engine.metrics, entry))
     return Address(wanted.host, listening.getsockname()[1])
+
+
+def _entry(engine: Parts, files: TlsFiles | None, allow: Networks, address: Address) -> Entry:
+    """Who may come in at a door. Raises UsageError for certificates that cannot be used."""
+    if files is None and not address.loopback:
+        _log.warning("door_in_clear", address=str(address))
+    return Entry(allow, None if files is None else engine.certificates.of(files))
 
 
 def addresses(iso: Sequence[Address], http: Address | None) -> dict[str, object]:

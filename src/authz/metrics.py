@@ -61,6 +61,9 @@ class Metrics(Collector):
         self.refused_frames = 0
         self.bank: Collector | None = None
         """What the desk of the bank counts, where there is one."""
+        self.accept_failures = 0
+        self.refused_peers: Counter[str] = Counter()
+        """Connections that were not taken in, by why: network, room, tls, gone."""
         self.waiting: Callable[[], int] = lambda: 0
         """Requests not yet answered, as the batcher has it."""
         self.latency = Buckets(LATENCY_BOUNDS_S)
@@ -86,6 +89,7 @@ class Metrics(Collector):
             ("poisoned", "Requests that could not be decided or written", self.poisoned),
             ("out_of_balance", "Reconciliations that did not agree", self.out_of_balance),
             ("refused_frames", "Frames that were no readable message", self.refused_frames),
+            ("accept_failures", "Times the system had no room for a peer", self.accept_failures),
         ):
             yield CounterMetricFamily(f"millesime_{name}", words, value=value)
         alarms = GaugeMetricFamily("millesime_alarm", "What is wrong; 0 is well", labels=["what"])
@@ -98,6 +102,12 @@ class Metrics(Collector):
         for what, count in self.incidents.items():
             incidents.add_metric([what], count)
         yield incidents
+        refused = CounterMetricFamily(
+            "millesime_refused_peers", "Connections not taken in", labels=["why"]
+        )
+        for why, count in self.refused_peers.items():
+            refused.add_metric([why], count)
+        yield refused
         yield GaugeMetricFamily("millesime_connections", "Open peers", value=self.connections)
         yield GaugeMetricFamily("millesime_waiting", "Requests not yet answered", self.waiting())
         yield self.latency.family("millesime_answer_seconds", "From socket read to answer")

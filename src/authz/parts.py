@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from authz import connection as peers
 from authz import database
+from authz.access.tls import Certificates
 from authz.bank.desk import bank_desk
 from authz.bank.enrolment import Enrolment
 from authz.bank.teller import BankDesk, Teller
@@ -55,6 +56,7 @@ class Parts(Struct):
     books: Mapping[str, Rulebook]
     connections: set[peers.Connection]
     servers: list[Server]
+    certificates: Certificates
     bank: BankDesk | None = None
     enrolment: Enrolment | None = None
     draining: bool = False
@@ -119,6 +121,7 @@ class Parts(Struct):
             books,
             set(),
             [],
+            Certificates(),
             bank,
             None if bank is None else Enrolment(bank, next_id),
         )

@@ -7,6 +7,7 @@ import asyncpg
 import structlog
 
 from authz import database
+from authz.access.tls import context_of
 from authz.addresses import Address
 from authz.bank.desk import vault_for_bank
 from authz.digest_check import agree_on_digest_key
@@ -28,6 +29,13 @@ def ports_are_free(settings: Settings) -> None:
     doors = [door.address for door in settings.listeners]
     for address in (*doors, Address(settings.host, settings.http_port)):
         listening_socket(address, shared_port=False).close()
+
+
+def certificates_are_good(settings: Settings) -> None:
+    """A certificate that cannot be shown is found here, once for all workers. Raises UsageError."""
+    for files in {settings.http_tls, *map(settings.iso_tls, settings.listeners)}:
+        if files is not None:
+            context_of(files)
 
 
 def store(settings: Settings) -> tuple[str, Embedded | None]:

@@ -10,12 +10,12 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
+from authz.acceptor import OPEN, Acceptor, Entry
 from authz.addresses import Address
 from authz.connection import Connection, Desk
 from authz.usage import UsageError
 
 SWEEP_S: Final = 1.0
-BACKLOG: Final = 1024
 
 _log = structlog.get_logger()
 
@@ -35,11 +35,12 @@ class Patience(Struct, frozen=True):
 class Server:
     """One listener and its connections."""
 
-    def __init__(self, desk: Desk, patience: Patience) -> None:
+    def __init__(self, desk: Desk, patience: Patience, entry: Entry = OPEN) -> None:
         """`desk.connections` may be shared by several listeners: the cap is for all of them."""
         self._desk = desk
         self._patience = patience
-        self._server: asyncio.Server | None = None
+        self._entry = entry
+        self._acceptor: Acceptor | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, address: Address, *, shared_port: bool) -> Address:
@@ -47,25 +48,27 @@ class Server:
 
         `shared_port` lets several processes of ours listen on one port (SO_REUSEPORT).
         """
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            self._welcome, sock=listening_socket(address, shared_port=shared_port), backlog=BACKLOG
+        listening = listening_socket(address, shared_port=shared_port)
+        port = listening.getsockname()[1]
+        self._acceptor = Acceptor(
+            listening,
+            lambda: Connection(self._desk),
+            self._desk.metrics,
+            self._entry,
+            self._has_room,
         )
-        self._sweeper = loop.create_task(self._sweep())
-        return Address(address.host, self._server.sockets[0].getsockname()[1])
+        self._sweeper = asyncio.create_task(self._sweep())
+        return Address(address.host, port)
 
     async def stop_listening(self) -> None:
         """Take no new connections; those that are open go on."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        if self._server is not None:
-            self._server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
 
-    def _welcome(self) -> asyncio.Protocol:
-        if len(self._desk.connections) >= self._patience.connections_max:
-            _log.warning("too_many_connections", connections_max=self._patience.connections_max)
-            return _Refused()
-        return Connection(self._desk)
+    def _has_room(self, coming: int) -> bool:
+        return len(self._desk.connections) + coming < self._patience.connections_max
 
     async def _sweep(self) -> None:
         while True:
@@ -84,13 +87,6 @@ class Server:
             connection.leave()
         elif silent_s > self._patience.idle_echo_s and not connection.echoed:
             connection.echo()
-
-
-class _Refused(asyncio.Protocol):
-    """A peer for whom there is no room."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
 
 
 def listening_socket(address: Address, *, shared_port: bool) -> socket.socket:

@@ -21,7 +21,7 @@ from authz.jobs import timers
 from authz.logs import configure_logs
 from authz.parts import Parts
 from authz.postgres.guard import guarding
-from authz.prepare import ports_are_free, prepare, store
+from authz.prepare import certificates_are_good, ports_are_free, prepare, store
 from authz.retention import Retention
 from authz.settings import Settings
 
@@ -35,6 +35,7 @@ def serve(settings: Settings) -> int:
     configure_logs(settings.log_level, settings.log_format)
     settings = fit_connections(settings)
     ports_are_free(settings)
+    certificates_are_good(settings)
     url, embedded = store(settings)
     uvloop.run(prepare(settings, url))
     with nullcontext() if embedded is None else guarding(embedded):
@@ -69,7 +70,7 @@ async def run(
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
-        async with _timers(settings, engine, every=web):
+        async with engine.certificates.fresh(), _timers(settings, engine, every=web):
             number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)

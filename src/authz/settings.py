@@ -20,6 +20,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from authz.access.networks import EVERYWHERE, Networks, parse_networks
+from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener, is_loopback, listener, parse_address, parse_listener
 from authz.instants import within_reach
 from authz.postgres import default_data_dir
@@ -42,6 +44,11 @@ def _listeners(value: object) -> object:
         # pydantic turns a ValueError, not a TypeError, into one of its own.
         raise ValueError("a list of HOST:PORT,profile=NAME,framing=NAME and the like is wanted")
     return tuple(parse_listener(x) if isinstance(x, str) else x for x in words)
+
+
+def _networks(value: object) -> object:
+    words = _words(value)
+    return parse_networks(map(str, words)) if isinstance(words, list | tuple) else words
 
 
 def _address(value: object) -> object:
@@ -93,6 +100,18 @@ class Settings(BaseSettings):
     profile: str = "ascii"
     listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(_listeners)] = ()
     """Doors beside `host:iso_port`, each with its own profile and framing."""
+    tls_cert: Path | None = None
+    """The chain of certificates that our doors show (PEM); None: nobody speaks TLS."""
+    tls_key: Path | None = None
+    """Its private key (PEM, without a password, not readable by everybody)."""
+    tls_doors: Literal["all", "iso", "http"] = "all"
+    """Which doors speak TLS; `tls=` of a listener says otherwise for that one."""
+    iso_client_ca: Path | None = None
+    """Authorities whose clients the ISO doors let in (PEM); None: no certificate is wanted."""
+    http_client_ca: Path | None = None
+    iso_allow: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = EVERYWHERE
+    """Networks (CIDR) from which the ISO doors may be reached; none: all."""
+    http_allow: Annotated[Networks, NoDecode, BeforeValidator(_networks)] = EVERYWHERE
     bank: Annotated[Address | None, BeforeValidator(_address)] = None
     """The bank acquirer for the top-up; None: no bank leg is ever asked."""
     bank_institution: Annotated[str, Field(pattern="^[0-9]{1,11}$")] = "99999"
@@ -186,6 +205,21 @@ class Settings(BaseSettings):
         """Every ISO door: `host:iso_port` first, then each `--listen`."""
         return (listener(Address(self.host, self.iso_port), self.profile), *self.listen)
 
+    def iso_tls(self, door: Listener) -> TlsFiles | None:
+        """What an ISO door is secured with."""
+        speaks = self.tls_doors != "http" if door.tls is None else door.tls
+        return self._tls(door.client_ca or self.iso_client_ca) if speaks else None
+
+    @property
+    def http_tls(self) -> TlsFiles | None:
+        """What the HTTP door is secured with."""
+        return self._tls(self.http_client_ca) if self.tls_doors != "iso" else None
+
+    def _tls(self, client_ca: Path | None) -> TlsFiles | None:
+        if self.tls_cert is None or self.tls_key is None:
+            return None
+        return TlsFiles(self.tls_cert, self.tls_key, client_ca)
+
     @model_validator(mode="after")
     def _limits_fit_each_other(self) -> Self:
         for holds, words in _relations(self):
@@ -249,6 +283,8 @@ def mask_url(url: str) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(x) for x in value]
+    if isinstance(value, Networks):
+        return list(map(str, value.named))
     if isinstance(value, Path | Address | Listener):
         return str(value)
     if isinstance(value, Weekday):
@@ -283,12 +319,30 @@ def _relations(s: Settings) -> Iterable[tuple[bool, str]]:
         s.decision_deadline_ms < s.frame_timeout_s * 1000,
         "frame_timeout_s must be above decision_deadline_ms",
     )
+    yield from _entries(s)
     if s.test_clock:
         doors = (s.host, *(x.address.host for x in s.listen))
         yield (
             all(map(is_loopback, doors)),
             "test_clock is refused unless host and every listener are loopback",
         )
+
+
+def _entries(s: Settings) -> Iterable[tuple[bool, str]]:
+    """Who wants certificates of others must have one: what is asked for is never left out."""
+    has_tls = s.tls_cert is not None
+    yield has_tls == (s.tls_key is not None), "tls_cert and tls_key go together"
+    doors = ((str(door.address), s.iso_tls(door), door) for door in s.listeners)
+    for name, files, door in doors:
+        asked = door.tls or bool(door.client_ca or s.iso_client_ca)
+        yield (
+            files is not None or not asked or (door.tls is False and door.client_ca is None),
+            f"{name} wants TLS or certificates of its clients: that needs tls_cert and tls_key",
+        )
+    yield (
+        s.http_tls is not None or s.http_client_ca is None,
+        "http_client_ca needs tls_cert, tls_key and tls_doors all or http",
+    )
 
 
 def _config_file(named: Path | None) -> Path | None:

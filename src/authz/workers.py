@@ -6,6 +6,7 @@ its counters are those of one process.
 """
 
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -46,6 +47,8 @@ def supervise(settings: Settings, url: str) -> int:
         signal.signal(number, on_signal)
     doors, kept = _reserve(settings)
     crew = _Crew(settings, url, doors)
+    if settings.tls_cert is not None:
+        signal.signal(signal.SIGHUP, lambda *_: crew.reload())
     try:
         crew.start()
         failed = not crew.ready()
@@ -99,6 +102,12 @@ class _Crew:
                 self._start(number)
         return True
 
+    def reload(self) -> None:
+        """Let every worker read its certificates again."""
+        for process, _ in self._workers.values():
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGHUP)
+
     def stop(self) -> None:
         """Let every worker drain."""
         for process, _ in self._workers.values():
@@ -122,6 +131,8 @@ def _becomes_ready(pipe: Connection) -> bool:
 def _work(settings: Settings, url: str, doors: Doors, number: int, pipe: Connection) -> None:
     """The life of a worker; its exit code is that of `run`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes the wish on
+    if settings.tls_cert is not None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
     configure_logs(settings.log_level, settings.log_format)
     code = uvloop.run(
         run(settings, url, doors, web=number == 0, announce=lambda _: pipe.send("ready"))

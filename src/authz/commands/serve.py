@@ -16,12 +16,35 @@ def serve(
     listen: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="HOST:PORT,profile=NAME,framing=NAME,mac=POLICY,cryptogram=POLICY",
-            help="One more ISO door; repeatable.",
+            metavar="HOST:PORT,profile=NAME,...",
+            help="One more ISO door, with framing=, mac=, cryptogram=, tls=, client_ca=, allow=.",
         ),
     ] = None,
     http_port: Annotated[int | None, typer.Option(help="HTTP port (default: 8080).")] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen (default: 127.0.0.1).")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Our certificates (PEM): doors speak TLS.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Their private key (PEM).")
+    ] = None,
+    tls_doors: Annotated[
+        str | None, typer.Option(help="Doors that speak TLS: all (default), iso or http.")
+    ] = None,
+    iso_client_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="ISO clients need a certificate of these.")
+    ] = None,
+    http_client_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="HTTP clients need a certificate of these.")
+    ] = None,
+    iso_allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="Network that reaches ISO doors; repeatable."),
+    ] = None,
+    http_allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CIDR", help="Network that reaches the HTTP door; repeatable."),
+    ] = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     keys: Keys = None,

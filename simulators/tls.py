@@ -1,0 +1,37 @@
+"""How a simulator speaks TLS: whom it trusts, and the certificate that it shows itself."""
+
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TlsCa = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Speak TLS and trust these authorities (PEM)."),
+]
+Tls = Annotated[bool, typer.Option("--tls", help="Speak TLS; trust what the system trusts.")]
+TlsCert = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Certificate to show, where one is wanted.")
+]
+TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")]
+
+
+def context_of(
+    tls: bool = False, ca: Path | None = None, cert: Path | None = None, key: Path | None = None
+) -> ssl.SSLContext | None:
+    """What connections are secured with, or None where TLS is not asked for.
+
+    ValueError: the files do not go together, or cannot be used.
+    """
+    if not tls and ca is None:
+        if cert is not None or key is not None:
+            raise ValueError("--tls-cert and --tls-key need --tls or --tls-ca")
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if cert is not None:
+            context.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as wrong:
+        raise ValueError(f"the certificates cannot be used: {wrong}") from None
+    return context
