@@ -5,6 +5,16 @@ from typing import Annotated
 
 import typer
 
+from authz.commands.door_options import (
+    HttpAllow,
+    HttpClientCa,
+    IsoAllow,
+    IsoClientCa,
+    Listen,
+    TlsCert,
+    TlsDoors,
+    TlsKey,
+)
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.settings import load
 
@@ -13,38 +23,16 @@ def serve(
     iso_port: Annotated[
         int | None, typer.Option(help="ISO 8583 port (default: 8583); 0 lets the system choose.")
     ] = None,
-    listen: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="HOST:PORT,profile=NAME,...",
-            help="One more ISO door, with framing=, mac=, cryptogram=, tls=, client_ca=, allow=.",
-        ),
-    ] = None,
+    listen: Listen = None,
     http_port: Annotated[int | None, typer.Option(help="HTTP port (default: 8080).")] = None,
     host: Annotated[str | None, typer.Option(help="Where to listen (default: 127.0.0.1).")] = None,
-    tls_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Our certificates (PEM): doors speak TLS.")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Their private key (PEM).")
-    ] = None,
-    tls_doors: Annotated[
-        str | None, typer.Option(help="Doors that speak TLS: all (default), iso or http.")
-    ] = None,
-    iso_client_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="ISO clients need a certificate of these.")
-    ] = None,
-    http_client_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="HTTP clients need a certificate of these.")
-    ] = None,
-    iso_allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CIDR", help="Network that reaches ISO doors; repeatable."),
-    ] = None,
-    http_allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CIDR", help="Network that reaches the HTTP door; repeatable."),
-    ] = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_doors: TlsDoors = None,
+    iso_client_ca: IsoClientCa = None,
+    http_client_ca: HttpClientCa = None,
+    iso_allow: IsoAllow = None,
+    http_allow: HttpAllow = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     keys: Keys = None,
