@@ -29,7 +29,7 @@ MEANINGS: Final = {
     "57": "not allowed: day, place or goods",
     "58": "merchant does not accept vouchers",
     "61": "daily cap reached",
-    "62": "card blocked",
+    "62": "blocked or not active",
     "63": "security check failed",
     "75": "PIN tries used up",
     "81": "authentication needed",

@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -15,25 +14,27 @@ import httpx
 import typer
 from rich.console import Console
 
-from simulators import codes, screen
-from simulators.auditor import audit_books, audit_journals, read_books
-from simulators.door import authorization_id, client_of, set_clock
+from simulators import screen
+from simulators.chips.drawer import Drawer
+from simulators.chips.keyring import read_keyring
+from simulators.demo_scenes import (
+    LUNCH_CLOCK,
+    Setting,
+    books,
+    cards_into_phones,
+    lunch,
+    week,
+)
 from simulators.engine_process import Engine, EngineError, command, forget, output_of, running
-from simulators.journal import Entry, Journal
-from simulators.link import Link, LinkDownError
-from simulators.messages import TerminalData
-from simulators.rush import AcquirerError, Plan, play
-from simulators.story import Told, hero, table, tell
-from simulators.tally import Tally
-from simulators.terminal import Terminal
-from simulators.traffic import lunch_rush
+from simulators.journal import Journal
+from simulators.link import LinkDownError
+from simulators.rush import AcquirerError
 from simulators.world_file import World, read_world
 
 DATA_DIR: Final = Path(".data/demo")
-LUNCH: Final = date(2026, 11, 24)
-LUNCH_CLOCK: Final = "2026-11-24T11:30:00Z"
-TILL: Final = "STORY001"
-EXPLAINED_MAX: Final = 1
+KEY_FILE: Final = "keys.development.toml"
+Scene = Callable[[Setting], Awaitable[bool]]
+
 INTERRUPTED: Final = 130
 FAILED: Final = 1
 
@@ -113,12 +114,21 @@ class _Demo:
     async def _play(self, world: World, doors: Engine, payments: int, rate: float) -> bool:
         """Everything that goes over the wire; whether all was well."""
         with Journal(self._place / "journal.jsonl") as journal:
-            tally = await self._rush(world, doors, journal, payments, rate)
-            as_told = await self._tell(world, doors, journal)
-            self._rule("4. The books, proved")
-            topped_up = {who.person for who in world.people if who.top_up}
-            agreed = await self._compare(doors, journal.entries(), topped_up)
-        return tally.good() and as_told and agreed
+            on = Setting(
+                self._console, world, doors, journal, self._store, self._seed, self._chips()
+            )
+            scenes = (
+                ("2. Cards into phones, over HTTP; taps, over ISO 8583", cards_into_phones),
+                ("3. The lunch rush", partial(lunch, payments=payments, rate=rate)),
+                ("4. One person's week", week),
+                ("5. The books, proved", books),
+            )
+            well = [await self._shown(title, scene, on) for title, scene in scenes]
+        return all(well)
+
+    async def _shown(self, title: str, scene: Scene, on: Setting) -> bool:
+        self._rule(title)
+        return await scene(on)
 
     def _make_world(self, accounts: int) -> World:
         arguments = ("--accounts", str(accounts), "--seed", str(self._seed))
@@ -129,54 +139,9 @@ class _Demo:
         ports = ("--iso-port", "0", "--http-port", "0", "--test-clock", LUNCH_CLOCK)
         return (*ports, *self._store, "--world", str(self._world))
 
-    async def _rush(
-        self, world: World, doors: Engine, journal: Journal, payments: int, rate: float
-    ) -> Tally:
-        self._rule("2. The lunch rush, over ISO 8583")
-        drawn = lunch_rush(world, payments, self._seed, LUNCH)
-        tally, plan = Tally(len(drawn)), Plan(doors.iso, rate=rate)
-        playing = play(drawn, plan, journal, tally)
-        await screen.watched(self._console, "Lunch rush", tally, playing)
-        self._console.print(screen.decision_table(tally))
-        self._console.print(screen.closing(tally))
-        return tally
-
-    async def _tell(self, world: World, doors: Engine, journal: Journal) -> bool:
-        self._rule("3. One person's week")
-        who, place = hero(world), table(world)
-        if who is None or place is None:
-            self._console.print("this world has nobody whom the story fits")
-            return True
-        till = TerminalData(place.acquirer, TILL, place.mid, place.mcc, place.name)
-        async with Link(doors.iso) as link, client_of(doors.http) as client:
-            scenes = await tell(who, till, Terminal(link, journal), partial(set_clock, client))
-            self._console.print(screen.story(scenes))
-            declined = [told for told in scenes if told.reply.code not in codes.APPROVALS]
-            for told in declined[:EXPLAINED_MAX]:
-                await self._explain(client, told)
-        return all(told.as_expected for told in scenes)
-
-    async def _explain(self, client: httpx.AsyncClient, told: Told) -> None:
-        number = await authorization_id(client, told.question["37"], TILL)
-        if number is not None:
-            words = ("explain", number, *self._store)
-            self._console.print(f"[bold]millesime {' '.join(words)}[/]", highlight=False)
-            said = await asyncio.to_thread(output_of, *words, width=self._console.width)
-            self._console.print(said, highlight=False, markup=False)
-
-    async def _compare(self, doors: Engine, entries: list[Entry], topped_up: set[str]) -> bool:
-        """Hold the terminals' journals against the law and against the engine's books."""
-        async with client_of(doors.http) as client:
-            books = await read_books(client)
-        findings = audit_journals(entries, topped_up) + audit_books(entries, books)
-        for finding in findings:
-            self._console.print(f"[red]{finding.law}[/]: broken at {finding.where}")
-        if not findings:
-            self._console.print(
-                f"[green]{len(entries)} payments in the terminals' own journals and"
-                f" {len(books)} decisions in the books agree, both ways[/]"
-            )
-        return not findings
+    def _chips(self) -> Drawer:
+        """Chips that know the keys which the engine made for itself."""
+        return Drawer(read_keyring(self._place / "engine" / KEY_FILE))
 
     def _audit(self) -> int:
         with self._console.status("adding up every account, making every decision again"):

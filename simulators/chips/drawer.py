@@ -43,6 +43,10 @@ class Drawer:
         """The key under which PINs travel to the engine; None: this profile has none."""
         return self._keys.zones.get(profile)
 
+    def forged(self) -> "Drawer":
+        """Chips of the same numbers without the issuer's keys, and without a memory."""
+        return Drawer(self._keys.forged())
+
     def save(self) -> None:
         """Write the counters down, if they are to be remembered at all."""
         if self._memory is None:

@@ -20,13 +20,19 @@ _SECOND_TRY: Final = 500_000
 class Paid(Struct, frozen=True):
     """The question that was settled, its answer, and whether that came from the issuer itself.
 
-    `genuine` is None where there was nothing to look at. `with_pin`: the PIN was asked for.
+    `genuine` is None where there was nothing to look at: no chip, or nothing for it in the answer.
+    `with_pin`: the PIN was asked for.
     """
 
     question: Fields
     reply: Reply
     genuine: bool | None = None
     with_pin: bool = False
+
+    @property
+    def with_chip(self) -> bool:
+        """Whether a cryptogram was sent."""
+        return "55" in self.question
 
 
 class Purse(Struct, frozen=True):

@@ -29,6 +29,8 @@ SILENT: Final = "silent"
 NO_NETWORK: Final = "no network"
 NO_ANSWER: Final = "no answer"
 FORGED: Final = "not the issuer's answer"
+UNPROVED: Final = "nothing for the chip"
+"""An approval that does not answer the cryptogram: this issuer looks at none."""
 NOBODY: Final = "no token"
 AMOUNTS_MINOR: Final = (100, 400)
 """Of one payment: no story comes near a day's cap."""
@@ -41,6 +43,8 @@ class Line(Struct, frozen=True):
     step: str
     expected: str
     got: str
+    at_till: bool = False
+    """Whether it was a payment, or tried to be one."""
 
     @property
     def as_expected(self) -> bool:
@@ -69,12 +73,20 @@ class Day:
         self.lines: list[Line] = []
         self._random = Random(f"{seed}/{who.person}")
         self.phones: list[Phone] = []
+        self.met: dict[str, str] = {}
+        """The reference of the first payment that met each response code."""
         self._later = timedelta()
 
     @property
     def card(self) -> Credential:
         """The person's plastic card."""
         return next(each for each in self.who.credentials if not each.phone)
+
+    @property
+    def chips(self) -> Drawer:
+        """The chips; only stories that take them are told where there are any."""
+        assert self.stage.drawer is not None, "a story of chips is told without any"
+        return self.stage.drawer
 
     @property
     def now(self) -> datetime:
@@ -122,11 +134,16 @@ class Day:
         held = self.held(phone)
         return None if held is None else await self.stage.issuer.mail.read(held.token_id)
 
-    def wrong(self, code: str | None) -> str:
+    def wrong(self, code: str | None, digits: int = 6) -> str:
         """Another code than this one."""
-        while (drawn := f"{self._random.randrange(10**6):06d}") == code:
+        while (drawn := f"{self._random.randrange(10**digits):0{digits}d}") == code:
             pass
         return drawn
+
+    async def sets_pin(self, pin: str) -> None:
+        """Choose the PIN of the card in the app."""
+        got = await self.stage.issuer.set_pin(self.card.card_id, pin)
+        self.expects("chooses a PIN in the app", "ACTIVE", got)
 
     async def activated(self, phone: Phone) -> None:
         """Put the card into a phone and make it pay, as a holder does who has all at hand."""
@@ -160,13 +177,14 @@ class Day:
         *,
         holder_there: bool = True,
         held: Held | None = None,
+        drawer: Drawer | None = None,
     ) -> Paid | None:
         """Hold a phone to the reader; `held` is a token that it had before. None: it is silent."""
         paying, manner = held or self.held(phone), phone.manner(self.now, holder_there=holder_there)
         if paying is None or manner is None:
             self.expects(step, expected, NOBODY if paying is None else SILENT)
             return None
-        return await self.pays(paying.card, manner, step, expected)
+        return await self.pays(paying.card, manner, step, expected, drawer=drawer)
 
     async def pays(
         self,
@@ -176,17 +194,20 @@ class Day:
         expected: str = codes.APPROVED,
         *,
         amount_minor: int | None = None,
+        partial: bool = False,
         drawer: Drawer | None = None,
         pin: str = "",
     ) -> Paid:
         """Pay with a card number in some manner, by default a small amount from the right chip."""
         stage, stamp = self.stage, self.stage.stamps.next(self.now)
         asked = amount_minor or self._random.randint(*AMOUNTS_MINOR)
-        question = purchase(card, stage.place, stamp, asked, entry=manner.entry)
+        question = purchase(card, stage.place, stamp, asked, partial=partial, entry=manner.entry)
         chips = drawer or stage.drawer
         purse = None if chips is None else Purse(chips, manner, pin, stage.profile)
         paid = await pay(stage.terminal, question, stamp, purse, Sending(known=self._known()))
-        self.expects(step, expected, _word(paid))
+        if paid.reply.code is not None:
+            self.met.setdefault(paid.reply.code, paid.question["37"])
+        self.lines.append(Line(self.story, step, expected, _word(paid), at_till=True))
         return paid
 
     async def pays_with_card(self, step: str, expected: str = codes.APPROVED) -> Paid:
@@ -196,7 +217,9 @@ class Day:
     async def sends(self, question: Fields, step: str, expected: str) -> None:
         """Send a message as it is, as somebody does who listened to a tap."""
         reply = await self.stage.terminal.pay(question, **self._known())
-        self.expects(step, expected, reply.code or NO_ANSWER)
+        if reply.code is not None:
+            self.met.setdefault(reply.code, question["37"])
+        self.lines.append(Line(self.story, step, expected, reply.code or NO_ANSWER, at_till=True))
 
     def _known(self) -> dict[str, str]:
         day = f"{self.now.astimezone(LOCAL):%Y-%m-%d}"
@@ -204,7 +227,9 @@ class Day:
 
 
 def _word(paid: Paid) -> str:
-    """The response code, unless the answer is none of the issuer's."""
+    """The response code, unless the chip has to doubt that the issuer gave it."""
     if paid.genuine is False:
         return FORGED
+    if paid.with_chip and paid.genuine is None and paid.reply.code in codes.APPROVALS:
+        return UNPROVED
     return paid.reply.code or NO_ANSWER

@@ -110,6 +110,10 @@ class Issuer:
         """Block a card: its state, or why not."""
         return await self._ask("POST", f"/v1/cards/{card_id}/block", HOLDER)
 
+    async def set_pin(self, card_id: str, pin: str) -> str:
+        """Give a card this PIN: its state, or why not."""
+        return await self._ask("POST", f"/v1/cards/{card_id}/pin", HOLDER | {"pin": pin})
+
     async def unblock(self, card_id: str) -> str:
         """Unblock a card: its state, or why not."""
         return await self._ask("POST", f"/v1/cards/{card_id}/unblock", HOLDER)

@@ -52,11 +52,15 @@ class Progress:
     done: int = 0
     lines: list[Line] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    examples: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Terminal and reference of the first payment that met each response code."""
 
     def add(self, day: Day) -> None:
         """A story is over."""
         self.done += 1
         self.lines += day.lines
+        for code, rrn in day.met.items():
+            self.examples.setdefault(code, (day.stage.place.terminal, rrn))
 
     def good(self) -> bool:
         """Whether everything came as expected, and the books agree with the tills' journal."""
@@ -67,7 +71,7 @@ class _Clock:
     """The simulated time: the engine's virtual clock, moved by us alone, or the world's."""
 
     def __init__(self, client: httpx.AsyncClient, at: datetime | None) -> None:
-        self._client, self._at = client, at
+        self._client, self._at, self._started = client, at, at
 
     def now(self) -> datetime:
         return self._at or datetime.now(UTC)
@@ -77,6 +81,11 @@ class _Clock:
         if self._at is not None:
             self._at += time_to_pass
             await set_clock(self._client, self._at)
+
+    async def restore(self) -> None:
+        """Leave the engine's clock where it was found."""
+        if self._started is not None:
+            await set_clock(self._client, self._started)
 
 
 async def play_wallets(
@@ -100,6 +109,7 @@ async def play_wallets(
         issuer = Issuer(client, mail_of(client))
         stage = Stage(issuer, till, place, Stamps(), plan.chips, plan.profile, clock.now)
         await _tell_all(parts, stage, clock, plan.seed, progress)
+        await clock.restore()
         progress.findings = await _audited(client, journal, terminal, world)
 
 

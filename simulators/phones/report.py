@@ -26,6 +26,29 @@ def table(lines: Iterable[Line]) -> Table:
     return shown
 
 
+def digest(lines: Iterable[Line]) -> Table:
+    """Show of each story only what happened at the till, in a row."""
+    shown = Table(title="Phones", title_justify="left")
+    shown.add_column("story", no_wrap=True)
+    shown.add_column("at the till")
+    told: dict[str, list[str]] = {}
+    for line in dict.fromkeys(lines):
+        steps = told.setdefault(line.story, [])
+        if line.at_till:
+            colour = _colour(line, good=line.got in codes.APPROVALS)
+            steps.append(f"{line.step} [{colour}]{line.got}[/]")
+    for story, steps in told.items():
+        shown.add_row(story, ", ".join(steps) or "[dim]nothing[/]")
+    return shown
+
+
+def _colour(line: Line, *, good: bool) -> str:
+    """A decline that had to be is yellow; red is what should not have been."""
+    if not line.as_expected:
+        return "bold red"
+    return "green" if good else "yellow"
+
+
 def closing(progress: Progress) -> RenderableType:
     """Sum up: how many steps came as expected, and whether the books agree."""
     wrong = sum(not line.as_expected for line in progress.lines)

@@ -9,11 +9,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from simulators.phones import chip_stories
 from simulators.phones.day import NO_NETWORK, SILENT, Day
 from simulators.phones.phone import APPLE, PLUXEE
 
 BLOCKED: Final = "62"
-VERIFY: Final = "1A"
 ACTIVE: Final = "ACTIVE"
 DECLINED: Final = "DECLINED"
 
@@ -56,16 +56,6 @@ async def pluxee_pay(day: Day) -> None:
     await day.taps(phone, "taps 60 s after unlocking", holder_there=False)
     phone.lock()
     await day.taps(phone, "shows a finger and pays")
-
-
-async def unlocked_long_ago(day: Day) -> None:
-    """After 61 seconds the phone no longer vouches for its holder, who has to show up (TOK-09)."""
-    phone = day.phone(PLUXEE)
-    await day.activated(phone)
-    phone.unlock(day.now)
-    day.passes(61)
-    await day.taps(phone, "taps 61 s after unlocking", VERIFY, holder_there=False)
-    await day.taps(phone, "shows a finger and taps again")
 
 
 async def rooted(day: Day) -> None:
@@ -192,6 +182,7 @@ async def comes_too_late(day: Day) -> None:
 STORIES: Final = (
     Story("Apple Pay", apple_pay),
     Story("Pluxee Pay", pluxee_pay),
+    Story("unlocked long ago", chip_stories.unlocked_long_ago, chips=True),
     Story("rooted phone", rooted),
     Story("no network", no_network),
     Story("lost phone", lost),
@@ -201,6 +192,10 @@ STORIES: Final = (
     Story("another code", another_code),
     Story("guessed code", guessed),
     Story("old generation", old_generation, four_corners=True),
+    Story("forged", chip_stories.forged, chips=True),
+    Story("replayed", chip_stories.replayed, chips=True),
+    Story("PIN", chip_stories.pin, chips=True),
+    Story("PIN tries", chip_stories.pin_tries, chips=True),
     Story(
         "late code",
         waits_for_the_code,

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from simulators.chips.drawer import Drawer
 from simulators.journal import Journal
 from simulators.link import Link
 from simulators.messages import TerminalData
@@ -71,11 +72,11 @@ def some_person() -> Person:
 
 @asynccontextmanager
 async def staged(
-    tokens: Tokens, answerer: Answerer = approve
+    tokens: Tokens, answerer: Answerer = approve, drawer: Drawer | None = None
 ) -> AsyncIterator[tuple[Stage, list[Fields]]]:
     """A stage before this engine, and what its till was asked."""
     transport = httpx.MockTransport(tokens.answer)
     client = httpx.AsyncClient(base_url="http://engine", transport=transport)
     async with hosted(answerer) as host, Link(host.address) as link, client:
         till, issuer = Terminal(link, Journal(), 0.3), Issuer(client, TestMail(client))
-        yield Stage(issuer, till, PLACE, Stamps(), None, "ascii", lambda: NOON), host.asked
+        yield Stage(issuer, till, PLACE, Stamps(), drawer, "ascii", lambda: NOON), host.asked

@@ -1,11 +1,13 @@
 """A day writes down every step, and what came otherwise is a difference."""
 
 import msgspec
+import pytest
 
 from simulators.chips.manner import CONTACT, TOUCH
 from simulators.phones.day import AMOUNTS_MINOR, Day, Line
 from simulators.phones.phone import APPLE, PLUXEE
 from simulators.wire import Fields
+from tests.simulators.chips.issuers import WARNS, some_drawer, with_proof
 from tests.simulators.phones.engines import Tokens, some_person, staged
 from tests.simulators.worlds import approve
 
@@ -47,14 +49,50 @@ async def test_what_comes_otherwise_is_a_difference_and_the_day_goes_on() -> Non
         await day.pays_with_card("pays with the card")
         await day.pays(day.card.card, CONTACT, "tries again", "51")
     assert [line.as_expected for line in day.lines] == [False, True]
-    assert day.lines[0] == Line("a day", "pays with the card", "00", "51")
+    assert day.lines[0] == Line("a day", "pays with the card", "00", "51", True)
 
 
 async def test_a_silence_is_no_answer_and_never_an_approval() -> None:
     async with staged(Tokens(), lambda question: None) as (stage, _):
         day = Day("a day", some_person(), stage, seed=1)
         await day.pays(day.card.card, TOUCH, "pays")
-    assert day.lines == [Line("a day", "pays", "00", "no answer")]
+    assert day.lines == [Line("a day", "pays", "00", "no answer", True)]
+
+
+@pytest.mark.filterwarnings(WARNS)
+async def test_with_chips_an_approval_has_to_answer_the_cryptogram() -> None:
+    def careless(question: Fields) -> Fields | None:
+        answer = approve(question) or {}
+        match int(question["4"]):
+            case 1:
+                return with_proof(question, answer)
+            case 2:
+                return answer
+            case _:
+                return answer | {"55": "910A00112233445566773030"}
+
+    async with staged(Tokens(), careless, some_drawer()) as (stage, _):
+        day = Day("a day", some_person(), stage, seed=1)
+        for amount_minor in (1, 2, 3):
+            await day.pays(day.card.card, TOUCH, "pays", amount_minor=amount_minor)
+    assert [line.got for line in day.lines] == [
+        "00",
+        "nothing for the chip",
+        "not the issuer's answer",
+    ]
+
+
+async def test_a_decline_needs_no_proof_and_the_first_of_a_code_is_remembered() -> None:
+    def never(question: Fields) -> Fields | None:
+        return (approve(question) or {}) | {"39": "82"}
+
+    async with staged(Tokens(), never, some_drawer()) as (stage, asked):
+        day = Day("a day", some_person(), stage, seed=1)
+        await day.pays_with_card("pays", "82")
+        await day.sends(asked[0], "somebody sends it again", "82")
+    assert [line.got for line in day.lines] == ["82", "82"]
+    assert day.met == {"82": asked[0]["37"]}
+    assert all(line.at_till for line in day.lines)
 
 
 async def test_a_rooted_phone_says_so_and_a_phone_offline_says_nothing() -> None:

@@ -5,7 +5,7 @@ from rich.console import Console
 from simulators.auditor import Finding
 from simulators.phones.day import Line
 from simulators.phones.play import Progress
-from simulators.phones.report import closing, summary, table
+from simulators.phones.report import closing, digest, summary, table
 
 PAID = Line("Apple Pay", "pays", "00", "00")
 WRONG = Line("Apple Pay", "pays", "00", "62")
@@ -24,8 +24,23 @@ def test_the_same_steps_are_one_row_and_each_story_is_in_one_piece() -> None:
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines()]
     assert [row for row in rows if row] == [
         ["Apple Pay", "pays", "2", "00 approved", "00 approved"],
-        ["", "pays", "1", "00 approved", "62 card blocked"],
-        ["lost phone", "pays", "1", "62 card blocked", "62 card blocked"],
+        ["", "pays", "1", "00 approved", "62 blocked or not active"],
+        ["lost phone", "pays", "1", "62 blocked or not active", "62 blocked or not active"],
+    ]
+
+
+def test_a_digest_tells_what_happened_at_the_till() -> None:
+    lines = [
+        Line("lost phone", "adds the card", "REQUIRE_CODE", "REQUIRE_CODE"),
+        Line("lost phone", "pays", "00", "00", at_till=True),
+        Line("lost phone", "the finder taps", "62", "62", at_till=True),
+        Line("rooted", "adds the card", "DECLINED", "DECLINED"),
+    ]
+    text = printed(digest(lines + lines))
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines()]
+    assert [row for row in rows if row] == [
+        ["lost phone", "pays 00, the finder taps 62"],
+        ["rooted", "nothing"],
     ]
 
 
