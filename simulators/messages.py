@@ -35,6 +35,19 @@ class CardData:
         return f"CardData({masked(self.pan)})"
 
 
+class Pin(str):
+    """What the holder knows: digits that no repr shows, not even how many."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "Pin(****)"
+
+
+NO_PIN: Final = Pin()
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalData:
     """Where a payment takes place: the acquirer's name for the terminal and for the merchant."""

@@ -11,7 +11,15 @@ from simulators.chips.manner import CONTACT, PHONE, PHONE_ALONE, TOUCH, Manner
 from simulators.chips.till import Paid, Purse, Sending, pay
 from simulators.journal import Journal
 from simulators.link import Link
-from simulators.messages import CardData, Stamp, TerminalData, balance_inquiry, purchase, repeat
+from simulators.messages import (
+    CardData,
+    Pin,
+    Stamp,
+    TerminalData,
+    balance_inquiry,
+    purchase,
+    repeat,
+)
 from simulators.options import (
     DIFFERENCES,
     GOOD,
@@ -119,7 +127,7 @@ def terminal(
     till, manner = TerminalData(acquirer, terminal_id, merchant, mcc), MANNERS[entry]
     card = CardData(pan, expiry, psn)
     basket = _Basket(card, till, cents(amount), food, partial, hold, balance, manner)
-    purse = None if drawer is None else Purse(drawer, manner, pin, profile)
+    purse = None if drawer is None else Purse(drawer, manner, Pin(pin), profile)
 
     async def work() -> list[Paid]:
         async with Link(connect, profile, framing, secured) as link:

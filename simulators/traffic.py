@@ -22,6 +22,7 @@ from simulators.chips.manner import CONTACT, PHONE, TOUCH, Manner
 from simulators.messages import (
     LOCAL,
     CardData,
+    Pin,
     Stamp,
     TerminalData,
     purchase,
@@ -76,7 +77,7 @@ class Payment(Struct, frozen=True):
     eligible_minor: int | None
     partial: bool
     manner: Manner
-    pin: str
+    pin: Pin
     wallet: str
     repeated: bool
 

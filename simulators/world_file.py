@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from simulators.messages import CardData
+from simulators.messages import NO_PIN, CardData, Pin
 
 _PLURAL: Final = {
     "account": "accounts",
@@ -108,7 +108,7 @@ class Credential(Struct, frozen=True):
     wallet: str = ""
     generation: str = "hybrid"
     visa_logo: bool = False
-    pin: str = ""
+    pin: Pin = NO_PIN
 
 
 class Person(Struct, frozen=True):
@@ -201,7 +201,7 @@ def _people(file: _File) -> Iterator[Person]:
             card_id=card.id,
             generation=card.generation,
             visa_logo=card.visa_logo,
-            pin=card.pin or "",
+            pin=Pin(card.pin or ""),
         )
         cards.setdefault(card.account, []).append(credential)
     for token in file.tokens:

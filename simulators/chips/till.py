@@ -8,7 +8,7 @@ from simulators import codes
 from simulators.chips.drawer import Drawer
 from simulators.chips.manner import Manner
 from simulators.chips.paying import Presented, genuine, present
-from simulators.messages import Stamp
+from simulators.messages import NO_PIN, Pin, Stamp
 from simulators.terminal import Reply, Terminal
 from simulators.wire import Fields
 
@@ -40,7 +40,7 @@ class Purse(Struct, frozen=True):
 
     drawer: Drawer
     manner: Manner
-    pin: str = ""
+    pin: Pin = NO_PIN
     profile: str = "ascii"
 
 

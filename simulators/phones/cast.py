@@ -46,7 +46,7 @@ def place_of(world: World, terminal: str) -> TerminalData:
 
 
 def _people(world: World, *, four_corners: bool, seed: int) -> list[Person]:
-    """Whom it fits, in a drawn order: one account, one good card, money, nothing spent."""
+    """Whom it fits, in a drawn order: one account, one good card, money of their own."""
     accounts: dict[str, int] = {}
     for who in world.people:
         accounts[who.person] = accounts.get(who.person, 0) + 1
@@ -61,7 +61,9 @@ def _people(world: World, *, four_corners: bool, seed: int) -> list[Person]:
 
 def _fits(who: Person, *, four_corners: bool) -> bool:
     cards = [each for each in who.credentials if not each.phone]
-    if len(cards) != 1 or not cards[0].good or who.used or who.lots_minor < MONEY_MINOR:
+    if who.used or who.top_up or who.lots_minor < MONEY_MINOR:
+        return False
+    if len(cards) != 1 or not cards[0].good:
         return False
     card = cards[0]
     return (card.generation == FOUR_CORNERS and card.visa_logo) == four_corners

@@ -3,7 +3,7 @@
 from typing import Final
 
 from simulators.chips.manner import CONTACT, TOUCH
-from simulators.messages import stamped
+from simulators.messages import NO_PIN, Pin, stamped
 from simulators.phones.day import Day
 from simulators.phones.phone import APPLE, PLUXEE
 
@@ -11,10 +11,9 @@ VERIFY: Final = "1A"
 WRONG_CRYPTOGRAM: Final = "82"
 WRONG_PIN: Final = "55"
 TRIES_USED_UP: Final = "75"
-IN_PART: Final = "10"
+DAILY_CAP: Final = "61"
 ABOVE_TOUCH_MINOR: Final = 5_001
 """One cent more than a card may pay by a touch alone (P-CONTACTLESS-NOCVM)."""
-PIN_DIGITS: Final = 4
 PIN_TRIES: Final = 3
 
 
@@ -54,33 +53,32 @@ async def replayed(day: Day) -> None:
 
 async def pin(day: Day) -> None:
     """A large touch wants the PIN; the slot does not, its chip looked at it (AUT-01)."""
-    right = day.wrong(None, PIN_DIGITS)
+    right = day.pin_but()
     await day.pays(day.card.card, CONTACT, "puts the card into the slot")
     await day.sets_pin(right)
-    await _touches(day, "touches for 50.01 and knows no PIN", VERIFY, "")
-    await _touches(day, "types a wrong PIN", WRONG_PIN, day.wrong(right, PIN_DIGITS))
-    await _touches(day, "types the PIN", IN_PART, right)
+    await _touches(day, "touches for 50.01 and knows no PIN", VERIFY, NO_PIN)
+    await _touches(day, "types a wrong PIN", WRONG_PIN, day.pin_but(right))
+    await _touches(day, "types the PIN; 50.01 is more than a day may cost", DAILY_CAP, right)
 
 
 async def pin_tries(day: Day) -> None:
     """Three wrong PINs, and the right one is worth nothing until there is a new one."""
-    right = day.wrong(None, PIN_DIGITS)
+    right = day.pin_but()
     await day.sets_pin(right)
     for _ in range(PIN_TRIES):
-        await _touches(day, "types a wrong PIN", WRONG_PIN, day.wrong(right, PIN_DIGITS))
+        await _touches(day, "types a wrong PIN", WRONG_PIN, day.pin_but(right))
     await _touches(day, "types the right one then", TRIES_USED_UP, right)
-    await day.sets_pin(latest := day.wrong(None, PIN_DIGITS))
-    await _touches(day, "types the new PIN", IN_PART, latest)
+    await day.sets_pin(latest := day.pin_but())
+    await _touches(day, "types the new PIN", DAILY_CAP, latest)
 
 
-async def _touches(day: Day, step: str, expected: str, typed: str) -> None:
-    """Pay for more than a touch is worth, at a till that takes a part of it."""
+async def _touches(day: Day, step: str, expected: str, typed: Pin) -> None:
+    """Ask for more than a touch is worth, which is more than a day may cost: nothing is spent."""
     await day.pays(
         day.card.card,
         TOUCH,
         step,
         expected,
         amount_minor=ABOVE_TOUCH_MINOR,
-        partial=True,
         pin=typed,
     )

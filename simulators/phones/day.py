@@ -15,7 +15,7 @@ from simulators import codes
 from simulators.chips.drawer import Drawer
 from simulators.chips.manner import TOUCH, Manner
 from simulators.chips.till import Paid, Purse, Sending, pay
-from simulators.messages import LOCAL, CardData, TerminalData, purchase
+from simulators.messages import LOCAL, NO_PIN, CardData, Pin, TerminalData, purchase
 from simulators.phones.issuer import Issuer
 from simulators.phones.phone import APPLE, Held, Phone
 from simulators.terminal import Stamps, Terminal
@@ -32,8 +32,9 @@ FORGED: Final = "not the issuer's answer"
 UNPROVED: Final = "nothing for the chip"
 """An approval that does not answer the cryptogram: this issuer looks at none."""
 NOBODY: Final = "no token"
-AMOUNTS_MINOR: Final = (100, 400)
-"""Of one payment: no story comes near a day's cap."""
+PIN_DIGITS: Final = 4
+AMOUNTS_MINOR: Final = (20, 90)
+"""Of one payment: a person can tell several stories before a day's cap is near."""
 
 
 class Line(Struct, frozen=True):
@@ -140,7 +141,11 @@ class Day:
             pass
         return drawn
 
-    async def sets_pin(self, pin: str) -> None:
+    def pin_but(self, pin: Pin = NO_PIN) -> Pin:
+        """A PIN, another than this one."""
+        return Pin(self.wrong(pin, PIN_DIGITS))
+
+    async def sets_pin(self, pin: Pin) -> None:
         """Choose the PIN of the card in the app."""
         got = await self.stage.issuer.set_pin(self.card.card_id, pin)
         self.expects("chooses a PIN in the app", "ACTIVE", got)
@@ -194,14 +199,13 @@ class Day:
         expected: str = codes.APPROVED,
         *,
         amount_minor: int | None = None,
-        partial: bool = False,
         drawer: Drawer | None = None,
-        pin: str = "",
+        pin: Pin = NO_PIN,
     ) -> Paid:
         """Pay with a card number in some manner, by default a small amount from the right chip."""
         stage, stamp = self.stage, self.stage.stamps.next(self.now)
         asked = amount_minor or self._random.randint(*AMOUNTS_MINOR)
-        question = purchase(card, stage.place, stamp, asked, partial=partial, entry=manner.entry)
+        question = purchase(card, stage.place, stamp, asked, entry=manner.entry)
         chips = drawer or stage.drawer
         purse = None if chips is None else Purse(chips, manner, pin, stage.profile)
         paid = await pay(stage.terminal, question, stamp, purse, Sending(known=self._known()))

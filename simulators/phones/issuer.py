@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 import httpx
 from msgspec import Struct
 
-from simulators.messages import CardData
+from simulators.messages import CardData, Pin
 from simulators.phones.phone import Held, Phone
 
 OK: Final = frozenset({200, 201})
@@ -110,9 +110,9 @@ class Issuer:
         """Block a card: its state, or why not."""
         return await self._ask("POST", f"/v1/cards/{card_id}/block", HOLDER)
 
-    async def set_pin(self, card_id: str, pin: str) -> str:
+    async def set_pin(self, card_id: str, pin: Pin) -> str:
         """Give a card this PIN: its state, or why not."""
-        return await self._ask("POST", f"/v1/cards/{card_id}/pin", HOLDER | {"pin": pin})
+        return await self._ask("POST", f"/v1/cards/{card_id}/pin", HOLDER | {"pin": str(pin)})
 
     async def unblock(self, card_id: str) -> str:
         """Unblock a card: its state, or why not."""

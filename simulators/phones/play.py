@@ -152,6 +152,8 @@ async def _tell_all(
         assert story.afterwards is not None
         await story.afterwards(day)
         progress.add(day)
+    places = {story.name: place for place, story in enumerate(STORIES)}
+    progress.lines.sort(key=lambda line: places[line.story])
 
 
 async def _audited(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,6 +10,11 @@ from rich.table import Table
 from simulators import codes
 from simulators.phones.day import Line
 from simulators.phones.play import Progress
+
+SMOOTH: Final = frozenset(
+    {"APPROVED", "REQUIRE_CODE", "ACTIVE", "SENT", "SUSPENDED", "DELETED", "BLOCKED"}
+)
+"""Words of wallets and apps when all goes well."""
 
 
 def table(lines: Iterable[Line]) -> Table:
@@ -27,18 +33,18 @@ def table(lines: Iterable[Line]) -> Table:
 
 
 def digest(lines: Iterable[Line]) -> Table:
-    """Show of each story only what happened at the till, in a row."""
+    """Show of each story, in a row, what happened at the till and what was refused elsewhere."""
     shown = Table(title="Phones", title_justify="left")
     shown.add_column("story", no_wrap=True)
-    shown.add_column("at the till")
+    shown.add_column("what happened")
     told: dict[str, list[str]] = {}
     for line in dict.fromkeys(lines):
         steps = told.setdefault(line.story, [])
-        if line.at_till:
+        if line.at_till or line.got not in SMOOTH:
             colour = _colour(line, good=line.got in codes.APPROVALS)
             steps.append(f"{line.step} [{colour}]{line.got}[/]")
     for story, steps in told.items():
-        shown.add_row(story, ", ".join(steps) or "[dim]nothing[/]")
+        shown.add_row(story, ", ".join(steps))
     return shown
 
 

@@ -9,7 +9,7 @@ from simulators.chips.manner import CONTACT, PHONE, PHONE_ALONE, TOUCH, Manner
 from simulators.chips.till import Paid, Purse, Sending, pay
 from simulators.journal import Journal
 from simulators.link import Link
-from simulators.messages import CardData, TerminalData, purchase
+from simulators.messages import NO_PIN, CardData, Pin, TerminalData, purchase
 from simulators.terminal import Stamps, Terminal
 from simulators.wire import Fields
 from tests.simulators.chips.issuers import (
@@ -28,13 +28,14 @@ PLACE = TerminalData("12345", "TERM0001", "MERCH0000000001")
 CARDS = tuple(CardData(pan, "2912", "00") for pan in ("9999670000000012", "9999670000000020"))
 """One of each version."""
 SENDING = Sending()
+PIN = Pin("4826")
 
 
 async def paid(
     answerer: Callable[[Fields], Fields | None],
     card: CardData = CARDS[0],
     manner: Manner = TOUCH,
-    pin: str = "",
+    pin: Pin = NO_PIN,
     first_stan: int = 1,
     times: int = 1,
 ) -> tuple[list[Paid], list[Fields]]:
@@ -72,7 +73,7 @@ async def test_an_issuer_knows_its_card_and_the_card_its_issuer(
 async def test_the_pin_goes_with_the_same_tap_under_a_new_number(
     card: CardData, first_stan: int
 ) -> None:
-    (result,), (first, second) = await paid(demanding, card, pin="4826", first_stan=first_stan)
+    (result,), (first, second) = await paid(demanding, card, pin=PIN, first_stan=first_stan)
     assert (result.reply.code, result.genuine, result.with_pin) == ("00", True, True)
     assert result.question.items() <= second.items()
     changed = {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
@@ -82,15 +83,19 @@ async def test_the_pin_goes_with_the_same_tap_under_a_new_number(
     assert {tag for tag in before if before[tag] != after[tag]} == {"9F34"}
 
 
+def test_a_pin_shows_in_no_record() -> None:
+    assert "4826" not in repr(Purse(some_drawer(), TOUCH, PIN))
+
+
 async def test_pins_travel_in_both_formats() -> None:
-    _, asked = await paid(demanding, pin="4826", times=4)
+    _, asked = await paid(demanding, pin=PIN, times=4)
     with_pin = [each for each in asked if "52" in each]
     assert [pin_in(each) for each in with_pin] == ["4826"] * 4
     assert [format_of(each) for each in with_pin] == [0, 3, 0, 3]
 
 
 async def test_a_wrong_pin_is_the_end_of_it() -> None:
-    (result,), asked = await paid(demanding, pin="4827")
+    (result,), asked = await paid(demanding, pin=Pin("4827"))
     assert (result.reply.code, len(asked)) == ("55", 2)
 
 
@@ -100,7 +105,7 @@ async def test_who_knows_no_pin_is_declined() -> None:
 
 
 async def test_nobody_types_a_pin_after_a_silence() -> None:
-    (result,), asked = await paid(lambda question: None, pin="4826")
+    (result,), asked = await paid(lambda question: None, pin=PIN)
     assert (result.reply.answer, result.genuine, len(asked)) == (None, None, 1)
 
 

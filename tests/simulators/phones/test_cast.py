@@ -51,9 +51,10 @@ def test_a_story_that_nobody_is_left_for_is_passed_over() -> None:
         {"lots": [{"amount": 2_999}]},
         {"used": [{"day": "2026-11-24", "amount": 100}]},
         {"person": "per-1"},
+        {"topup": {"enabled": True, "verified": True}},
     ],
 )
-def test_who_has_no_money_or_paid_today_or_has_two_accounts_is_spared(
+def test_who_lacks_money_paid_today_has_two_accounts_or_a_bank_card_is_spared(
     unfit: dict[str, object],
 ) -> None:
     told = {who.account for _, who in cast(rich_world(8, **unfit), [PLAIN], 6, seed=1)}

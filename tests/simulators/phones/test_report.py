@@ -29,18 +29,18 @@ def test_the_same_steps_are_one_row_and_each_story_is_in_one_piece() -> None:
     ]
 
 
-def test_a_digest_tells_what_happened_at_the_till() -> None:
+def test_a_digest_tells_what_happened_at_the_till_and_what_was_refused() -> None:
     lines = [
         Line("lost phone", "adds the card", "REQUIRE_CODE", "REQUIRE_CODE"),
         Line("lost phone", "pays", "00", "00", at_till=True),
         Line("lost phone", "the finder taps", "62", "62", at_till=True),
-        Line("rooted", "adds the card", "DECLINED", "DECLINED"),
+        Line("rooted", "adds the card", "DECLINED SECURITY", "DECLINED SECURITY"),
     ]
     text = printed(digest(lines + lines))
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines()]
     assert [row for row in rows if row] == [
         ["lost phone", "pays 00, the finder taps 62"],
-        ["rooted", "nothing"],
+        ["rooted", "adds the card DECLINED SECURITY"],
     ]
 
 
