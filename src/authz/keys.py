@@ -8,6 +8,10 @@ key = "…64 hex digits…"
 key_id = "seal-2026"
 key = "…64 hex digits…"
 
+[code_webhook]               # signs the activation codes that are posted (Standard Webhooks)
+key_id = "codes-2026"
+key = "…64 hex digits…"
+
 [holder_proof]               # proves that the holder agreed to an online payment
 key_id = "proof-2026"
 key = "…64 hex digits…"
@@ -44,6 +48,7 @@ PIN_KEY_BYTES: Final = 32
 EMV_KEY_BYTES: Final = 16
 ZONE_KEY_BYTES: Final = 16
 SEAL_KEY_BYTES: Final = 32
+WEBHOOK_KEY_BYTES: Final = 32
 PROOF_KEY_BYTES: Final = 32
 TEST_BINS: Final = ("999967", "999979")
 """Ranges of cards and tokens that nobody issues: a new file has their chips' master keys."""
@@ -128,6 +133,7 @@ class Keys(Struct, frozen=True, forbid_unknown_fields=True):
     zone: tuple[ZoneKey, ...] = ()
     mac: tuple[MacKey, ...] = ()
     seal: NamedKey | None = None
+    code_webhook: NamedKey | None = None
     holder_proof: NamedKey | None = None
     """None in a file from before there were online payments: no proof can be read."""
 
@@ -149,6 +155,7 @@ LENGTHS: Final = {
     "zone": (16, 24),
     "mac": (16, 24),
     "seal": (SEAL_KEY_BYTES,),
+    "code_webhook": (WEBHOOK_KEY_BYTES,),
     "holder_proof": (PROOF_KEY_BYTES,),
 }
 
@@ -176,6 +183,7 @@ def new_key_file(path: Path) -> Keys:
         "emv_master": [{"bin": each} | _fresh("emv", EMV_KEY_BYTES) for each in TEST_BINS],
         "zone": [{"profile": each} | _fresh("zone", ZONE_KEY_BYTES) for each in TEST_ZONES],
         "seal": _fresh("seal", SEAL_KEY_BYTES),
+        "code_webhook": _fresh("codes", WEBHOOK_KEY_BYTES),
         "holder_proof": _fresh("proof", PROOF_KEY_BYTES),
     }
     try:

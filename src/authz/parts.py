@@ -50,6 +50,7 @@ class Parts(Struct):
     digester: PanDigester
     safe: Safe
     proof_key: Secret | None
+    webhook_key: Secret | None
     seal_key: SealKey | None
     metrics: Metrics
     readers: asyncpg.Pool
@@ -115,6 +116,7 @@ class Parts(Struct):
             digester,
             safe,
             proof_key,
+            None if keys.code_webhook is None else keys.code_webhook.key,
             keys.seal_key(),
             metrics,
             readers,

@@ -28,6 +28,7 @@ KEEP: Final = """
 FIND: Final = """
     select key_id, encrypted from sealed_numbers where holder_id = $1 and kind = $2 and name = $3
 """
+HOLDER: Final = "select holder_id from credentials where card_ref = $1"
 FORGET: Final = "delete from sealed_numbers where holder_id = $1 and kind = $2 and name = $3"
 # One step through the index for each key, however many numbers there are under it.
 USED: Final = """
@@ -77,6 +78,12 @@ async def find(tx: "Tx", vault: Vault, holder_id: int, slot: Slot) -> str | None
     """The number in clear, None where none is kept. Raises `authz.vault.Unreadable`."""
     row = await tx.fetchrow(FIND, holder_id, slot.kind, slot.name)
     return None if row is None else vault.open(Sealed(row["key_id"], row["encrypted"]), slot)
+
+
+async def find_card(tx: "Tx", vault: Vault, card_ref: bytes) -> str | None:
+    """The number of this card or token, None where it is not kept. Raises `Unreadable`."""
+    holder_id = await tx.fetchval(HOLDER, card_ref)
+    return None if holder_id is None else await find(tx, vault, holder_id, Slot.card(card_ref))
 
 
 async def forget(tx: "Tx", holder_id: int, slot: Slot) -> bool:

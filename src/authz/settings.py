@@ -5,7 +5,7 @@ Precedence: flags, then `MILLESIME_*` environment variables, then a TOML file, t
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -31,6 +31,7 @@ from authz.usage import UsageError
 CONFIG_DEFAULT: Final = Path("millesime.toml")
 PREFIX: Final = "MILLESIME_"
 MASK: Final = "****"
+CODES_PAUSE_S: Final = 30
 
 
 def _words(value: object) -> object:
@@ -176,9 +177,23 @@ class Settings(BaseSettings):
     at when they come, or required of chips and phones; None: required, but with the test clock."""
     ecommerce_acquirers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     """Acquirers (DE32) that may send online payments over ISO 8583 (DE22 81)."""
+    codes_url: Annotated[str | None, Field(repr=False)] = None
+    """Where activation codes are posted, signed; https, or http to this machine."""
+    codes_file: Path | None = None
+    """For development: activation codes are added to this file instead."""
+    codes_timeout_ms: Positive = 3_000
+    """After this without an answer nobody knows whether a code was taken."""
+    codes_pause_s: Annotated[int, Field(ge=0)] | None = None
+    """Between two codes of one token; None: 30, with the test clock 0."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
+
+    @property
+    def codes_pause(self) -> timedelta:
+        """How long after a code another one of the same token may be asked for (TOK-03)."""
+        usual = CODES_PAUSE_S if self.test_clock is None else 0
+        return timedelta(seconds=usual if self.codes_pause_s is None else self.codes_pause_s)
 
     @property
     def proof_wanted(self) -> bool:
@@ -263,6 +278,8 @@ def masked(settings: Settings) -> dict[str, object]:
     shown: dict[str, object] = {}
     for name in Settings.model_fields:
         shown[name] = _plain(getattr(settings, name))
+    if settings.codes_url:
+        shown["codes_url"] = mask_url(settings.codes_url)
     if settings.database_url:
         shown["database_url"] = mask_url(settings.database_url)
     return shown
@@ -313,6 +330,11 @@ def _relations(s: Settings) -> Iterable[tuple[bool, str]]:
         s.decision_deadline_ms <= s.drain_timeout_ms,
         "drain_timeout_ms must not be below decision_deadline_ms",
     )
+    yield s.codes_url is None or s.codes_file is None, "codes_url and codes_file: only one of them"
+    yield (
+        s.codes_url is None or _is_private(s.codes_url),
+        "codes_url must be https, or http to this machine: it takes codes in clear",
+    )
     yield s.idle_echo_s < s.read_timeout_s, "idle_echo_s must be below read_timeout_s"
     # A peer that we ourselves do not read from while it has too much in flight is not to blame.
     yield (
@@ -343,6 +365,12 @@ def _entries(s: Settings) -> Iterable[tuple[bool, str]]:
         s.http_tls is not None or s.http_client_ca is None,
         "http_client_ca needs tls_cert, tls_key and tls_doors all or http",
     )
+
+
+def _is_private(url: str) -> bool:
+    parts = urlsplit(url)
+    here = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    return bool(parts.hostname) and (parts.scheme == "https" or here)
 
 
 def _config_file(named: Path | None) -> Path | None:

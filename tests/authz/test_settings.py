@@ -121,3 +121,23 @@ def test_a_door_may_say_what_it_makes_of_macs() -> None:
     assert door.mac == "require" and str(door) == text
     with pytest.raises(UsageError, match="off, accept, require"):
         load({"listen": ("127.0.0.1:9,mac=maybe",)})
+
+
+@pytest.mark.parametrize("url", ["http://sms.example/codes", "ftp://127.0.0.1/", "codes"])
+def test_codes_go_over_a_private_line_only(url: str) -> None:
+    with pytest.raises(UsageError, match="https, or http to this machine"):
+        load({"codes_url": url})
+
+
+def test_codes_have_one_way_and_a_pause_that_the_test_clock_lifts(tmp_path: Path) -> None:
+    assert load({"codes_url": "http://127.0.0.1:9/codes"}).codes_pause.total_seconds() == 30
+    at = {"test_clock": datetime(2026, 11, 24, tzinfo=UTC)}
+    assert load(at).codes_pause.total_seconds() == 0
+    assert load(at | {"codes_pause_s": 7}).codes_pause.total_seconds() == 7
+    with pytest.raises(UsageError, match="only one of them"):
+        load({"codes_url": "https://sms.example/", "codes_file": tmp_path / "codes"})
+
+
+def test_a_password_in_the_url_of_codes_is_masked() -> None:
+    shown = masked(load({"codes_url": "https://me:hush@sms.example/codes"}))
+    assert "hush" not in str(shown)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from authz.gateway import CardDesk, Deps, create_app
 from authz.hsm import Pin
+from authz.hsm.des import DesKey
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Kind
@@ -19,7 +20,7 @@ from authz.state import Profile
 from authz.world.fold import decode_profile
 from rules.decision import Reason
 from rules.facts import Purchase, Wallet
-from tests.authz.hsm.keys import some_module, some_safe
+from tests.authz.hsm.keys import PIN_KEY, some_module, some_safe
 from tests.database.town import Town, town
 from tests.road.people import DIGESTER, EXPIRY, Setting, pan
 
@@ -175,3 +176,43 @@ async def test_what_was_done_cannot_be_changed(calendar_url: str, tmp_path: Path
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await t.pool.execute(forbidden)
+
+
+async def test_crd_02_five_wrong_digits_stop_a_card_for_a_day(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with bank(calendar_url, tmp_path, ONE) as (t, http):
+        await do(http, "replace", card=NEW)
+        right = pan(9)[-4:]
+        wrong = f"{(int(right) + 1) % 10_000:04d}"
+        for _ in range(5):
+            assert await refused(http, "activate", "card-9", last4=wrong) == (409, "WRONG_DIGITS")
+        for digits in (wrong, right):
+            told = await refused(http, "activate", "card-9", last4=digits)
+            assert told == (409, "ACTIVATION_TRIES")
+        assert (await t.pay(100)).reason is Reason.APPROVED
+        await t.at("2026-11-25T12:30:00+01:00")
+        assert (await do(http, "activate", "card-9", last4=right))["status"] == "ACTIVE"
+
+
+async def test_a_pin_comes_as_a_block_too_and_unblocking_leaves_it(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with bank(calendar_url, tmp_path, ONE) as (t, http):
+        await do(http, "replace", card=NEW)
+        account = int(f"0000{pan(9)[-13:-1]}", 16)
+        clear = int("044826FFFFFFFFFF", 16) ^ account  # ISO 9564-1, format 0, by hand
+        block = DesKey(PIN_KEY).encrypt(clear.to_bytes(8)).hex()
+        await do(http, "pin", "card-9", pin_block=block)
+        own = (await profile(t)).credentials[-1]
+        assert own.pin_ref == some_module().pin_ref(own.card_ref, Pin("4826"))
+        told = await do(http, "pin", "card-9", unblock=True)
+        assert told["events"][-1]["action"] == "UNBLOCK_PIN"
+        after = (await profile(t)).credentials[-1]
+        assert (after.pin_ref, after.pin_round) == (own.pin_ref, own.pin_round + 1)
+        for body in ({}, {"pin": "4826", "unblock": True}, {"pin_block": "00" * 8}):
+            answer = await http.post("/v1/cards/card-9/pin", json=body)
+            assert answer.status_code == 422 and "4826" not in answer.text
+        # The first card was loaded without a safe: its number is not kept, its blocks not opened.
+        assert await refused(http, "pin", pin_block=block) == (409, "NUMBER_NOT_KEPT")
+        assert await refused(http, "pin", "card-8", pin_block=block) == (404, "NOT_FOUND")

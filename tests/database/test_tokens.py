@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from authz.credentials.codes import Mailbox
+from authz.credentials.sending import CodeSender, Mailbox, Notice, NotSent
 from authz.gateway import CardDesk, Deps, create_app
 from authz.metrics import Metrics
 from authz.pan import Pan
@@ -69,11 +70,28 @@ class Phones:
         return (await pay_with(self.t, told["dpan"], amount_minor)).reason
 
 
+class Provider:
+    """Takes codes like a webhook; `fails` with this until it is told otherwise."""
+
+    needs_phone = True
+
+    def __init__(self) -> None:
+        self.fails: NotSent | None = None
+        self.taken: list[Notice] = []
+
+    async def send(self, notice: Notice) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.taken.append(notice)
+
+
 @asynccontextmanager
-async def phones(url: str, tmp_path: Path) -> AsyncIterator[Phones]:
+async def phones(
+    url: str, tmp_path: Path, sender: CodeSender | None = None, pause_s: int = 0
+) -> AsyncIterator[Phones]:
     async with town(url, tmp_path, ONE) as t:
         await t.at(TEN)
-        desk = CardDesk(DIGESTER, some_safe(), Mailbox())
+        desk = CardDesk(DIGESTER, some_safe(), sender or Mailbox(), timedelta(seconds=pause_s))
         deps = Deps(t.pool, Metrics(), t.books, lambda: True, True, cards=desk)
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(
@@ -229,3 +247,108 @@ async def test_what_is_unknown_or_cannot_be_sent_says_so(calendar_url: str, tmp_
         assert await p.activate("tok-8", "123456") == (404, "NOT_FOUND")
         assert await p.activate("tok-8", "12x456") == (422, "INVALID_REQUEST")
         assert (await p.ask("test/codes/tok-8", "GET"))[0] == 404
+
+
+async def test_tok_03_without_a_telephone_number_there_is_no_code_until_one_is_put(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    provider = Provider()
+    async with phones(calendar_url, tmp_path, provider) as p:
+        told = await p.add(APPLE)
+        assert (told["decision"], told["status"], told["code"]) == (
+            "REQUIRE_CODE", "REQUESTED", "NO_PHONE",
+        )  # fmt: skip
+        resend = f"tokens/{told['id']}/resend-code"
+        status, refused = await p.ask(resend)
+        assert (status, refused["code"]) == (409, "NO_PHONE")
+        assert not provider.taken
+        answer = await p.http.put("/v1/accounts/acc-1/contact", json={"phone": "+33612345678"})
+        assert answer.json() == {"account": "acc-1", "phone": "********78"}
+        assert (await p.ask(resend))[0] == 200
+        [notice] = provider.taken
+        assert notice.phone is not None and notice.phone.reveal() == "+33612345678"
+        assert await p.activate(told["id"], notice.code.reveal()) == (200, "ACTIVE")
+
+
+async def test_a_contact_is_put_shown_masked_and_forgotten(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        path = "/v1/accounts/acc-1/contact"
+        assert (await p.http.get(path)).status_code == 404
+        wrong = await p.http.put(path, json={"phone": "0612345678"})
+        assert wrong.status_code == 422 and "0612345678" not in wrong.text
+        await p.http.put(path, json={"phone": "+33612345678"})
+        assert (await p.http.get(path)).json()["phone"] == "********78"
+        assert (await p.http.delete(path)).status_code == 204
+        assert (await p.http.delete(path)).status_code == 404
+        assert (await p.http.put("/v1/accounts/acc-8/contact", json={"phone": "+33612345678"})
+                ).status_code == 404  # fmt: skip
+
+
+@pytest.mark.parametrize("surely", [True, False])
+async def test_a_code_that_could_not_be_sent_is_told_and_another_one_can_be(
+    calendar_url: str, tmp_path: Path, surely: bool
+) -> None:
+    provider = Provider()
+    async with phones(calendar_url, tmp_path, provider) as p:
+        await p.http.put("/v1/accounts/acc-1/contact", json={"phone": "+33612345678"})
+        token = (await p.add(APPLE))["id"]
+        first = provider.taken[-1].code.reveal()
+        provider.fails = NotSent("down", surely=surely)
+        for _ in range(4):
+            status, told = await p.ask(f"tokens/{token}/resend-code")
+            assert (status, told["code"]) == (503, "CODE_NOT_SENT")
+        provider.fails = None
+        # What surely reached nobody does not count, and leaves the code before it as it was.
+        if surely:
+            assert (await p.ask(f"tokens/{token}/resend-code"))[0] == 200
+            last = provider.taken[-1].code.reveal()
+            assert await p.activate(token, last) == (200, "ACTIVE")
+        else:
+            assert (await p.ask(f"tokens/{token}/resend-code"))[0] == 409
+            assert (await p.activate(token, first))[0] == 409
+
+
+async def test_a_lost_code_leaves_the_one_before_it(calendar_url: str, tmp_path: Path) -> None:
+    provider = Provider()
+    async with phones(calendar_url, tmp_path, provider) as p:
+        await p.http.put("/v1/accounts/acc-1/contact", json={"phone": "+33612345678"})
+        token = (await p.add(APPLE))["id"]
+        provider.fails = NotSent("down", surely=True)
+        assert (await p.ask(f"tokens/{token}/resend-code"))[0] == 503
+        assert await p.activate(token, provider.taken[0].code.reveal()) == (200, "ACTIVE")
+
+
+async def test_a_code_that_fails_at_provisioning_leaves_a_token_that_waits(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    provider = Provider()
+    provider.fails = NotSent("down", surely=True)
+    async with phones(calendar_url, tmp_path, provider) as p:
+        await p.http.put("/v1/accounts/acc-1/contact", json={"phone": "+33612345678"})
+        told = await p.add(APPLE)
+        assert (told["status"], told["code"]) == ("REQUESTED", "NOT_SENT")
+        assert await p.activate(told["id"], "123456") == (409, "NO_CODE")
+
+
+async def test_another_code_waits_for_the_pause(calendar_url: str, tmp_path: Path) -> None:
+    async with phones(calendar_url, tmp_path, pause_s=30) as p:
+        token = (await p.add(APPLE))["id"]
+        await p.t.at("2026-11-24T10:00:29+01:00")
+        answer = await p.http.post(f"/v1/tokens/{token}/resend-code", json={})
+        assert (answer.status_code, answer.json()["code"]) == (429, "TOO_SOON")
+        assert answer.headers["retry-after"] == "1"
+        await p.t.at("2026-11-24T10:00:30+01:00")
+        assert (await p.ask(f"tokens/{token}/resend-code"))[0] == 200
+
+
+async def test_one_person_gets_twenty_codes_a_day_for_all_tokens(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        for device in range(20):
+            assert (await p.add(APPLE | {"device": f"iphone-{device}"}))["code"] == "SENT"
+        assert (await p.add(APPLE | {"device": "iphone-20"}))["code"] == "TOO_SOON"
+        await p.t.at("2026-11-25T10:00:00+01:00")
+        assert (await p.add(APPLE | {"device": "iphone-21"}))["code"] == "SENT"

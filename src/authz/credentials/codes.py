@@ -1,15 +1,14 @@
 """Activation codes: sent once, valid for 30 minutes, only the latest, a few tries (TOK-03).
 
 What was sent and what was tried are rows that nobody changes; a code is kept as the security module
-keeps PINs. A try counts whether or not it was right, and must therefore be committed.
+keeps PINs. A try counts whether or not it was right, and must therefore be committed. A code that
+surely reached nobody is as good as none: it neither counts nor takes the place of the one before.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Protocol
-
-from authz.hsm import Pin
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -18,12 +17,33 @@ CODE_VALID: Final = timedelta(minutes=30)
 TRIES_MAX: Final = 5
 CODES_MAX: Final = 5
 """Codes that are sent for one token: with the tries, how often it can be guessed at."""
+DAY: Final = timedelta(days=1)
+CODES_A_DAY_MAX: Final = 20
+"""Codes that are sent to one person a day, for whatever tokens: nobody's telephone is rung out."""
 
+COUNTS: Final = """
+    select coalesce(max(c.n), 0) as last,
+        count(*) filter (where l.n is null) as arrived,
+        max(c.sent_at) filter (where l.n is null) as latest
+    from activation_codes c
+    left join activation_losses l on (l.holder_id, l.token, l.n) = (c.holder_id, c.token, c.n)
+    where c.holder_id = $1 and c.token = $2
+"""
+OF_DAY: Final = """
+    select count(*) from activation_codes c
+    where c.holder_id = $1 and c.sent_at > $2 and c.sent_at <= $3 and not exists (
+        select 1 from activation_losses l
+        where (l.holder_id, l.token, l.n) = (c.holder_id, c.token, c.n)
+    )
+"""
 LATEST: Final = """
     select c.n, c.code_ref, c.sent_at, count(t.tried_at) as tries
     from activation_codes c
     left join activation_tries t on (t.holder_id, t.token, t.n) = (c.holder_id, c.token, c.n)
-    where c.holder_id = $1 and c.token = $2
+    where c.holder_id = $1 and c.token = $2 and not exists (
+        select 1 from activation_losses l
+        where (l.holder_id, l.token, l.n) = (c.holder_id, c.token, c.n)
+    )
     group by c.holder_id, c.token, c.n order by c.n desc limit 1
 """
 SENT: Final = """
@@ -34,29 +54,20 @@ TRIED: Final = """
     insert into activation_tries (holder_id, token, n, try_no, tried_at)
     values ($1, $2, $3, $4, $5)
 """
+LOST: Final = "insert into activation_losses (holder_id, token, n, why) values ($1, $2, $3, $4)"
 
 
-class CodeSender(Protocol):
-    """Brings a code to the holder: a short message, a letter, a test's mailbox."""
-
-    async def send(self, token_id: str, code: Pin) -> None:
-        """Hand the code over; it may be lost on its way, the holder asks for another."""
+class CodesUsedUp(Exception):
+    """So many codes were sent that no more are; the token has to be deleted and added again."""
 
 
-class Mailbox:
-    """Keeps the last code of each token in memory, for tests and simulators only."""
+class TooSoon(Exception):
+    """A code was sent just now, or many today; `wait_s` is how long until another one is."""
 
-    def __init__(self) -> None:
-        """Empty."""
-        self._codes: dict[str, Pin] = {}
-
-    async def send(self, token_id: str, code: Pin) -> None:
-        """Keep it."""
-        self._codes[token_id] = code
-
-    def read(self, token_id: str) -> Pin | None:
-        """The last code that was sent for a token."""
-        return self._codes.get(token_id)
+    def __init__(self, wait_s: float) -> None:
+        """The text is for people."""
+        super().__init__("a code was sent not long ago: wait, then ask for another")
+        self.wait_s = wait_s
 
 
 class Tried(Enum):
@@ -69,14 +80,30 @@ class Tried(Enum):
     NONE = "NO_CODE"
 
 
-async def issue(tx: "Tx", holder_id: int, token: str, code_ref: bytes, now: datetime) -> bool:
-    """Note a code that is about to be sent; false once enough were. The holder is locked."""
-    latest = await tx.fetchrow(LATEST, holder_id, token)
-    n = 1 if latest is None else latest["n"] + 1
-    if n > CODES_MAX:
-        return False
+async def issue(
+    tx: "Tx", holder_id: int, token: str, code_ref: bytes, now: datetime, pause: timedelta
+) -> int:
+    """Note a code that is about to be sent; its number among the token's. The holder is locked.
+
+    Raises CodesUsedUp, and TooSoon within the `pause` after another one.
+    """
+    row = await tx.fetchrow(COUNTS, holder_id, token)
+    assert row is not None, "it counts"
+    if row["arrived"] >= CODES_MAX:
+        raise CodesUsedUp("no more codes are sent for this token")
+    since = pause if row["latest"] is None else now - row["latest"]
+    if timedelta() <= since < pause:
+        raise TooSoon((pause - since).total_seconds())
+    if await tx.fetchval(OF_DAY, holder_id, now - DAY, now) >= CODES_A_DAY_MAX:
+        raise TooSoon(DAY.total_seconds())
+    n: int = row["last"] + 1
     await tx.execute(SENT, holder_id, token, n, code_ref, now)
-    return True
+    return n
+
+
+async def lose(tx: "Tx", holder_id: int, token: str, n: int, why: str) -> None:
+    """Note that a code surely reached nobody."""
+    await tx.execute(LOST, holder_id, token, n, why)
 
 
 async def attempt(

@@ -26,6 +26,7 @@ class CardAction(Enum):
     SUPERSEDE = "SUPERSEDE"
     """The other card was activated."""
     CHANGE_PIN = "CHANGE_PIN"
+    UNBLOCK_PIN = "UNBLOCK_PIN"
 
 
 class TokenAction(Enum):
@@ -56,6 +57,8 @@ CARD_LIFE: Final[Mapping[tuple[CardStatus, CardAction], CardStatus]] = {
     (_C.OPPOSED, CardAction.SUPERSEDE): _C.OPPOSED,
     (_C.ISSUED, CardAction.CHANGE_PIN): _C.ISSUED,
     (_C.ACTIVE, CardAction.CHANGE_PIN): _C.ACTIVE,
+    (_C.ISSUED, CardAction.UNBLOCK_PIN): _C.ISSUED,
+    (_C.ACTIVE, CardAction.UNBLOCK_PIN): _C.ACTIVE,
 }
 TOKEN_LIFE: Final[Mapping[tuple[TokenStatus, TokenAction], TokenStatus]] = {
     (_T.REQUESTED, TokenAction.ACTIVATE): _T.ACTIVE,
@@ -146,8 +149,14 @@ def with_pin(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
     return with_pin_ref(profile, card_id, pin_ref)
 
 
-def with_pin_ref(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
-    """The same for a card in whatever state, as its record says."""
+def with_tries_back(profile: Profile, card_id: str) -> Profile:
+    """Leave a card its PIN, and give all its tries back."""
+    _moved(card_of(profile, card_id), CardAction.UNBLOCK_PIN)
+    return with_pin_ref(profile, card_id, own_credential(profile, card_id).pin_ref)
+
+
+def with_pin_ref(profile: Profile, card_id: str, pin_ref: bytes | None) -> Profile:
+    """Set what is kept of the PIN of a card in whatever state; all tries are given back."""
     credentials = (
         replace(each, pin_ref=pin_ref, pin_round=each.pin_round + 1)
         if each.card_id == card_id and each.token_id is None

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from authz.credentials import codes
 from authz.credentials.change import By, Changed, Numbered, Step, add_credential, change
-from authz.credentials.codes import CodeSender, Tried
+from authz.credentials.codes import TooSoon, Tried
+from authz.credentials.courier import Courier, NoPhone, Sending
 from authz.credentials.life import StateMismatch, TokenAction, card_of, move_token, token_of
-from authz.credentials.numbers import new_code, new_device_pan, new_token_id
+from authz.credentials.numbers import new_device_pan, new_token_id
 from authz.hsm import Pin
 from authz.pan import Pan, PanDigester
 from authz.safe import Safe
@@ -34,6 +35,9 @@ STATUS: Final[Mapping[Verdict, TokenStatus]] = {
 }
 FREE: Final = "select not exists (select 1 from credentials where card_ref = $1)"
 DRAWS_MAX: Final = 20
+NO_PHONE: Final = "NO_PHONE"
+TOO_SOON: Final = "TOO_SOON"
+"""Why there is no code yet."""
 
 
 class AlreadyThere(Exception):
@@ -49,10 +53,6 @@ class CardStopped(Exception):
     """The card is not in use, so that none of its tokens can begin to be (TOK-07)."""
 
 
-class CodesUsedUp(Exception):
-    """So many codes were sent that no more are; the token has to be deleted and added again."""
-
-
 class Asked(Struct, frozen=True):
     """What a wallet sends."""
 
@@ -64,27 +64,27 @@ class Asked(Struct, frozen=True):
 
 
 class Provisioned(Struct, frozen=True):
-    """The decision, and unless it was declined the token with its number, shown this once."""
+    """The decision, and unless it was declined the token with its number, shown this once.
+
+    A code that is wanted waits in `sending`, or `unsent` says why there is none: the holder asks
+    for one later.
+    """
 
     decision: Provision
     token: Token | None = None
     number: Pan | None = None
-    code: Pin | None = None
+    sending: Sending | None = None
+    unsent: str | None = None
 
 
 class Tokens:
     """One for the HTTP side of a process."""
 
-    def __init__(self, digester: PanDigester, safe: Safe, sender: CodeSender | None) -> None:
-        """`sender` brings codes to holders; without one none may be asked for."""
+    def __init__(self, digester: PanDigester, safe: Safe, courier: Courier | None) -> None:
+        """`courier` brings codes to holders; without one none may be asked for."""
         self._digester = digester
         self._safe = safe
-        self._sender = sender
-
-    async def deliver(self, token_id: str, code: Pin) -> None:
-        """Send a code, once what is kept of it is committed."""
-        assert self._sender is not None, "asked before a code was made"
-        await self._sender.send(token_id, code)
+        self._courier = courier
 
     async def provision(self, tx: "Tx", asked: Asked, by: By, now: datetime) -> Provisioned:
         """Decide, and make the token unless it is declined. `now` is the clock's, UTC.
@@ -114,18 +114,23 @@ class Tokens:
             return Provisioned(decided[0])
         kept = Numbered(ref, self._safe.card(number, ref))
         await add_credential(tx, "token", made[0].token_id, done.holder_id, kept)
-        code = None
-        if decided[0].verdict is Verdict.REQUIRE_CODE:
-            code = await self._new_code(tx, done, made[0].token_id, ref)
-        return Provisioned(decided[0], made[0], number, code)
+        if decided[0].verdict is not Verdict.REQUIRE_CODE:
+            return Provisioned(decided[0], made[0], number)
+        try:
+            sending = await self._new_code(tx, done, made[0].token_id)
+        except NoPhone:
+            return Provisioned(decided[0], made[0], number, unsent=NO_PHONE)
+        except TooSoon:
+            return Provisioned(decided[0], made[0], number, unsent=TOO_SOON)
+        return Provisioned(decided[0], made[0], number, sending)
 
-    async def resend(self, tx: "Tx", token_id: str, by: By) -> Pin:
-        """A new code for a token that waits for one; the old ones are worth nothing any more.
+    async def resend(self, tx: "Tx", token_id: str, by: By) -> Sending:
+        """A new code for a token that waits for one; once sent, the old ones are worth nothing.
 
-        Raises NotFound, StateMismatch, CodesUsedUp.
+        Raises NotFound, StateMismatch, NoPhone, CodesUsedUp, TooSoon.
         """
         done = await change(tx, "token", token_id, "RESEND_CODE", by, _waiting(token_id))
-        return await self._new_code(tx, done, token_id, _ref_of(done.profile, token_id))
+        return await self._new_code(tx, done, token_id)
 
     async def activate(self, tx: "Tx", token_id: str, code: Pin, by: By) -> tuple[Changed, Tried]:
         """Try a code; the token is active only if it was right. The try counts: commit it.
@@ -154,12 +159,9 @@ class Tokens:
             tx, "token", token_id, action.value, by, lambda p: move_token(p, token_id, action)
         )
 
-    async def _new_code(self, tx: "Tx", done: Changed, token_id: str, ref: bytes) -> Pin:
-        code = new_code()
-        kept = self._safe.module.pin_ref(ref, code)
-        if not await codes.issue(tx, done.holder_id, token_id, kept, done.at):
-            raise CodesUsedUp("no more codes are sent for this token")
-        return code
+    async def _new_code(self, tx: "Tx", done: Changed, token_id: str) -> Sending:
+        assert self._courier is not None, "asked before a token was made"
+        return await self._courier.prepare(tx, done, token_id, _ref_of(done.profile, token_id))
 
     async def _draw(self, tx: "Tx") -> Pan:
         for _ in range(DRAWS_MAX):

@@ -11,6 +11,7 @@ from authz.gateway import (
     bank_cards,
     cards,
     clock,
+    contacts,
     ledger,
     loads,
     online,
@@ -50,6 +51,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
     v1.include_router(accounts.router)
     v1.include_router(bank_cards.router)
+    v1.include_router(contacts.router)
     v1.include_router(statement.router)
     v1.include_router(administration.router)
     v1.include_router(authorizations.router)

@@ -2,15 +2,16 @@
 
 from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 import asyncpg
 from fastapi import APIRouter, Path
 from msgspec.structs import replace as with_fields
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.config import JsonDict
 
-from authz.credentials import life
+from authz.credentials import activation, life
+from authz.credentials.activation import TriesUsedUp
 from authz.credentials.change import (
     EVENTS,
     By,
@@ -22,11 +23,13 @@ from authz.credentials.change import (
     change,
     profile_of,
 )
-from authz.credentials.life import CardAction, StateMismatch, Unsuitable
+from authz.credentials.life import CardAction, StateMismatch
+from authz.credentials.pins import NumberNotKept, pin_from_block
 from authz.gateway.deps import CardDesk, Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.pan import Pan
+from authz.safe import Safe
 from authz.state import Credential, Profile
 from rules.facts import Card, CardStatus, OpposedAs
 
@@ -105,11 +108,25 @@ class ReplaceIn(Who):
 
 
 class PinIn(Who):
-    """A new PIN; what is kept of it cannot be turned back."""
+    """A new PIN, in clear or as a block; or none, and the one that is there gets its tries back.
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"pin": "4826"}]})
+    What is kept of a PIN cannot be turned back. A block is of format 0 or 3 (ISO 9564-1), under the
+    PIN key of the zone `ascii`.
+    """
 
-    pin: SecretStr
+    model_config = ConfigDict(json_schema_extra={"examples": [{"pin": "4826"}, {"unblock": True}]})
+
+    pin: Annotated[SecretStr | None, Field(json_schema_extra={"pattern": "^[0-9]{4,12}$"})] = None
+    pin_block: Annotated[
+        SecretStr | None, Field(json_schema_extra={"pattern": "^[0-9A-Fa-f]{16}$"})
+    ] = None
+    unblock: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if [self.pin, self.pin_block, self.unblock].count(None) != 2:
+            raise ValueError("one of `pin`, `pin_block` and `unblock` is wanted")
+        return self
 
 
 class EventOut(BaseModel):
@@ -176,8 +193,18 @@ async def card(deps: Parts, card_id: CardId) -> CardOut:
 @router.post("/cards/{card_id}/activate", summary="Take a card into use", responses=REFUSED)
 async def activate(deps: Parts, card_id: CardId, body: ActivateIn) -> CardOut:
     """The card that it replaces is done, and its tokens go on with the new one (CRD-04)."""
-    step = partial(life.activate, card_id=card_id, last4=body.last4)
-    return await _changed(deps, card_id, CardAction.ACTIVATE, body, step)
+    try:
+        async with deps.pool.acquire() as sql, sql.transaction():
+            done = await activation.activate(sql, card_id, body.last4, body.by())
+    except TriesUsedUp as refused:
+        raise ProblemError(409, "ACTIVATION_TRIES", str(refused)) from refused
+    except (NotFound, StateMismatch) as refused:
+        raise _refusal(refused) from refused
+    # Wrong digits are committed before they are refused: they count.
+    if done is None:
+        raise ProblemError(409, "WRONG_DIGITS", "these are not the last four digits of the card")
+    async with deps.pool.acquire() as sql:
+        return await _shown(sql, done.profile, card_id)
 
 
 @router.post("/cards/{card_id}/block", summary="Block a card", responses=REFUSED)
@@ -236,20 +263,37 @@ async def replace(deps: Parts, card_id: CardId, body: ReplaceIn) -> CardOut:
         raise ProblemError(409, "CARD_KNOWN", "this card is known already") from taken
 
 
-@router.post("/cards/{card_id}/pin", summary="Set the PIN of a card", responses=REFUSED)
+@router.post("/cards/{card_id}/pin", summary="Set or unblock a PIN", responses=REFUSED)
 async def pin(deps: Parts, card_id: CardId, body: PinIn) -> CardOut:
     """All tries are given back."""
-    module = _desk(deps).safe.module
+    safe = _desk(deps).safe
+    if body.unblock:
+        step = partial(life.with_tries_back, card_id=card_id)
+        return await _changed(deps, card_id, CardAction.UNBLOCK_PIN, body, step)
+    async with deps.pool.acquire() as sql, sql.transaction():
+        chosen = await _chosen(sql, safe, card_id, body)
+
+        def change_pin(profile: Profile) -> Profile:
+            own = life.own_credential(profile, card_id)
+            return life.with_pin(profile, card_id, safe.module.pin_ref(own.card_ref, chosen))
+
+        done = await _change(sql, card_id, CardAction.CHANGE_PIN, body, change_pin)
+        return await _shown(sql, done.profile, card_id)
+
+
+async def _chosen(tx: "Tx", safe: Safe, card_id: str, body: PinIn) -> Pin:
+    """The new PIN, as it came or from its block."""
     try:
-        chosen = Pin(body.pin.get_secret_value())
-    except ValueError as refused:
-        raise ProblemError(422, "INVALID_REQUEST", f"body.pin: {refused}") from None
-
-    def step(profile: Profile) -> Profile:
-        own = life.own_credential(profile, card_id)
-        return life.with_pin(profile, card_id, module.pin_ref(own.card_ref, chosen))
-
-    return await _changed(deps, card_id, CardAction.CHANGE_PIN, body, step)
+        if body.pin is not None:
+            return Pin(body.pin.get_secret_value())
+        assert body.pin_block is not None, "one of them is there"
+        return await pin_from_block(tx, safe, card_id, body.pin_block.get_secret_value())
+    except NotFound as unknown:
+        raise _refusal(unknown) from unknown
+    except NumberNotKept as refused:
+        raise ProblemError(409, "NUMBER_NOT_KEPT", str(refused)) from refused
+    except ValueError:
+        raise ProblemError(422, "INVALID_REQUEST", "body: this is no PIN of the card") from None
 
 
 def _desk(deps: Deps) -> CardDesk:
@@ -267,13 +311,15 @@ async def _changed(deps: Deps, card_id: str, action: CardAction, who: Who, step:
 async def _change(tx: "Tx", card_id: str, action: CardAction, who: Who, step: Step) -> Changed:
     try:
         return await change(tx, "card", card_id, action.value, who.by(), step)
-    except NotFound as unknown:
-        raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
-    except Unsuitable as refused:
-        raise ProblemError(409, "WRONG_DIGITS", str(refused)) from refused
-    except StateMismatch as refused:
-        state = refused.state.value
-        raise ProblemError(409, "STATE_MISMATCH", f"the card is {state}", state=state) from refused
+    except (NotFound, StateMismatch) as refused:
+        raise _refusal(refused) from refused
+
+
+def _refusal(refused: NotFound | StateMismatch) -> ProblemError:
+    if isinstance(refused, NotFound):
+        return ProblemError(404, "NOT_FOUND", str(refused))
+    state = refused.state.value
+    return ProblemError(409, "STATE_MISMATCH", f"the card is {state}", state=state)
 
 
 async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
-from authz.credentials.codes import Mailbox
+from authz.credentials.sending import Mailbox
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
 from authz.instants import within_reach

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Final
 
 import asyncpg
@@ -9,7 +10,8 @@ from fastapi import Depends, Request
 from prometheus_client.registry import Collector
 
 from authz.bank.enrolment import Enrolment
-from authz.credentials.codes import CodeSender
+from authz.credentials.courier import Courier
+from authz.credentials.sending import CodeSender
 from authz.idempotency import AtWork
 from authz.keys import Secret
 from authz.outcomes import Outcome
@@ -43,12 +45,19 @@ class Road:
 class CardDesk:
     """What may see a card number or a PIN on its way to what is kept of it.
 
-    `sender` brings activation codes to holders; a `Mailbox` shows them to tests.
+    `sender` brings activation codes to holders, one in each `pause` for a token; a `Mailbox` shows
+    them to tests.
     """
 
     digester: PanDigester
     safe: Safe
     sender: CodeSender | None = None
+    pause: timedelta = timedelta()
+
+    @property
+    def courier(self) -> Courier | None:
+        """What makes and brings codes; None where nobody sends them."""
+        return None if self.sender is None else Courier(self.safe, self.sender, self.pause)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

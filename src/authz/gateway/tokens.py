@@ -1,6 +1,7 @@
 """Phones over HTTP: a wallet asks for a token, the holder brings the code, tokens come and go."""
 
 from datetime import UTC, datetime
+from math import ceil
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path
@@ -8,9 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
 from authz.credentials.change import EVENTS, Changed, NotFound
-from authz.credentials.codes import Tried
+from authz.credentials.codes import CodesUsedUp, TooSoon, Tried
+from authz.credentials.courier import NoPhone, Sending
 from authz.credentials.life import StateMismatch, TokenAction, token_of
-from authz.credentials.tokens import AlreadyThere, Asked, CardStopped, CodesUsedUp, Tokens
+from authz.credentials.sending import NotSent
+from authz.credentials.tokens import (
+    NO_PHONE,
+    TOO_SOON,
+    AlreadyThere,
+    Asked,
+    CardStopped,
+    Tokens,
+)
 from authz.gateway.cards import EVENT, EventOut, Who, event_out
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
@@ -23,6 +33,7 @@ router = APIRouter(tags=["tokens"])
 CLOCK: Final = "select coalesce(test_clock, $1) from control"
 TokenId = Annotated[str, Path(max_length=64, examples=["tok-1"])]
 REFUSED: Final = described(404, 409)
+SENT, NOT_SENT = "SENT", "NOT_SENT"
 TOKEN: Final[JsonDict] = {
     "id": "tok-1",
     "card": "card-1",
@@ -89,6 +100,7 @@ class ProvisionOut(BaseModel):
                     "dpan": None,
                     "expiry": None,
                     "status": None,
+                    "code": None,
                     "trace": [STEP],
                 }
             ]
@@ -102,6 +114,8 @@ class ProvisionOut(BaseModel):
     dpan: str | None
     expiry: str | None
     status: str | None
+    code: str | None
+    """SENT, NOT_SENT, NO_PHONE or TOO_SOON where a code is wanted: ask for one if none was sent."""
     trace: list[StepOut]
 
 
@@ -144,8 +158,7 @@ async def create(deps: Parts, body: TokenIn) -> ProvisionOut:
         raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
     except AlreadyThere as there:
         raise ProblemError(409, "TOKEN_EXISTS", str(there), token=there.token_id) from there
-    if made.token is not None and made.code is not None:
-        await tokens.deliver(made.token.token_id, made.code)
+    code = made.unsent if made.sending is None else await _delivered(deps, made.sending)
     return ProvisionOut(
         decision=made.decision.verdict.value,
         reason=made.decision.reason.value,
@@ -154,6 +167,7 @@ async def create(deps: Parts, body: TokenIn) -> ProvisionOut:
         dpan=None if made.number is None else made.number.reveal(),
         expiry=None if made.token is None else made.token.expiry,
         status=None if made.token is None else made.token.status.value,
+        code=code,
         trace=[
             StepOut(rule=s.rule, source=s.source, held=s.held, words=s.words)
             for s in made.decision.steps
@@ -182,18 +196,29 @@ async def activate(deps: Parts, token_id: TokenId, body: CodeIn) -> TokenOut:
     return await _shown(deps, done, token_id)
 
 
-@router.post("/tokens/{token_id}/resend-code", summary="Send another code", responses=REFUSED)
+@router.post(
+    "/tokens/{token_id}/resend-code",
+    summary="Send another code",
+    responses=described(404, 409, 429, 503),
+)
 async def resend(deps: Parts, token_id: TokenId, body: Who) -> SentOut:
-    """The codes before it are worth nothing any more."""
+    """The codes before it are worth nothing any more, unless it surely reached nobody."""
     tokens = _tokens(deps, sends=True)
     try:
         async with deps.pool.acquire() as sql, sql.transaction():
-            code = await tokens.resend(sql, token_id, body.by())
+            sending = await tokens.resend(sql, token_id, body.by())
     except CodesUsedUp as refused:
         raise ProblemError(409, "CODES_USED_UP", str(refused)) from refused
+    except NoPhone as refused:
+        raise ProblemError(409, NO_PHONE, str(refused)) from refused
+    except TooSoon as refused:
+        problem = ProblemError(429, TOO_SOON, str(refused))
+        problem.headers["retry-after"] = str(ceil(refused.wait_s))
+        raise problem from refused
     except (NotFound, StateMismatch) as refused:
         raise _refusal(refused) from refused
-    await tokens.deliver(token_id, code)
+    if await _delivered(deps, sending) == NOT_SENT:
+        raise ProblemError(503, "CODE_NOT_SENT", "the code could not be sent: ask for another")
     return SentOut(id=token_id, sent=True)
 
 
@@ -218,7 +243,19 @@ async def delete(deps: Parts, token_id: TokenId) -> TokenOut:
 def _tokens(deps: Deps, *, sends: bool = False) -> Tokens:
     if deps.cards is None or (sends and deps.cards.sender is None):
         raise ProblemError(503, "NOT_READY", "this process holds no keys, or can send no codes")
-    return Tokens(deps.cards.digester, deps.cards.safe, deps.cards.sender)
+    return Tokens(deps.cards.digester, deps.cards.safe, deps.cards.courier)
+
+
+async def _delivered(deps: Deps, sending: Sending) -> str:
+    """Send a code, once what is kept of it is committed."""
+    assert deps.cards is not None, "asked before a code was made"
+    courier = deps.cards.courier
+    assert courier is not None, "asked before a code was made"
+    try:
+        await courier.deliver(deps.pool, sending)
+    except NotSent:
+        return NOT_SENT
+    return SENT
 
 
 async def _moved(deps: Deps, token_id: str, action: TokenAction, who: Who) -> TokenOut:

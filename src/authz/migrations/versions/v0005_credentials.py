@@ -83,8 +83,28 @@ EVENTS = (
         primary key (holder_id, token, n, try_no)
     )
     """,
-    "grant select, insert on credential_events, activation_codes, activation_tries"
-    " to millesime_engine",
+    # A code that surely reached nobody.
+    """
+    create table activation_losses (
+        holder_id bigint not null check (holder_id > 0),
+        token     text not null,
+        n         smallint not null,
+        why       text not null,
+        primary key (holder_id, token, n)
+    )
+    """,
+    # The last four digits of a card, tried by whoever holds it; only wrong ones.
+    """
+    create table card_activation_tries (
+        holder_id bigint not null check (holder_id > 0),
+        card      text not null,
+        n         integer not null check (n > 0),
+        tried_at  timestamptz not null,
+        primary key (holder_id, card, n)
+    )
+    """,
+    "grant select, insert on credential_events, activation_codes, activation_tries,"
+    " activation_losses, card_activation_tries to millesime_engine",
 )
 
 

@@ -1,0 +1,27 @@
+"""A new PIN that came as a block: opened with the card's own number, which is kept sealed."""
+
+from typing import TYPE_CHECKING
+
+from authz.credentials.change import profile_of
+from authz.credentials.life import own_credential
+from authz.hsm import Pin
+from authz.pan import Pan
+from authz.safe import Safe
+from authz.sealed_numbers import find_card
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+
+class NumberNotKept(Exception):
+    """The number of this card is not here, so that no block of it can be opened."""
+
+
+async def pin_from_block(tx: "Tx", safe: Safe, card_id: str, block: str) -> Pin:
+    """The PIN. Raises NotFound, NumberNotKept, and ValueError for what is no block of the card."""
+    profile = await profile_of(tx, "card", card_id)
+    ref = own_credential(profile, card_id).card_ref
+    number = None if safe.vault is None else await find_card(tx, safe.vault, ref)
+    if number is None:
+        raise NumberNotKept("the number of this card is not kept here")
+    return safe.pin_of_block(block, Pan(number))

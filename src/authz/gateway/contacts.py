@@ -1,0 +1,93 @@
+"""`/v1/accounts/{id}/contact`: where the person of an account gets codes (TOK-03)."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from authz.contacts import forget_phone, keep_phone, phone_of
+from authz.gateway.deps import Deps, Parts
+from authz.gateway.problems import ProblemError, described
+from authz.phones import SHAPE, Phone
+from authz.refusal import Unknown
+from authz.safe import Safe
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+router = APIRouter(tags=["accounts"])
+
+HOLDER = "select holder_id from directory where kind = 'account' and name = $1"
+AccountId = Annotated[str, Path(max_length=64, examples=["acc-1"])]
+
+
+class ContactIn(BaseModel):
+    """The telephone number, in international form; kept encrypted and never shown again."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"phone": "+33612345678"}]}
+    )
+
+    phone: Annotated[SecretStr, Field(json_schema_extra={"pattern": f"^{SHAPE.pattern}$"})]
+
+
+class ContactOut(BaseModel):
+    """Its last two digits, so that its owner knows which one it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"account": "acc-1", "phone": "********78"}]}
+    )
+
+    account: str
+    phone: str
+
+
+@router.put(
+    "/accounts/{account_id}/contact", summary="Say where codes go", responses=described(404)
+)
+async def put(deps: Parts, account_id: AccountId, body: ContactIn) -> ContactOut:
+    """It counts from the next code on, for all accounts of the person."""
+    try:
+        phone = Phone(body.phone.get_secret_value())
+    except ValueError as refused:
+        raise ProblemError(422, "INVALID_REQUEST", f"body.phone: {refused}") from None
+    safe = _safe(deps)
+    async with deps.pool.acquire() as sql, sql.transaction():
+        await keep_phone(sql, safe, await _holder(sql, account_id), phone)
+    return ContactOut(account=account_id, phone=phone.masked)
+
+
+@router.get("/accounts/{account_id}/contact", summary="Where codes go", responses=described(404))
+async def get(deps: Parts, account_id: AccountId) -> ContactOut:
+    """Its last two digits."""
+    async with deps.pool.acquire() as sql:
+        phone = await phone_of(sql, _safe(deps), await _holder(sql, account_id))
+    if phone is None:
+        raise Unknown("no telephone number is on file")
+    return ContactOut(account=account_id, phone=phone.masked)
+
+
+@router.delete(
+    "/accounts/{account_id}/contact",
+    summary="Forget where codes go",
+    status_code=204,
+    responses=described(404),
+)
+async def delete(deps: Parts, account_id: AccountId) -> None:
+    """No code is sent any more until another number is put."""
+    async with deps.pool.acquire() as sql, sql.transaction():
+        if not await forget_phone(sql, await _holder(sql, account_id)):
+            raise Unknown("no telephone number is on file")
+
+
+def _safe(deps: Deps) -> Safe:
+    if deps.cards is None or deps.cards.safe.vault is None:
+        raise ProblemError(503, "NOT_READY", "this process has no key for numbers")
+    return deps.cards.safe
+
+
+async def _holder(sql: "Tx", account_id: str) -> int:
+    holder_id: int | None = await sql.fetchval(HOLDER, account_id)
+    if holder_id is None:
+        raise Unknown("there is no such account")
+    return holder_id
