@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ledger.accounts import House
+from ledger.passes import go_on_behind
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -22,9 +23,9 @@ ALL_LOTS: Final = 0
 # Read and marked in one snapshot: a holder's row and its movements are committed together.
 DUE: Final = """
     select h.holder_id, coalesce(m.seq, 0) as since,
-        least(h.last_seq, coalesce(m.seq, 0) + $2) as until
+        least(h.last_seq, coalesce(m.seq, 0) + $2) as until, h.last_seq
     from holders h left join rolled_marks m using (holder_id)
-    where h.last_seq > coalesce(m.seq, 0) order by h.holder_id limit $1
+    where h.holder_id > $3 and h.last_seq > coalesce(m.seq, 0) order by h.holder_id limit $1
 """
 # As in the trial balance: a hold stands as pending on both sides until its settlement ends it.
 FOLD: Final = """
@@ -87,6 +88,13 @@ class Due(Struct, frozen=True):
     until: list[int]
 
 
+class Step(Struct, frozen=True):
+    """How many holders a step carried forward, and behind whom the next one begins."""
+
+    holders: int
+    behind: int
+
+
 class Line(Struct, frozen=True):
     """One line of the trial balance at the watermark, in cents."""
 
@@ -112,23 +120,29 @@ Also = Callable[["Tx", Due], Awaitable[None]]
 
 
 async def step(
-    tx: "Tx", zone: str, also: tuple[Also, ...] = (), *, holders_max: int, movements_max: int
-) -> int:
-    """Carry some holders forward; how many, 0 when all are. Days are civil days of `zone`.
+    tx: "Tx",
+    zone: str,
+    also: tuple[Also, ...] = (),
+    *,
+    holders_max: int,
+    movements_max: int,
+    after: int = 0,
+) -> Step | None:
+    """Carry some holders behind `after` forward, None where none is left. Days are of `zone`.
 
     The caller's SQL transaction must be repeatable read: whoever does the same at the same time
     then gets asyncpg.SerializationError or UniqueViolationError, and nothing is counted twice.
     `movements_max` bounds the movements of one holder in one step.
     """
-    rows = await tx.fetch(DUE, holders_max, movements_max)
+    rows = await tx.fetch(DUE, holders_max, movements_max, after)
     if not rows:
-        return 0
+        return None
     due = Due(*([row[place] for row in rows] for place in range(3)))
     await tx.execute(FOLD, due.holder_ids, due.since, due.until, zone)
     for each in also:
         await each(tx, due)
     await tx.execute(MARK, due.holder_ids, due.until)
-    return len(rows)
+    return Step(len(rows), go_on_behind(rows))
 
 
 async def trial_balance(tx: "Tx", until: date | None = None) -> list[Line]:

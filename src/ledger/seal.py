@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from ledger.passes import go_on_behind
+
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
@@ -29,12 +31,14 @@ _FIELD: Final = "\x1f"
 
 DUE: Final = """
     select h.holder_id, coalesce(s.to_seq, 0) + 1 as from_seq,
-        least(h.last_seq, coalesce(s.to_seq, 0) + $2) as to_seq, s.digest as previous
+        least(h.last_seq, coalesce(s.to_seq, 0) + $2) as to_seq, s.digest as previous,
+        h.last_seq
     from holders h left join lateral (
         select to_seq, digest from seals where holder_id = h.holder_id
         order by to_seq desc limit 1
     ) s on true
-    where h.last_seq > coalesce(s.to_seq, 0) order by h.holder_id limit $1
+    where h.holder_id > $3 and h.last_seq > coalesce(s.to_seq, 0)
+    order by h.holder_id limit $1
 """
 ROWS: Final = """
     select t.* from unnest($1::bigint[], $2::bigint[], $3::bigint[])
@@ -124,14 +128,21 @@ def _canonical(row: Sequence[Any]) -> bytes:
 
 
 async def seal(
-    tx: "Tx", key: SealKey, now: datetime, *, holders_max: int, movements_max: int
-) -> Head | None:
-    """Seal what is not sealed yet of some holders; None when all is.
+    tx: "Tx",
+    key: SealKey,
+    now: datetime,
+    *,
+    holders_max: int,
+    movements_max: int,
+    after: int = 0,
+) -> int | None:
+    """Seal what is not sealed yet of some holders behind `after`, under one new head.
 
-    The caller's SQL transaction must be repeatable read. Whoever does the same at the same time
-    gets asyncpg.UniqueViolationError. Raises SealError where numbers are missing in the books.
+    Returns behind whom to go on, or None where nothing was left. The caller's SQL transaction must
+    be repeatable read. Whoever does the same at the same time gets asyncpg.UniqueViolationError.
+    Raises SealError where numbers are missing in the books.
     """
-    due = await tx.fetch(DUE, holders_max, movements_max)
+    due = await tx.fetch(DUE, holders_max, movements_max, after)
     if not due:
         return None
     columns = [[row[place] for row in due] for place in range(3)]
@@ -145,11 +156,11 @@ async def seal(
     await tx.execute(ADD_HEAD, head.head_no, head.digest, len(blocks), key.key_id, now)
     rows = [(b.holder_id, b.from_seq, b.to_seq, b.previous, b.digest) for b in blocks]
     await tx.execute(ADD_SEALS, *(list(column) for column in zip(*rows, strict=True)), head.head_no)
-    return head
+    return go_on_behind(due)
 
 
 def _block(key: SealKey, due: Any, rows: Sequence[Sequence[Any]]) -> Block:
-    holder_id, first, last, previous = due
+    holder_id, first, last, previous, _ = due
     if [row[SEQ] for row in rows] != list(range(first, last + 1)):
         raise SealError(f"holder {holder_id}: movements {first} to {last} are not all there")
     before = previous or GENESIS

@@ -1,6 +1,7 @@
 """Totals carried forward are the totals of a full scan, however the books are cut into steps."""
 
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,10 @@ ZONE = "Europe/Paris"
 
 
 async def to_the_end(tx: "Tx", holders_max: int, movements_max: int) -> int:
-    steps = 0
-    while await step(tx, ZONE, holders_max=holders_max, movements_max=movements_max):
-        steps += 1
+    steps, after = 0, 0
+    next_step = partial(step, tx, ZONE, holders_max=holders_max, movements_max=movements_max)
+    while (done := await next_step(after=after)) is not None:
+        steps, after = steps + 1, done.behind
     return steps
 
 

@@ -21,9 +21,10 @@ OTHER = SealKey("seal-2", Secret(bytes(32)))
 
 
 async def seal_all(tx: "Tx", holders_max: int = 2, movements_max: int = 6) -> int:
-    heads = 0
-    while await seal(tx, KEY, AT, holders_max=holders_max, movements_max=movements_max):
-        heads += 1
+    heads, after = 0, 0
+    limits = {"holders_max": holders_max, "movements_max": movements_max}
+    while (behind := await seal(tx, KEY, AT, after=after, **limits)) is not None:
+        heads, after = heads + 1, behind
     return heads
 
 

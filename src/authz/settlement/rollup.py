@@ -22,11 +22,11 @@ _log = structlog.get_logger()
 async def roll_up(
     pool: asyncpg.Pool, book: Rulebook, *, holders_max: int = HOLDERS_A_STEP
 ) -> dict[str, int]:
-    """Carry every holder forward to its last committed movement, a SQL transaction a step.
+    """Carry every holder forward, in one pass by holder, a SQL transaction a step.
 
     Where another process is at the same work, it is left to it.
     """
-    payables, done = Payables(book), 0
+    payables, done, after = Payables(book), 0, 0
     try:
         while True:
             async with pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
@@ -36,10 +36,11 @@ async def roll_up(
                     (payables.add,),
                     holders_max=holders_max,
                     movements_max=MOVEMENTS_A_HOLDER,
+                    after=after,
                 )
-            if not moved:
+            if moved is None:
                 return {"holders": done}
-            done += moved
+            done, after = done + moved.holders, moved.behind
     except ELSEWHERE:
         _log.info("roll_up_elsewhere")
         return {"holders": done}
