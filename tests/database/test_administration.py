@@ -157,3 +157,10 @@ async def test_a_record_that_is_none_is_refused_and_not_quoted(
 async def test_a_record_of_any_depth_is_refused(checkout: Checkout) -> None:
     answer = await checkout.http.put("/v1/cards/card-1", content="[" * 100_000)
     assert_problem(answer, 422, "INVALID_REQUEST")
+
+
+async def test_a_name_that_stands_twice_in_a_record_is_refused(checkout: Checkout) -> None:
+    body = '{"department": "75", "department": "13"}'
+    answer = await checkout.http.put("/v1/employers/emp-new", content=body)
+    assert_problem(answer, 422, "INVALID_REQUEST")
+    assert "`department` is written twice" in answer.json()["detail"]

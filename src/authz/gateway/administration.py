@@ -14,6 +14,7 @@ from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
 from authz.phones import SHAPE, Phone
 from authz.world.change import CREATED, put_record
+from authz.world.names import written_twice
 from authz.world.read import WorldError, record_of
 from authz.world.records import (
     AccountRecord,
@@ -177,10 +178,13 @@ def _fields(body: bytes, name: dict[str, str]) -> dict[str, Any]:
     """The record's fields; its name may stand in the path alone, and never differs from it."""
     try:
         fields = msgspec.json.decode(body)
+        twice = written_twice(body, fields)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ProblemError(422, "INVALID_REQUEST", "body: is no JSON") from None
     if not isinstance(fields, dict):
         raise ProblemError(422, "INVALID_REQUEST", "body: an object is wanted")
+    if twice is not None:
+        raise ProblemError(422, "INVALID_REQUEST", f"body: {twice}")
     for key, value in name.items():
         if fields.setdefault(key, value) != value:
             raise ProblemError(422, "INVALID_REQUEST", f"body.{key}: is not that of the path")

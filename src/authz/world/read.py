@@ -1,6 +1,5 @@
 """From a file to records, each with its place: one JSON object, or JSON Lines of any length."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -8,10 +7,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from authz.echo import own_name, refusal_of
+from authz.echo import refusal_of
 from authz.pan import Pan
 from authz.phones import Phone
 from authz.usage import UsageError
+from authz.world.names import written_twice
 from authz.world.records import KINDS, Record, WorldFile
 
 _ANY: Final = msgspec.json.Decoder()
@@ -58,9 +58,11 @@ def _read_object(path: Path) -> Iterator[Placed]:
     try:
         content = path.read_bytes()
         world = msgspec.json.decode(content, type=WorldFile, dec_hook=_secret)
-        json.loads(content, object_pairs_hook=_once_each)
+        twice = written_twice(content, _ANY.decode(content))
     except _UNREADABLE as refused:
         raise WorldError(_said(refused)) from None
+    if twice is not None:
+        raise WorldError(twice)
     for kind in KINDS:
         for number, record in enumerate(getattr(world, f"{kind}s")):
             yield Placed(f"{kind}s[{number}]", kind, record)
@@ -76,6 +78,7 @@ def _read_lines(path: Path) -> Iterator[Placed]:
 def _read_line(place: str, line: bytes) -> Placed:
     try:
         fields = _ANY.decode(line)
+        twice = written_twice(line, fields)
         if not isinstance(fields, dict):
             raise WorldError(f"{place}: an object is wanted")
         named = fields.pop("kind", None)
@@ -84,6 +87,8 @@ def _read_line(place: str, line: bytes) -> Placed:
             raise WorldError(f"{place}: kind must be one of {', '.join(KINDS)}")
     except _UNREADABLE as refused:
         raise WorldError(f"{place}: {_said(refused)}") from None
+    if twice is not None:
+        raise WorldError(f"{place}: {twice}")
     return record_of(place, kind, fields)
 
 
@@ -101,15 +106,6 @@ def _secret(wanted: type, value: Any) -> Pan | Phone:
     if not isinstance(value, str):
         raise ValueError(f"a {what} number is written as text")
     return made(value)
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> None:
-    """A name that is written twice in one object would silently lose what came first."""
-    names: set[str] = set()
-    for name, _ in pairs:
-        if name in names:
-            raise WorldError(f"`{own_name(name)}` is written twice in one object")
-        names.add(name)
 
 
 def _said(refused: Exception) -> str:
