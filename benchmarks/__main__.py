@@ -15,6 +15,7 @@ WHOLE: Final = (
     "service",
     "open",
     "third",
+    "bank",
     "growth",
     "window",
     "connections",

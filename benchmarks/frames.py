@@ -24,14 +24,14 @@ _SENT, _STAN, _RRN = "1124113000", "222222", "333333333333"
 _TERMINAL, _MID = "44444444", "555555555555555"
 
 
-def template() -> bytes:
+def template(amount_minor: int = 1) -> bytes:
     """A framed 0200 of 18 fields, as a pattern for `%`."""
     message = Message(
         "0200",
         {
             2: _PAN,
             3: "000000",
-            4: "000000000001",
+            4: f"{amount_minor:012d}",
             7: _SENT,
             11: _STAN,
             12: "123000",
@@ -64,7 +64,12 @@ class Traffic:
     """
 
     def __init__(
-        self, run: int, cards: Sequence[bytes], merchants: int, hot_share: float = 0.0
+        self,
+        run: int,
+        cards: Sequence[bytes],
+        merchants: int,
+        hot_share: float = 0.0,
+        amount_minor: int = 1,
     ) -> None:
         """`cards` are numbers in digits; `hot_share` of the purchases is at merchant 0."""
         assert 0 <= run < RUNS_MAX
@@ -73,7 +78,7 @@ class Traffic:
         self._mids = [world.mid(number).encode() for number in range(merchants)]
         self._hot_share = hot_share
         self._chance = Random(run)
-        self._template = template()
+        self._template = template(amount_minor)
 
     def frame(self, number: int) -> bytes:
         """The `number`-th frame of the run."""
@@ -91,7 +96,7 @@ class Traffic:
         )
 
 
-def cards(count: int, of: int) -> list[bytes]:
-    """At most `count` card numbers, spread over the `of` holders of the world."""
+def cards(count: int, of: int, first: int = 0) -> list[bytes]:
+    """At most `count` card numbers, from the `first`, spread over the `of` holders of the world."""
     step = max(1, of // count)
-    return [world.pan(number).encode() for number in range(0, of, step)]
+    return [world.pan(number).encode() for number in range(first, of, step)]

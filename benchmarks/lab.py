@@ -18,9 +18,10 @@ import msgspec
 
 from authz.database import upgrade
 from authz.jobs import JOBS
-from authz.keys import new_key_file
+from authz.keys import new_key_file, read_key_file
 from authz.postgres import Embedded, ensure_running, remove
-from benchmarks import world
+from authz.vault import Vault
+from benchmarks import linked, world
 
 SETTINGS = (
     "fsync",
@@ -64,6 +65,10 @@ class Lab:
         self.execute("postgres", f"create database {name} template template0")
         asyncio.run(upgrade(self.url(name)))
         asyncio.run(world.generate(self.url(name), size, self._digester))
+        if size.linked:
+            vault = Vault.of(read_key_file(self.keys))
+            assert vault is not None, "a new key file has a key for card numbers"
+            asyncio.run(linked.link(self.url(name), size.holders, vault))
         self._sizes[name] = size
         for job in JOBS:
             self._millesime(name, "jobs", "run", job, "--keys", str(self.keys))

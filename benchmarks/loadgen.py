@@ -59,6 +59,8 @@ class Order(Struct, frozen=True):
     frames_max: int = 0
     cards: int = 200_000
     merchants: int = 1_000
+    first_card: int = 0
+    amount_minor: int = 1
     hot_share: float = 0.0
     idle: bool = False
 
@@ -113,7 +115,11 @@ class Load:
         """Make all frames now: nothing of that is to happen while the clock runs."""
         self.order = order
         traffic = Traffic(
-            order.run, cards(order.cards, order.holders), order.merchants, order.hot_share
+            order.run,
+            cards(order.cards, order.holders, order.first_card),
+            order.merchants,
+            order.hot_share,
+            order.amount_minor,
         )
         wanted = order.frames_max
         if not wanted:

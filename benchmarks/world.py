@@ -20,7 +20,16 @@ from authz.state import Credential, HolderAccount, LotInfo, Profile
 from authz.world.generate import MEAL_BIN, card_number
 from authz.world.records import EmployerRecord, MerchantRecord
 from ledger.accounts import House
-from rules.facts import Account, AccountStatus, Card, CardStatus, GeoScope, MerchantClass, Origin
+from rules.facts import (
+    Account,
+    AccountStatus,
+    Card,
+    CardStatus,
+    GeoScope,
+    MerchantClass,
+    Origin,
+    TopUp,
+)
 
 FIRST_HOLDER: Final = 2
 """Holder 1 is the house."""
@@ -85,6 +94,8 @@ class Size(Struct, frozen=True):
     holders: int
     merchants: int = 1_000
     employers: int = 400
+    linked: bool = False
+    """Whether every holder has a bank card for the top-up."""
 
 
 def pan(number: int) -> str:
@@ -152,7 +163,12 @@ async def _books(sql: asyncpg.Connection, size: Size) -> None:
     prepaid, cash = int(House.EMPLOYER_PREPAID), int(House.TRUST_CASH)
     await sql.execute(LOADS, FIRST_HOLDER, LOADED_ON, OPENED_AT, OPENING_MINOR, cash, prepaid)
     await sql.execute(
-        HOLDERS, FIRST_HOLDER, OPENING_MINOR, FIRST_EMPLOYER, size.employers, constant_pieces()
+        HOLDERS,
+        FIRST_HOLDER,
+        OPENING_MINOR,
+        FIRST_EMPLOYER,
+        size.employers,
+        constant_pieces(linked=size.linked),
     )
 
 
@@ -168,8 +184,9 @@ def _refs(holders: int, digester: PanDigester) -> Iterator[tuple[int, bytes]]:
         yield number, digester.card_ref(pan(number))
 
 
-def _profile(number: str, employer_no: int, card_ref: bytes) -> Profile:
-    account = Account(1, f"acc-{number}", "fr-meal", AccountStatus.ACTIVE)
+def _profile(number: str, employer_no: int, card_ref: bytes, *, linked: bool) -> Profile:
+    top_up = TopUp(enabled=True, verified=True, expiry=EXPIRY) if linked else None
+    account = Account(1, f"acc-{number}", "fr-meal", AccountStatus.ACTIVE, top_up)
     card = Card(f"card-{number}", 1, CardStatus.ACTIVE, EXPIRY)
     return Profile(
         f"per-{number}",
@@ -181,9 +198,9 @@ def _profile(number: str, employer_no: int, card_ref: bytes) -> Profile:
     )
 
 
-def constant_pieces() -> list[bytes]:
+def constant_pieces(*, linked: bool = False) -> list[bytes]:
     """A profile cut at its marks, which come in the order that `HOLDERS` puts in between."""
-    packed = msgpack.encode(_profile(_NUMBER, _EMPLOYER, _CARD_REF))
+    packed = msgpack.encode(_profile(_NUMBER, _EMPLOYER, _CARD_REF, linked=linked))
     number, employer = _NUMBER.encode(), b"\xcd" + _EMPLOYER.to_bytes(2, "big")
     pieces = []
     for mark in (number, number, employer, number, _CARD_REF, number):

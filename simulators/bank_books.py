@@ -71,6 +71,7 @@ class BankBooks:
         self.rules: Final = rules or BankRules()
         self.legs: dict[str, Leg] = {}
         self.answers: dict[str, str] = {}
+        self._of_card: dict[str, set[str]] = {}
         self.messages: Counter[str] = Counter()
         """Questions by the class of their message, each counted once."""
         self._file = None if path is None else BookFile(path)
@@ -93,7 +94,7 @@ class BankBooks:
 
     def spent_minor(self, pan: str) -> int:
         """What stands against a card."""
-        return sum(leg.net_minor for leg in self.legs.values() if leg.pan == pan)
+        return sum(self.legs[key].net_minor for key in self._of_card.get(pan, ()))
 
     def summary(self) -> dict[str, object]:
         """The books for others to compare theirs with: legs by reference, no card number."""
@@ -171,6 +172,7 @@ class BankBooks:
         self.messages[kept.key[:3]] += 1
         if kept.leg is not None:
             self.legs[kept.leg.key] = kept.leg
+            self._of_card.setdefault(kept.leg.pan, set()).add(kept.leg.key)
 
 
 Deed = Callable[[BankBooks, Fields], tuple[str, Leg | None]]

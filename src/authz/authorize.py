@@ -14,6 +14,7 @@ from authz.counters import after
 from authz.draft import Draft, Kept, Writes
 from authz.facts import Found, facts_of, find_credential
 from authz.finishing import finish
+from authz.news import top_up_missed
 from authz.outcomes import Outcome, Reserved, later, outcome_of
 from authz.purse import Purse
 from authz.requests import ABOUT_A_PAYMENT, Kind, Request
@@ -86,6 +87,8 @@ def _decide(
             return _reserve(request, draft, purse, account_no, decision, number, facts)
         hold = request.kind is Kind.HOLD
         _book(request, draft, purse, account_no, decision, number, facts, hold=hold)
+    if found.held.account.top_up is not None and (news := top_up_missed(facts, decision, book)):
+        draft.tell_holder(purse.holder.holder_id, account_no, news, facts)
     kept = Kept(account_no, decision.day, decision.eligible_minor, 0, book.version, facts)
     return draft.keep(request, outcome, kept, facts.now)
 

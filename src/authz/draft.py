@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from authz.identity import NO_CONTENT
 from authz.legs import LegBook, LegRows
+from authz.news import News
 from authz.outcomes import Outcome, Reserved, chip_of
 from authz.purse import Purse
 from authz.requests import PAYMENTS, Kind, Request
@@ -44,6 +45,8 @@ class Writes(Struct, frozen=True):
 
     marked: bool = False
     """A payment that waits was reversed."""
+    news: list[Row] = []
+    """What holders must hear of."""
     loose_ends: list[Row] = []
     """Keys that a message may mean under another DE7: tombstones, and repeats that came first."""
 
@@ -55,7 +58,7 @@ class Writes(Struct, frozen=True):
     @property
     def rare(self) -> bool:
         """Whether there is more than of most batches: a leg of the bank, or a loose end."""
-        return bool(self.reserved or self.bank.steps or self.marked or self.loose_ends)
+        return bool(self.reserved or self.bank.steps or self.marked or self.loose_ends or self.news)
 
 
 class Kept(Struct, frozen=True, gc=False):
@@ -90,6 +93,7 @@ class Draft:
         self._keys: list[Row] = []
         self._decided: list[Row] = []
         self._movements: list[Row] = []
+        self._news: list[Row] = []
         self._loose_ends: list[Row] = []
         self._overtaken: list[Request] = []
 
@@ -287,7 +291,13 @@ class Draft:
             bank=self.legs.rows,
             marked=self._marked,
             loose_ends=self._loose_ends,
+            news=self._news,
         )
+
+    def tell_holder(self, holder_id: int, account_no: int, what: News, facts: Facts) -> None:
+        """The holder must hear of it, once a day."""
+        day = civil_day(facts.now, PARIS)
+        self._news.append((holder_id, account_no, what.value, day, facts.now, None))
 
     def _note_repeat(self, request: Request) -> None:
         """A reversal may name the first sending of a repeat, which never came."""

@@ -21,6 +21,7 @@ from authz.bank.teller import BankDesk
 from authz.batcher import Batcher
 from authz.database import DatabaseError
 from authz.expiry import expire_holds
+from authz.holder_notices import tell_holders
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Request
@@ -126,6 +127,10 @@ async def _re_encrypt(work: Work) -> Counts:
     return await re_encrypt(work.pool, work.vault)
 
 
+async def _tell_holders(work: Work) -> Counts:
+    return {"told": await tell_holders(work.pool)}
+
+
 async def _retain(work: Work) -> Counts:
     return await forget(work.pool, work.retention)
 
@@ -151,6 +156,7 @@ JOBS: Final[Mapping[str, Job]] = {
         shared=True,
     ),
     "close-day": Job(_close_day, 10.0, "Begin the next settlement date when its time has come."),
+    "tell-holders": Job(_tell_holders, 5.0, "Hand over what holders must hear of.", shared=True),
     "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
     "seal": Job(_seal, 300.0, "Chain what was booked by a keyed hash."),
     "watch": Job(_watch, 600.0, "Look for what somebody must look at, and raise the alarm."),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SAVE: Final = "select save_batch($1, $2, $3, $4)"
 SAVE_RARE: Final = """
-    select save_rare_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    select save_rare_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 # By its number too: the same key may have been kept by another process since, for a repeat.
 IS_OURS: Final = """
@@ -163,7 +163,7 @@ async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:
     if writes.rare:
         statement = SAVE_RARE
         rows = (*rows, writes.reserved, bank.legs, bank.steps, bank.moves, bank.notices)
-        rows = (*rows, writes.loose_ends)
+        rows = (*rows, writes.loose_ends, writes.news)
     try:
         await sql.fetchval(statement, *rows, timeout=timeout_s)
     except LOST as error:

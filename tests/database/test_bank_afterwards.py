@@ -1,12 +1,19 @@
 """What becomes of bank legs after the answer: holds that end, refunds in parts, short captures."""
 
+from datetime import date
 from pathlib import Path
 
+import pytest
+
+from authz.bank.enrolment import unlink
+from authz.bank.kept import Wallet
 from authz.bank.matters import Matters, read_matters
+from authz.holder_notices import HolderNotice, tell_holders
 from authz.movements import movements_of
 from authz.requests import Kind, Original
 from authz.topup import BankWord
-from tests.database.branch import a_branch, forty
+from rules.facts import TopUp
+from tests.database.branch import NAME_ONE, a_branch, forty
 from tests.database.roads import buys
 from tests.road.people import Setting
 
@@ -67,3 +74,51 @@ async def test_the_statement_shows_both_legs_and_the_balance_of_vouchers(
             ("LOAD", 2026, 10_000, 10_000, 10_000),
         ]
         assert len({e.payment for e in entries[:-1]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("card", "what"),
+    [
+        (TopUp(enabled=True, verified=True, expiry="2610"), "BANK_CARD_EXPIRED"),
+        (TopUp(enabled=True, verified=False, expiry="2912"), "BANK_CARD_UNVERIFIED"),
+    ],
+)
+async def test_a_holder_hears_once_a_day_that_the_bank_card_is_no_good(
+    card: TopUp, what: str, calendar_url: str, tmp_path: Path
+) -> None:
+    setting = Setting(top_up=True, bank_card=card)
+    async with a_branch(calendar_url, tmp_path, setting) as branch:
+        await branch.at(TUESDAY)
+        for asked in (forty(), forty(), forty(2500), forty(9000)):
+            await branch.run(asked)
+        told = await branch.pool.fetch("select what, day, told_at is null from holder_notices")
+        assert [tuple(row) for row in told] == [(what, date(2026, 11, 24), True)]
+        heard: list[HolderNotice] = []
+
+        async def send(_tx: object, notice: HolderNotice) -> None:
+            heard.append(notice)
+
+        assert await tell_holders(branch.pool, send) == 1
+        assert [notice.what.value for notice in heard] == [what]
+        assert await branch.job("tell-holders") == {"told": 0}
+
+
+async def test_who_misses_nothing_hears_nothing(calendar_url: str, tmp_path: Path) -> None:
+    expired = TopUp(enabled=True, verified=True, expiry="2610")
+    setting = Setting(top_up=True, bank_card=expired, lots={})
+    async with a_branch(calendar_url, tmp_path, setting) as branch:
+        await branch.at(TUESDAY)
+        await branch.run(forty())  # without a cent of vouchers no card would have helped (TOP-02)
+        assert await branch.job("tell-holders") == {"told": 0}
+
+
+async def test_a_sender_that_fails_has_told_nobody(calendar_url: str, tmp_path: Path) -> None:
+    async def fails(_tx: object, _notice: HolderNotice) -> None:
+        raise OSError("no network")
+
+    async with a_branch(calendar_url, tmp_path) as branch:
+        owner = await branch.pool.fetchval(NAME_ONE)
+        assert await unlink(branch.pool, Wallet(owner, 1))
+        with pytest.raises(OSError, match="no network"):
+            await tell_holders(branch.pool, fails)
+        assert await branch.job("tell-holders") == {"told": 1}

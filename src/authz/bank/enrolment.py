@@ -15,12 +15,15 @@ from msgspec.structs import replace
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card
 from authz.bank.teller import BankDesk
 from authz.bank.words import BankCard, Place, Stamp, question, reference_of
+from authz.holder_notices import HolderNotice, add_notice
 from authz.legs import AT_ONCE
+from authz.news import News
 from authz.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
 from authz.world.fold import decode_profile, encode_profile
 from ledger import journal
 from ledger.journal import Change, Locked
 from rules.facts import TopUp
+from rules.geography import PARIS, civil_day
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -110,6 +113,9 @@ async def unlink(pool: asyncpg.Pool, wallet: Wallet) -> bool:
     now = datetime.now(UTC)
     async with pool.acquire() as sql, sql.transaction():
         removed = await remove_card(sql, wallet, now)
+        if removed:
+            owner, day = (wallet.holder_id, wallet.account_no), civil_day(now, PARIS)
+            await add_notice(sql, HolderNotice(*owner, News.BANK_CARD_REMOVED, day, now))
         await _set_top_up(sql, wallet, None)
     return removed
 

@@ -110,6 +110,19 @@ TABLES = (
     "create unique index bank_cards_one_at_a_time on bank_cards (holder_id, account_no)"
     " where removed_at is null",
     "create sequence bank_card_nos",
+    # What a holder must hear of (TOP-12), once a day for each reason, until a sender has taken it.
+    """
+    create table holder_notices (
+        holder_id  bigint not null check (holder_id > 0),
+        account_no smallint not null,
+        what       text not null,
+        day        date not null,
+        at         timestamptz not null,
+        told_at    timestamptz,
+        primary key (holder_id, account_no, what, day)
+    )
+    """,
+    "create index holder_notices_to_tell on holder_notices (at) where told_at is null",
     # STANs go out in blocks, so that none is used twice a day by any process.
     """
     create table bank_stans (
@@ -136,13 +149,14 @@ SAVE = (
         decided authorizations[], movements transfers[],
         reserved pending_payments[], legs bank_legs[],
         steps bank_step[], moves bank_leg_moves[], notices bank_notices[],
-        loose loose_ends[]
+        loose loose_ends[], news holder_notices[]
     ) returns void language plpgsql as $$
     declare
         stepped bigint;
     begin
         perform save_batch(afters, keys, decided, movements);
         insert into loose_ends select * from unnest(loose);
+        insert into holder_notices select * from unnest(news) on conflict do nothing;
         insert into pending_payments select * from unnest(reserved);
         insert into bank_legs select * from unnest(legs);
         update bank_legs l set
@@ -167,8 +181,8 @@ SAVE = (
 
 ROLE = (
     "grant select, insert, update, delete on pending_payments to millesime_engine",
-    "grant select, insert, update on bank_legs, bank_notices, bank_cards, bank_stans"
-    " to millesime_engine",
+    "grant select, insert, update on bank_legs, bank_notices, bank_cards, bank_stans,"
+    " holder_notices to millesime_engine",
     "grant select, insert on bank_leg_moves to millesime_engine",
     "grant usage on sequence bank_card_nos to millesime_engine",
 )
