@@ -144,10 +144,11 @@ def _staged(lab: Lab, options: Options) -> Iterator[Stage]:
 
 def _ratio(samples: list[Sample], measure: str) -> float:
     """Black hole to bank up: the median over the rounds, each compared with its neighbour."""
-    of = {
-        name: [getattr(s, measure) for s in samples if s.contestant == name] for name in (UP, HOLE)
-    }
-    return median(hole / up for hole, up in zip(of[HOLE], of[UP], strict=True))
+
+    def of(name: str) -> list[float]:
+        return [getattr(sample, measure) for sample in samples if sample.contestant == name]
+
+    return median(hole / up for hole, up in zip(of(HOLE), of(UP), strict=True))
 
 
 def _told(beside: list[Beside]) -> dict[str, dict[str, Any]]:
