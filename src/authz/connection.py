@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct
 
 from authz import network
+from authz.access.rates import Buckets
 from authz.batcher import Batcher
 from authz.credential_check import CredentialCheck
 from authz.framing import Frame, FrameBuffer, Framing, FramingError, answer_tpdu, wrap
@@ -27,6 +28,7 @@ from authz.metrics import Metrics
 from authz.office import Office
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
+from authz.requests import Request
 from authz.translate import FAMILIES, Untranslatable, to_reply, to_request
 from rules.decision import Reason
 
@@ -64,6 +66,8 @@ class Desk(Struct, frozen=True):
     """None: MACs are neither looked at nor made."""
     check: CredentialCheck | None = None
     """What looks at chips and PINs; None: nobody does."""
+    rates: Buckets | None = None
+    """How often one terminal may ask; None: as often as it likes."""
 
 
 class Connection(asyncio.Protocol):
@@ -194,8 +198,19 @@ class Connection(asyncio.Protocol):
             _log.info("refused", reason=error.reason.value, why=str(error))
             self._reply(message, frame, Outcome(error.reason))
             return
+        if desk.rates is not None and self._asks_too_often(request, desk.rates):
+            self._reply(message, frame, Outcome(Reason.ISSUER_DOWN))
+            return
         self._taken_in()
         desk.batcher.submit(request, partial(self._answer, message, frame, self.heard_s))
+
+    def _asks_too_often(self, request: Request, rates: Buckets) -> bool:
+        """Only what 91 is an honest answer to is refused (corner 7), and only that is counted."""
+        terminal = request.acquirer, request.terminal
+        if not request.refusable or not rates.take(terminal, self.heard_s):
+            return False
+        self._desk.metrics.rate_refusals["terminal"] += 1
+        return True
 
     def _consult(self, message: Message, frame: Frame) -> None:
         """What the office answers is no payment: it never waits in a batch."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 import structlog
@@ -11,6 +12,7 @@ from authz import connection as peers
 from authz import gateway
 from authz.acceptor import Entry
 from authz.access.networks import Networks
+from authz.access.rates import Buckets, Rate
 from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener
 from authz.credential_check import CredentialCheck
@@ -24,6 +26,7 @@ from authz.server import Patience, Server, listening_socket
 from authz.settings import Settings
 from authz.usage import UsageError
 from authz.web import serve_web
+from authz.whole import Whole
 
 _log = structlog.get_logger()
 
@@ -33,6 +36,8 @@ class Doors(Struct, frozen=True):
 
     iso: tuple[Address, ...]
     http: Address
+    counts: Path
+    """A folder in which every worker leaves what it counts."""
 
 
 async def open_iso(
@@ -69,7 +74,7 @@ async def open_web(
     app = gateway.create_app(
         gateway.Deps(
             pool=engine.readers,
-            metrics=engine.metrics,
+            metrics=Whole(engine.metrics, doors.counts) if doors else engine.metrics,
             rulebooks=engine.books,
             ready=lambda: not engine.draining,
             test_clock=settings.test_clock is not None,
@@ -88,6 +93,13 @@ async def open_web(
             ),
             enrolment=engine.enrolment,
             body_max_bytes=settings.http_body_max_bytes,
+            limiter=gateway.Limiter(
+                Buckets(
+                    Rate(settings.api_key_requests_per_s, settings.api_key_burst_max),
+                    settings.rate_names_max,
+                ),
+                engine.metrics,
+            ),
         )
     )
     entry = _entry(engine, settings.http_tls, settings.http_allow, wanted)
@@ -149,6 +161,7 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
             engine.digester,
             frozenset(settings.ecommerce_acquirers),
         ),
+        engine.terminal_rates,
     )
 
 

@@ -64,6 +64,8 @@ class Metrics(Collector):
         self.accept_failures = 0
         self.refused_peers: Counter[str] = Counter()
         """Connections that were not taken in, by why: network, room, tls, gone."""
+        self.rate_refusals: Counter[str] = Counter()
+        """Requests of those who ask too often, by what they are: terminal, api_key."""
         self.waiting: Callable[[], int] = lambda: 0
         """Requests not yet answered, as the batcher has it."""
         self.latency = Buckets(LATENCY_BOUNDS_S)
@@ -96,18 +98,15 @@ class Metrics(Collector):
         for what, count in self.alarms.items():
             alarms.add_metric([what], count)
         yield alarms
-        incidents = CounterMetricFamily(
-            "millesime_incidents", "Answers that somebody has to look at", labels=["what"]
-        )
-        for what, count in self.incidents.items():
-            incidents.add_metric([what], count)
-        yield incidents
-        refused = CounterMetricFamily(
-            "millesime_refused_peers", "Connections not taken in", labels=["why"]
-        )
-        for why, count in self.refused_peers.items():
-            refused.add_metric([why], count)
-        yield refused
+        for name, words, label, counts in (
+            ("incidents", "Answers that somebody has to look at", "what", self.incidents),
+            ("refused_peers", "Connections not taken in", "why", self.refused_peers),
+            ("rate_refusals", "Requests of those who ask too often", "who", self.rate_refusals),
+        ):
+            family = CounterMetricFamily(f"millesime_{name}", words, labels=[label])
+            for each, count in counts.items():
+                family.add_metric([each], count)
+            yield family
         yield GaugeMetricFamily("millesime_connections", "Open peers", value=self.connections)
         yield GaugeMetricFamily("millesime_waiting", "Requests not yet answered", self.waiting())
         yield self.latency.family("millesime_answer_seconds", "From socket read to answer")

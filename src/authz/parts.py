@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from authz import connection as peers
 from authz import database
+from authz.access.rates import Buckets, Rate
 from authz.access.tls import Certificates
 from authz.bank.desk import bank_desk
 from authz.bank.enrolment import Enrolment
@@ -58,6 +59,7 @@ class Parts(Struct):
     connections: set[peers.Connection]
     servers: list[Server]
     certificates: Certificates
+    terminal_rates: Buckets | None
     bank: BankDesk | None = None
     enrolment: Enrolment | None = None
     draining: bool = False
@@ -124,9 +126,18 @@ class Parts(Struct):
             set(),
             [],
             Certificates(),
+            terminal_rates(settings),
             bank,
             None if bank is None else Enrolment(bank, next_id),
         )
+
+
+def terminal_rates(settings: Settings) -> Buckets | None:
+    """How often one terminal may ask, at all doors of this process together."""
+    per_s = settings.terminal_requests_per_s
+    if per_s is None:
+        return None
+    return Buckets(Rate(per_s, settings.terminal_burst_max), settings.rate_names_max)
 
 
 async def _close_pool(pool: asyncpg.Pool) -> None:

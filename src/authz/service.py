@@ -24,6 +24,7 @@ from authz.postgres.guard import guarding
 from authz.prepare import certificates_are_good, ports_are_free, prepare, store
 from authz.retention import Retention
 from authz.settings import Settings
+from authz.whole import telling
 
 Announce = Callable[[Mapping[str, object]], None]
 
@@ -70,7 +71,8 @@ async def run(
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
-        async with engine.certificates.fresh(), _timers(settings, engine, every=web):
+        counting = nullcontext() if doors is None else telling(engine.metrics, doors.counts)
+        async with counting, engine.certificates.fresh(), _timers(settings, engine, every=web):
             number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)

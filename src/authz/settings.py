@@ -146,6 +146,15 @@ class Settings(BaseSettings):
     http_body_max_bytes: Annotated[int, Field(ge=4_096)] = 1_048_576
     """Bytes of the body of an HTTP request; an employer's order may have four times as much."""
 
+    api_key_requests_per_s: Positive = 1_000
+    """HTTP requests of one API key in the long run; above that 429."""
+    api_key_burst_max: Positive = 2_000
+    terminal_requests_per_s: Positive | None = None
+    """First requests of one terminal in the long run, above that 91; None: no such limit."""
+    terminal_burst_max: Positive = 20
+    rate_names_max: Positive = 100_000
+    """API keys, and terminals, whose rate is remembered; the longest silent is forgotten first."""
+
     decision_deadline_ms: Positive = 2_000
     statement_timeout_ms: Positive = 1_500
     drain_timeout_ms: Positive = 10_000
@@ -317,6 +326,14 @@ def _relations(s: Settings) -> Iterable[tuple[bool, str]]:
     yield (
         s.in_flight_per_connection_max <= s.waiting_max,
         "in_flight_per_connection_max is above waiting_max",
+    )
+    yield (
+        s.api_key_requests_per_s <= s.api_key_burst_max,
+        "api_key_burst_max is below what api_key_requests_per_s lets through in a second",
+    )
+    yield (
+        (s.terminal_requests_per_s or 0) <= s.terminal_burst_max,
+        "terminal_burst_max is below what terminal_requests_per_s lets through in a second",
     )
     yield (
         s.statement_timeout_ms < s.decision_deadline_ms,

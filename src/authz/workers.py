@@ -1,8 +1,8 @@
 """Several engine processes on one port: a supervisor that starts, watches and stops them.
 
 The kernel deals connections out among the workers (SO_REUSEPORT). Uniqueness and locks are the
-database's, so nothing here is for correctness. HTTP is answered by the first worker alone, so that
-its counters are those of one process.
+database's, so nothing here is for correctness. HTTP is answered by the first worker alone; what it
+tells of the counters is those of all (`whole.py`).
 """
 
 import multiprocessing
@@ -10,9 +10,11 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -24,6 +26,7 @@ from authz.logs import configure_logs
 from authz.server import listening_socket
 from authz.service import announce_ready, run
 from authz.settings import Settings
+from authz.whole import note_end
 
 RESTARTS_MAX: Final = 10
 """A worker that keeps dying takes the service down instead of hiding it."""
@@ -45,7 +48,16 @@ def supervise(settings: Settings, url: str) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    doors, kept = _reserve(settings)
+    with tempfile.TemporaryDirectory(prefix="millesime-counts-") as counts:
+        failed = _run(settings, url, Path(counts), stop)
+    if failed:
+        return 1
+    return 130 if asked and asked[0] == signal.SIGINT else 0
+
+
+def _run(settings: Settings, url: str, counts: Path, stop: threading.Event) -> bool:
+    """All workers from start to end; whether they failed."""
+    doors, kept = _reserve(settings, counts)
     crew = _Crew(settings, url, doors)
     if settings.tls_cert is not None:
         signal.signal(signal.SIGHUP, lambda *_: crew.reload())
@@ -59,9 +71,7 @@ def supervise(settings: Settings, url: str) -> int:
         crew.stop()
         for reserved in kept:
             reserved.close()
-    if failed:
-        return 1
-    return 130 if asked and asked[0] == signal.SIGINT else 0
+    return failed
 
 
 class _Crew:
@@ -96,6 +106,8 @@ class _Crew:
                 if process.is_alive():
                     continue
                 self._restarts += 1
+                if process.pid is not None:
+                    note_end(self._doors.counts, process.pid)
                 _log.error("worker_died", worker=number, exit_code=process.exitcode)
                 if self._restarts > RESTARTS_MAX:
                     return False
@@ -140,7 +152,7 @@ def _work(settings: Settings, url: str, doors: Doors, number: int, pipe: Connect
     sys.exit(code)
 
 
-def _reserve(settings: Settings) -> tuple[Doors, list[socket.socket]]:
+def _reserve(settings: Settings, counts: Path) -> tuple[Doors, list[socket.socket]]:
     """Bind every port once, so that all workers share it even where the system chose it."""
     kept = []
 
@@ -150,4 +162,4 @@ def _reserve(settings: Settings) -> tuple[Doors, list[socket.socket]]:
         return Address(address.host, bound.getsockname()[1])
 
     iso = tuple(reserve(door.address) for door in settings.listeners)
-    return Doors(iso, reserve(Address(settings.host, settings.http_port))), kept
+    return Doors(iso, reserve(Address(settings.host, settings.http_port)), counts), kept

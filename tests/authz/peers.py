@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from authz.access.rates import Buckets
 from authz.batcher import Batcher, Done
 from authz.batcher import Limits as BatchLimits
 from authz.connection import Connection, Desk, Limits
@@ -106,6 +107,7 @@ class Peer:
         profile_name: str = "ascii",
         limits: Limits = LIMITS,
         framing_name: str | None = None,
+        rates: Buckets | None = None,
     ) -> None:
         self.store = MemoryStore(state)
         self.metrics = Metrics()
@@ -127,6 +129,7 @@ class Peer:
             self.metrics,
             limits,
             self.connections,
+            rates=rates,
         )
         self.connection = Connection(desk)
         self.transport = Wire()

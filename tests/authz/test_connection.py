@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from authz.access.rates import Buckets, Rate
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.outcomes import Outcome
 from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
-from simulators.messages import Stamp, network, purchase, repeat
+from simulators.messages import Stamp, network, purchase, repeat, reversal
 from simulators.wire import Fields
 from tests.authz.iso8583.strategies import field_sets, mtis
 from tests.authz.peers import Peer, Slow
@@ -198,6 +199,36 @@ async def test_a_peer_that_poisons_repeatedly_is_shut_out() -> None:
         done(Outcome(Reason.SYSTEM, poison=True))
     assert peer.transport.closed
     assert [answer["39"] for answer in peer.answers()] == ["96"] * 3
+
+
+async def test_a_terminal_that_asks_too_often_is_told_so_and_moves_nothing() -> None:
+    peer = a_peer(rates=Buckets(Rate(0.001, 2), names_max=10))
+    answers = await peer.ask(*(buy(number, 100) for number in range(1, 6)))
+    assert [answer["39"] for answer in answers].count("00") == 2
+    assert [answer["39"] for answer in answers].count("91") == 3
+    assert {answer["11"] for answer in answers if answer["39"] == "00"} == {"000001", "000002"}
+    assert peer.metrics.rate_refusals == {"terminal": 3}
+    assert peer.metrics.answers[Reason.APPROVED] == 2
+
+
+async def test_what_91_would_be_a_lie_to_is_never_refused_for_its_rate() -> None:
+    peer = a_peer(rates=Buckets(Rate(0.001, 1), names_max=10))
+    first = buy(1, 100)
+    [paid] = await peer.ask(first)
+    [refused] = await peer.ask(buy(2, 100))
+    again = await peer.ask(repeat(first), *(reversal(first, stamp(n)) for n in (3, 4)))
+    assert (paid["39"], refused["39"]) == ("00", "91")
+    assert [answer["39"] for answer in again] == ["00"] * 3
+    assert peer.metrics.rate_refusals == {"terminal": 1}
+
+
+async def test_another_terminal_has_a_rate_of_its_own() -> None:
+    peer = a_peer(rates=Buckets(Rate(0.001, 1), names_max=10))
+    other = buy(2, 100) | {"41": "TERM0002"}
+    answers = await peer.ask(buy(1, 100), other, buy(3, 100), other | {"11": "000004"})
+    assert [answer["39"] for answer in sorted(answers, key=lambda a: a["11"])] == [
+        "00", "00", "91", "91",
+    ]  # fmt: skip
 
 
 async def test_answers_of_one_turn_leave_together() -> None:

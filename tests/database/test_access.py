@@ -19,8 +19,10 @@ from authz.access.key_store import (
     revoke_keys,
     rotate_key,
 )
+from authz.access.rates import Buckets, Rate
 from authz.access.scopes import Scope
-from authz.gateway import Deps
+from authz.gateway import Deps, Limiter
+from authz.metrics import Metrics
 from tests.database.checkout import Checkout, checkout, checkout_template, order
 from tests.database.decided import SUNDAY, TUESDAY, assert_problem, client_of, parts, set_clock, url
 
@@ -298,6 +300,22 @@ async def test_counters_are_for_this_machine_and_for_those_who_run_the_service(
         assert (await far.get("/healthz")).status_code == 200
         assert (await far.get("/readyz")).status_code == 200
         assert (await far.get("/v1/accounts/acc-1", headers=ops)).status_code == 200
+
+
+async def test_a_key_that_asks_too_often_waits_and_the_others_do_not(parts: Deps) -> None:
+    _, busy = await key_of(parts.pool, Scope.OPS)
+    _, calm = await key_of(parts.pool, Scope.OPS)
+    metrics = Metrics()
+    limiter = Limiter(Buckets(Rate(0.25, 2), names_max=10), metrics)
+    async with client_of(changed(parts, limiter=limiter), headers={}) as client:
+        body = {"now": "2026-11-24T12:30:00+01:00"}
+        answers = [await client.post("/v1/test/clock", json=body, headers=busy) for _ in range(3)]
+        assert [answer.status_code for answer in answers[:2]] == [200, 200]
+        assert_problem(answers[2], 429, "TOO_MANY_REQUESTS")
+        assert answers[2].headers["retry-after"] in ("3", "4")
+        assert (await client.get("/v1/accounts/acc-1", headers=calm)).status_code == 200
+        assert (await client.get("/healthz")).status_code == 200
+    assert metrics.rate_refusals == {"api_key": 1}
 
 
 async def test_a_key_may_say_that_no_proof_is_needed(checkout: Checkout) -> None:

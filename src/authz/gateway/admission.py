@@ -1,6 +1,8 @@
 """Who asks, by the API key that came, and whether they may."""
 
 from datetime import UTC, datetime
+from math import ceil
+from time import monotonic
 from typing import Final
 
 from fastapi import Request
@@ -8,7 +10,7 @@ from fastapi import Request
 from authz.access import key_store, scopes
 from authz.access.api_keys import Standing, read_key
 from authz.access.scopes import Caller, Scope
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Limiter, Parts
 from authz.gateway.problems import ProblemError
 from authz.gateway.scopes import scopes_of
 
@@ -25,9 +27,12 @@ _REFUSED: Final = {
 async def admit(request: Request, deps: Parts) -> None:
     """Let in who has a key with a scope of the operation.
 
-    Raises the problems 401 and 403, with the challenge of RFC 6750; nothing has happened then.
+    Raises the problems 401 and 403, with the challenge of RFC 6750, and 429; nothing has happened
+    then.
     """
     caller = await identify(request, deps)
+    if deps.limiter is not None:
+        _hold_back(caller, deps.limiter)
     require(caller, scopes_of(request.method, request.scope["route"].path))
     request.state.caller = caller
 
@@ -69,6 +74,16 @@ def require(caller: Caller, may: frozenset[Scope]) -> None:
         )
         challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{" ".join(wanted)}"'
         refused.headers = {"www-authenticate": challenge}
+        raise refused
+
+
+def _hold_back(caller: Caller, limiter: Limiter) -> None:
+    """Refuse a key that asks too often. Raises the problem 429."""
+    wait_s = limiter.buckets.take(caller.key_id, monotonic())
+    if wait_s:
+        limiter.metrics.rate_refusals["api_key"] += 1
+        refused = ProblemError(429, "TOO_MANY_REQUESTS", "this API key asks too often; ask later")
+        refused.headers = {"retry-after": str(ceil(wait_s))}
         raise refused
 
 

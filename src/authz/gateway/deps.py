@@ -9,11 +9,13 @@ import asyncpg
 from fastapi import Depends, Request
 from prometheus_client.registry import Collector
 
+from authz.access.rates import Buckets
 from authz.bank.enrolment import Enrolment
 from authz.credentials.courier import Courier
 from authz.credentials.sending import CodeSender
 from authz.idempotency import AtWork
 from authz.keys import Secret
+from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
 from authz.requests import Request as Asked
@@ -61,6 +63,14 @@ class CardDesk:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Limiter:
+    """How often one API key may ask, and where it is counted who asked too often."""
+
+    buckets: Buckets
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Deps:
     """The parts of the running service that HTTP reads from.
 
@@ -78,6 +88,7 @@ class Deps:
     cards: CardDesk | None = None
     enrolment: Enrolment | None = None
     body_max_bytes: int = BODY_MAX_BYTES
+    limiter: Limiter | None = None
 
 
 def deps_of(request: Request) -> Deps:
