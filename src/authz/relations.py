@@ -1,0 +1,82 @@
+"""How settings relate: which of them make another one unreachable, or ask for what is not there."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from authz.addresses import is_loopback
+
+if TYPE_CHECKING:
+    from authz.settings import Settings
+
+
+def relations(s: "Settings") -> Iterable[tuple[bool, str]]:
+    """How the limits relate; a limit that another one makes unreachable is a mistake."""
+    yield s.lanes & (s.lanes - 1) == 0, f"lanes is {s.lanes}: a power of two is wanted"
+    yield s.batch_size_max <= s.waiting_max, "batch_size_max is above waiting_max"
+    yield s.repeats_reserved < s.waiting_max, "repeats_reserved leaves nothing of waiting_max"
+    yield (
+        s.in_flight_per_connection_max <= s.waiting_max,
+        "in_flight_per_connection_max is above waiting_max",
+    )
+    yield (
+        s.api_key_requests_per_s <= s.api_key_burst_max,
+        "api_key_burst_max is below what api_key_requests_per_s lets through in a second",
+    )
+    yield (
+        (s.terminal_requests_per_s or 0) <= s.terminal_burst_max,
+        "terminal_burst_max is below what terminal_requests_per_s lets through in a second",
+    )
+    yield (
+        s.statement_timeout_ms < s.decision_deadline_ms,
+        "statement_timeout_ms must be below decision_deadline_ms",
+    )
+    yield (
+        s.bank_budget_ms < s.decision_deadline_ms,
+        "bank_budget_ms must be below decision_deadline_ms",
+    )
+    yield (
+        s.decision_deadline_ms <= s.drain_timeout_ms,
+        "drain_timeout_ms must not be below decision_deadline_ms",
+    )
+    yield s.codes_url is None or s.codes_file is None, "codes_url and codes_file: only one of them"
+    yield (
+        s.codes_url is None or _is_private(s.codes_url),
+        "codes_url must be https, or http to this machine: it takes codes in clear",
+    )
+    yield s.idle_echo_s < s.read_timeout_s, "idle_echo_s must be below read_timeout_s"
+    # A peer that we ourselves do not read from while it has too much in flight is not to blame.
+    yield (
+        s.decision_deadline_ms < s.frame_timeout_s * 1000,
+        "frame_timeout_s must be above decision_deadline_ms",
+    )
+    yield from _entries(s)
+    if s.test_clock:
+        doors = (s.host, *(x.address.host for x in s.listen))
+        yield (
+            all(map(is_loopback, doors)),
+            "test_clock is refused unless host and every listener are loopback",
+        )
+
+
+def _entries(s: "Settings") -> Iterable[tuple[bool, str]]:
+    """Who wants certificates of others must have one: what is asked for is never left out."""
+    has_tls = s.tls_cert is not None
+    yield has_tls == (s.tls_key is not None), "tls_cert and tls_key go together"
+    doors = ((str(door.address), s.iso_tls(door), door) for door in s.listeners)
+    for name, files, door in doors:
+        asked = door.tls or bool(door.client_ca or s.iso_client_ca)
+        yield (
+            files is not None or not asked or (door.tls is False and door.client_ca is None),
+            f"{name} wants TLS or certificates of its clients: that needs tls_cert and tls_key",
+        )
+    yield (
+        s.http_tls is not None or s.http_client_ca is None,
+        "http_client_ca needs tls_cert, tls_key and tls_doors all or http",
+    )
+
+
+def _is_private(url: str) -> bool:
+    parts = urlsplit(url)
+    here = parts.scheme == "http" and is_loopback(parts.hostname or "")
+    return bool(parts.hostname) and (parts.scheme == "https" or here)
