@@ -6,21 +6,22 @@ must then move by just what was answered. All in one snapshot, beside a live eng
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, msgpack
 
-from authz.bank.laws import check_legs
+from authz.bank.laws import LEGS_SLICE, check_legs
 from authz.ids import public_id
 from authz.requests import Kind
 from authz.settlement.laws import LAWS as SETTLEMENT_LAWS
 from authz.state import Profile
 from authz.withdrawals import WITHDRAWALS_ARE_NOTED
-from ledger.accounts import House, is_lot, lot_no_of
+from ledger.accounts import HOLDER_ID_MAX, House, is_lot, lot_no_of
 from ledger.audit import AuditReport, LawResult, check
 from ledger.audit import audit as audit_books
+from ledger.audit import audit_slice as audit_books_of
 from ledger.balances import lot_effects, usage_effect
 from ledger.rollup_check import TOTALS_ARE_THE_BOOKS
 from ledger.seal import Head, SealKey
@@ -126,19 +127,8 @@ async def audit(
     proof = _Proof(rulebooks)
     last, done = 0, 0
     while rows := await tx.fetch(HOLDERS, last, CHUNK_HOLDERS):
-        first, last = rows[0][0], rows[-1][0]
-        movements, decided = defaultdict(list), defaultdict(list)
-        for row in await tx.fetch(MOVEMENTS, first, last):
-            movements[row[0]].append(Transfer(*row))
-        for row in await tx.fetch(DECIDED, first, last):
-            decided[row[0]].append(row)
-        waiting = defaultdict(set)
-        for holder_id, number in await tx.fetch(WAITING, first, last):
-            waiting[holder_id].add(number)
-        for holder_id, profile in rows:
-            _Replay(proof, holder_id, _decode_profile(profile)).run(
-                movements[holder_id], decided[holder_id], frozenset(waiting[holder_id])
-            )
+        last = rows[-1][0]
+        await _replay(tx, proof, rows)
         done += len(rows)
         progress(done)
     await proof.check_keys(tx)
@@ -155,6 +145,53 @@ async def audit(
         seal_key is not None,
         proof.forgotten,
     )
+
+
+class Slice(Struct, frozen=True):
+    """The verdict on some holders: how many, the last of them, and the laws that are broken."""
+
+    holders: int
+    last_holder: int
+    broken: tuple[LawResult, ...]
+
+    @property
+    def violations(self) -> int:
+        """How many were named; of each law no more than `VIOLATIONS_NAMED_MAX` are."""
+        return sum(len(law.violations) for law in self.broken)
+
+
+async def prove_slice(
+    tx: "Tx", rulebooks: Mapping[str, Rulebook], after: int, holders_max: int
+) -> Slice:
+    """Prove the books of the next holders and every answer to them, in the caller's snapshot.
+
+    Where fewer are left than `holders_max`, it is proved too that nothing is booked behind them.
+    """
+    rows = await tx.fetch(HOLDERS, after, holders_max)
+    last = rows[-1][0] if rows else after
+    proof = _Proof(rulebooks)
+    if rows:
+        await _replay(tx, proof, rows)
+    books = await audit_books_of(tx, after, last if len(rows) == holders_max else HOLDER_ID_MAX)
+    laws = (*books, *proof.results(), *await check_legs(tx, LEGS_SLICE))
+    return Slice(len(rows), last, tuple(law for law in laws if law.violations))
+
+
+async def _replay(tx: "Tx", proof: "_Proof", rows: Sequence[Any]) -> None:
+    """Replay each of these holders; `rows` are their numbers, ascending, and their profiles."""
+    first, last = rows[0][0], rows[-1][0]
+    movements, decided = defaultdict(list), defaultdict(list)
+    for row in await tx.fetch(MOVEMENTS, first, last):
+        movements[row[0]].append(Transfer(*row))
+    for row in await tx.fetch(DECIDED, first, last):
+        decided[row[0]].append(row)
+    waiting = defaultdict(set)
+    for holder_id, number in await tx.fetch(WAITING, first, last):
+        waiting[holder_id].add(number)
+    for holder_id, profile in rows:
+        _Replay(proof, holder_id, _decode_profile(profile)).run(
+            movements[holder_id], decided[holder_id], frozenset(waiting[holder_id])
+        )
 
 
 class _Proof:

@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from authz.auditing import SLICE_HOLDERS, audit_slice
 from authz.bank.forwarding import settle_left_behind, tell_the_bank
 from authz.bank.matters import read_matters
 from authz.bank.teller import BankDesk
@@ -71,6 +72,7 @@ class Work(Struct, frozen=True):
     bank: BankDesk | None = None
     close_time: time | None = None
     vault: Vault | None = None
+    audit_holders: int = SLICE_HOLDERS
 
 
 class Job(Struct, frozen=True):
@@ -138,8 +140,13 @@ async def _retain(work: Work) -> Counts:
 async def _watch(work: Work) -> Counts:
     found = await alarms(work.pool, work.rulebooks[SETTLED], work.now)
     if work.metrics is not None:
-        work.metrics.alarms = found
+        work.metrics.alarms.update(found)
     return found
+
+
+async def _audit(work: Work) -> Counts:
+    by_version = {book.version: book for book in work.rulebooks.values()}
+    return await audit_slice(work.pool, by_version, work.audit_holders, work.metrics)
 
 
 JOBS: Final[Mapping[str, Job]] = {
@@ -160,6 +167,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "roll-up": Job(_roll_up, 60.0, "Add up accounts by day, and what merchants are owed."),
     "seal": Job(_seal, 300.0, "Chain what was booked by a keyed hash."),
     "watch": Job(_watch, 600.0, "Look for what somebody must look at, and raise the alarm."),
+    "audit": Job(_audit, 30.0, "Prove the books and answers of the next holders, round by round."),
     "re-encrypt": Job(
         _re_encrypt, 600.0, "Move encrypted numbers over to the first key of the key file."
     ),
@@ -185,6 +193,7 @@ async def timers(
     close_time: time | None = None,
     vault: Vault | None = None,
     every: bool = True,
+    audit_holders: int = SLICE_HOLDERS,
 ) -> AsyncIterator[None]:
     """Run the jobs beside the caller; their payments go with the batches of everybody else's.
 
@@ -197,7 +206,7 @@ async def timers(
     begun = datetime.min.replace(tzinfo=UTC)
     work = Work(
         pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank, close_time,
-        vault,
+        vault, audit_holders,
     )  # fmt: skip
     jobs = {name: job for name, job in JOBS.items() if every or job.shared}
     running = asyncio.create_task(keep_running(work, jobs))

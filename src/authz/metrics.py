@@ -55,6 +55,7 @@ class Metrics(Collector):
         self.poisoned = 0
         self.out_of_balance = 0
         self.alarms: dict[str, int] = {}
+        self._audited_at: dict[str, float] = {}
         self.incidents: Counter[str] = Counter()
         """Answers that somebody has to look at, by what was wrong."""
         self.connections = 0
@@ -77,6 +78,18 @@ class Metrics(Collector):
         self.batch_size.observe(size)
         self.batch_time.observe(seconds)
 
+    def audited(
+        self, slice_at: float | None, round_at: float | None, broken: int, *, at_end: bool
+    ) -> None:
+        """When a slice, and a whole round, were last proved (Unix time), and what is broken.
+
+        What was found stands until a round ends without it.
+        """
+        times = {"slice": slice_at, "round": round_at}
+        self._audited_at = {what: at for what, at in times.items() if at is not None}
+        known = 0 if at_end else self.alarms.get("books_broken", 0)
+        self.alarms["books_broken"] = max(known, broken)
+
     def collect(self) -> Iterator[Metric]:
         """Everything, for one scrape."""
         answers = CounterMetricFamily("millesime_answers", "Answers by reason", labels=["reason"])
@@ -98,6 +111,14 @@ class Metrics(Collector):
         for what, count in self.alarms.items():
             alarms.add_metric([what], count)
         yield alarms
+        audited = GaugeMetricFamily(
+            "millesime_audit_success_timestamp_seconds",
+            "When the running audit last proved a slice, and a round, without a violation",
+            labels=["what"],
+        )
+        for what, at in self._audited_at.items():
+            audited.add_metric([what], at)
+        yield audited
         for name, words, label, counts in (
             ("incidents", "Answers that somebody has to look at", "what", self.incidents),
             ("refused_peers", "Connections not taken in", "why", self.refused_peers),

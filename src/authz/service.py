@@ -93,6 +93,7 @@ def _timers(
         close_time=settings.settlement_close_time,
         vault=engine.safe.vault,
         every=every,
+        audit_holders=settings.audit_slice_holders,
     )
 
 

@@ -77,7 +77,7 @@ def run(
     done = asyncio.run(run_job(url, name, books, now, held, retention, settings))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
-    if any(what.startswith(FAILED) for what in done):
+    if any(what.startswith(FAILED) for what in done) or (name == "audit" and done["broken"]):
         raise typer.Exit(1)
 
 
@@ -108,6 +108,7 @@ async def run_job(
         work = replace(work, retention=retention)
         if settings is not None:
             work = replace(work, close_time=settings.settlement_close_time)
+            work = replace(work, audit_holders=settings.audit_slice_holders)
         if held is not None:
             work = replace(work, seal_key=held.seal_key(), vault=Vault.of(held))
         if settings is None or settings.bank is None:

@@ -59,6 +59,21 @@ ROLLED = (
     "create index payable_days_open on payable_days (business_day) where minor <> settled_minor",
 )
 
+# How far the running audit has come in this round, what it found in it, and when it last proved a
+# slice, and a whole round, without a violation.
+AUDITED = (
+    """
+    create table audit_mark (
+        only_row    boolean primary key default true check (only_row),
+        last_holder bigint not null default 0,
+        broken      bigint not null default 0,
+        proved_at   timestamptz,
+        round_at    timestamptz
+    )
+    """,
+    "insert into audit_mark default values",
+)
+
 # One run of the sealer is one head; a block is a stretch of one holder's movements. Every digest is
 # keyed and holds the one before it, of the same holder for blocks, of all for heads.
 SEALS = (
@@ -171,6 +186,7 @@ FORGETTING = (
 )
 
 ROLE = (
+    "grant select, update on audit_mark to millesime_engine",
     "grant select, insert, update on rolled_marks, rolled_totals, payable_days to millesime_engine",
     "grant select, insert on seal_heads, seals, payment_runs, remittances to millesime_engine",
     "grant select, insert, update on issuer to millesime_engine",
@@ -181,7 +197,7 @@ ROLE = (
 
 def upgrade() -> None:
     """Add everything, in one SQL transaction."""
-    for statement in (*DAYS, *ROLLED, *SEALS, *REMITTANCES, *FORGETTING, *ROLE):
+    for statement in (*DAYS, *ROLLED, *AUDITED, *SEALS, *REMITTANCES, *FORGETTING, *ROLE):
         op.execute(statement)
 
 
