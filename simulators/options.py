@@ -25,6 +25,17 @@ USAGE: Final = 2
 MISSED: Final = 3
 INTERRUPTED: Final = 130
 
+FOR_THE_USER: Final = (
+    LinkDownError,
+    UnansweredError,
+    AcquirerError,
+    WireError,
+    WornOutError,
+    httpx.HTTPError,
+    ValueError,
+)
+"""What is no fault of the simulators: said in a line."""
+
 T = TypeVar("T")
 
 Connect = Annotated[str, typer.Option(metavar="HOST:PORT", help="The engine's ISO 8583 door.")]
@@ -94,9 +105,18 @@ def run(work: Coroutine[None, None, T]) -> T:
     """Run to the end; what the peer or the user got wrong becomes one line and exit 2."""
     try:
         return asyncio.run(work)
-    except (LinkDownError, UnansweredError, AcquirerError, WireError, ValueError) as wrong:
-        raise refusal(str(wrong)) from None
-    except (WornOutError, httpx.HTTPError) as wrong:
-        raise refusal(str(wrong)) from None
+    except FOR_THE_USER as wrong:
+        raise refusal(str(wrong) or type(wrong).__name__) from None
+    except ExceptionGroup as several:
+        theirs, ours = several.split(FOR_THE_USER)
+        if theirs is None or ours is not None:
+            raise
+        raise refusal(str(_first(theirs))) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _first(several: ExceptionGroup[Exception]) -> Exception:
+    """What went wrong first where many were at work."""
+    first = several.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first

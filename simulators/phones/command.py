@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -61,6 +62,10 @@ def wallet(
     ] = None,
     keys: KeyFile = None,
     chips: ChipMemory = None,
+    codes: Annotated[
+        Path | None,
+        typer.Option(help="The file into which the engine writes codes; else it is asked."),
+    ] = None,
     api_key: ApiKey = None,
     profile: Profile = "ascii",
     framing: FramingName = None,
@@ -86,7 +91,7 @@ def wallet(
         raise refusal(str(wrong)) from None
     drawer, secured = drawer_of(keys, chips), secured_by(tls, tls_ca, tls_cert, tls_key)
     plan = WalletPlan(
-        connect, http, phones, seed, at, drawer, profile, framing, timeout, api_key, secured
+        connect, http, phones, seed, at, drawer, profile, framing, timeout, api_key, codes, secured
     )
     progress, console = Progress(), screen.console_of(stderr=as_json)
     with Journal(journal) as book:

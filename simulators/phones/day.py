@@ -16,7 +16,7 @@ from simulators.chips.drawer import Drawer
 from simulators.chips.manner import TOUCH, Manner
 from simulators.chips.till import Paid, Purse, Sending, pay
 from simulators.messages import LOCAL, NO_PIN, CardData, Pin, TerminalData, purchase
-from simulators.phones.issuer import Issuer
+from simulators.phones.issuer import NO_ANSWER, Issuer
 from simulators.phones.phone import APPLE, Held, Phone
 from simulators.terminal import Stamps, Terminal
 from simulators.wire import Fields
@@ -27,7 +27,6 @@ Verb = Callable[[str], Awaitable[str]]
 SILENT: Final = "silent"
 """What a reader gets of a phone that does not pay."""
 NO_NETWORK: Final = "no network"
-NO_ANSWER: Final = "no answer"
 FORGED: Final = "not the issuer's answer"
 UNPROVED: Final = "nothing for the chip"
 """An approval that does not answer the cryptogram: this issuer looks at none."""

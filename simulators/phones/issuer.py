@@ -1,16 +1,18 @@
 """What wallets and apps ask of the issuer over HTTP: tokens and cards, in one word each."""
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import httpx
 from msgspec import Struct
 
 from simulators.messages import CardData, Pin
+from simulators.phones.mail import Mail
 from simulators.phones.phone import Held, Phone
 
-OK: Final = frozenset({200, 201})
-REFUSED: Final = 409
-NOT_FOUND: Final = 404
+PROBLEM: Final = "application/problem+json"
+NO_ANSWER: Final = "no answer"
+SENT: Final = "SENT"
+NOT_SENT: Final = "NOT_SENT"
 WALLET: Final = {"initiator": "WALLET", "channel": "WALLET"}
 HOLDER: Final = {"initiator": "HOLDER", "channel": "APP"}
 
@@ -35,30 +37,8 @@ class Added(Struct, frozen=True):
         return f"{self.decision} {self.reason}{shown}"
 
 
-class Mail(Protocol):
-    """Where holders read the codes that they were sent."""
-
-    async def read(self, token_id: str) -> str | None:
-        """The last code that was sent for a token; None: none came."""
-
-
-class TestMail:
-    """Codes as an engine on a test clock shows them."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        """`client` is of its HTTP door."""
-        self._client = client
-
-    async def read(self, token_id: str) -> str | None:
-        """The last code; None: none was sent. httpx.HTTPError: the engine shows none at all."""
-        answer = await self._client.get(f"/v1/test/codes/{token_id}")
-        if answer.status_code == NOT_FOUND:
-            return None
-        return str(answer.raise_for_status().json()["code"])
-
-
 class Issuer:
-    """One for a simulation. Refusals are words; httpx.HTTPError is what no wallet expects."""
+    """One for a simulation. A refusal is a word, and so is a silence: nobody knows what it did."""
 
     def __init__(self, client: httpx.AsyncClient, mail: Mail) -> None:
         """`client` is of the engine's HTTP door."""
@@ -66,9 +46,10 @@ class Issuer:
 
     async def add(self, phone: Phone, card_id: str, path: str = "APP") -> Added:
         """Ask for a token of a card in this phone."""
-        answer = await self._client.post(
+        told = await self._ask(
+            "POST",
             "/v1/tokens",
-            json=WALLET
+            WALLET
             | {
                 "card": card_id,
                 "wallet": phone.wallet,
@@ -77,9 +58,8 @@ class Issuer:
                 "attested": phone.attested,
             },
         )
-        if answer.status_code == REFUSED:
-            return Added(_word(answer), "")
-        told = answer.raise_for_status().json()
+        if isinstance(told, str):
+            return Added(told, "")
         held = None
         if told["id"] is not None:
             held = Held(told["id"], CardData(told["dpan"], told["expiry"]))
@@ -87,44 +67,54 @@ class Issuer:
 
     async def activate(self, token_id: str, code: str) -> str:
         """Bring a code: the token's state, or why it was refused."""
-        return await self._ask("POST", f"/v1/tokens/{token_id}/activate", HOLDER | {"code": code})
+        return await self._move("POST", f"/v1/tokens/{token_id}/activate", HOLDER | {"code": code})
 
     async def resend(self, token_id: str) -> str:
         """Ask for another code: SENT, or why not."""
-        said = await self._ask("POST", f"/v1/tokens/{token_id}/resend-code", HOLDER)
-        return said or "SENT"
+        told = await self._ask("POST", f"/v1/tokens/{token_id}/resend-code", HOLDER)
+        if isinstance(told, str):
+            return told
+        return SENT if told["sent"] else NOT_SENT
 
     async def suspend(self, token_id: str) -> str:
         """Make a token rest, as a person does who lost the phone: its state, or why not."""
-        return await self._ask("POST", f"/v1/tokens/{token_id}/suspend", HOLDER)
+        return await self._move("POST", f"/v1/tokens/{token_id}/suspend", HOLDER)
 
     async def resume(self, token_id: str) -> str:
         """Wake a token again: its state, or why not."""
-        return await self._ask("POST", f"/v1/tokens/{token_id}/resume", HOLDER)
+        return await self._move("POST", f"/v1/tokens/{token_id}/resume", HOLDER)
 
     async def delete(self, token_id: str) -> str:
         """Take a card out of a phone for good: its state, or why not."""
-        return await self._ask("DELETE", f"/v1/tokens/{token_id}")
+        return await self._move("DELETE", f"/v1/tokens/{token_id}")
 
     async def block(self, card_id: str) -> str:
         """Block a card: its state, or why not."""
-        return await self._ask("POST", f"/v1/cards/{card_id}/block", HOLDER)
+        return await self._move("POST", f"/v1/cards/{card_id}/block", HOLDER)
 
     async def set_pin(self, card_id: str, pin: Pin) -> str:
         """Give a card this PIN: its state, or why not."""
-        return await self._ask("POST", f"/v1/cards/{card_id}/pin", HOLDER | {"pin": str(pin)})
+        return await self._move("POST", f"/v1/cards/{card_id}/pin", HOLDER | {"pin": str(pin)})
 
     async def unblock(self, card_id: str) -> str:
         """Unblock a card: its state, or why not."""
-        return await self._ask("POST", f"/v1/cards/{card_id}/unblock", HOLDER)
+        return await self._move("POST", f"/v1/cards/{card_id}/unblock", HOLDER)
 
-    async def _ask(self, verb: str, path: str, body: dict[str, Any] | None = None) -> str:
-        answer = await self._client.request(verb, path, json=body)
-        if answer.status_code == REFUSED:
-            return _word(answer)
-        return str(answer.raise_for_status().json().get("status", ""))
+    async def _move(self, verb: str, path: str, body: dict[str, Any] | None = None) -> str:
+        """Ask for a step of a token or card: its state after it, or why not."""
+        told = await self._ask(verb, path, body)
+        return told if isinstance(told, str) else str(told["status"])
 
-
-def _word(answer: httpx.Response) -> str:
-    """The code of a problem document."""
-    return str(answer.json()["code"])
+    async def _ask(
+        self, verb: str, path: str, body: dict[str, Any] | None = None
+    ) -> dict[str, Any] | str:
+        """What was answered, or the word of a refusal or silence."""
+        try:
+            answer = await self._client.request(verb, path, json=body)
+        except httpx.TransportError:
+            return NO_ANSWER
+        if answer.is_success:
+            return dict(answer.json())
+        if answer.headers.get("content-type", "").startswith(PROBLEM):
+            return str(answer.json()["code"])
+        return f"HTTP {answer.status_code}"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -18,7 +19,8 @@ from simulators.link import ANSWER_TIMEOUT_S, Link
 from simulators.messages import LOCAL
 from simulators.phones.cast import CastError, cast, place_of
 from simulators.phones.day import Day, Line, Stage
-from simulators.phones.issuer import Issuer, Mail, TestMail
+from simulators.phones.issuer import Issuer
+from simulators.phones.mail import FileMail, ShownMail
 from simulators.phones.stories import STORIES, Story
 from simulators.terminal import Stamps, Terminal
 from simulators.world_file import Person, World
@@ -41,6 +43,8 @@ class WalletPlan:
     framing: str | None = None
     timeout_s: float = ANSWER_TIMEOUT_S
     api_key: str | None = None
+    codes: Path | None = None
+    """The file into which the engine writes codes; None: it shows them itself."""
     tls: ssl.SSLContext | None = None
 
 
@@ -103,25 +107,22 @@ async def play_wallets(
     progress.people = len(parts)
     link = Link(plan.connect, plan.profile, plan.framing, plan.tls)
     async with client_of(plan.http, plan.api_key, plan.tls) as client, link:
+        (await client.get("/healthz")).raise_for_status()
         clock = _Clock(client, plan.at)
         await clock.wait(timedelta())
         till = Terminal(link, journal, plan.timeout_s)
-        issuer = Issuer(client, mail_of(client))
+        mail = ShownMail(client) if plan.codes is None else FileMail(plan.codes)
+        issuer = Issuer(client, mail)
         stage = Stage(issuer, till, place, Stamps(), plan.chips, plan.profile, clock.now)
         await _tell_all(parts, stage, clock, plan.seed, progress)
         await clock.restore()
         progress.findings = await _audited(client, journal, terminal, world)
 
 
-def mail_of(client: httpx.AsyncClient) -> Mail:
-    """Where simulated holders find their codes."""
-    return TestMail(client)
-
-
 def _parts(world: World, plan: WalletPlan) -> list[tuple[Story, Person]]:
     told = [each for each in STORIES if plan.chips is not None or not each.chips]
     if plan.at is None:
-        told = [each for each in told if each.wait is None]
+        told = [each for each in told if not each.clock]
     return list(cast(world, told, plan.phones, plan.seed))
 
 

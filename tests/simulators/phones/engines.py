@@ -17,7 +17,8 @@ from simulators.journal import Journal
 from simulators.link import Link
 from simulators.messages import TerminalData
 from simulators.phones.day import Stage
-from simulators.phones.issuer import Issuer, TestMail
+from simulators.phones.issuer import Issuer
+from simulators.phones.mail import ShownMail
 from simulators.terminal import Stamps, Terminal
 from simulators.wire import Fields
 from simulators.world_file import Person, world_of
@@ -60,10 +61,18 @@ class Tokens:
     def _moved(self, request: httpx.Request) -> httpx.Response:
         name, _, verb = request.url.path.removeprefix("/v1/tokens/").partition("/")
         if verb == "activate" and msgspec.json.decode(request.content)["code"] != self.code:
-            return httpx.Response(409, json={"code": "WRONG_CODE"})
+            return problem(409, "WRONG_CODE")
         moves = {"activate": "ACTIVE", "suspend": "SUSPENDED", "resume": "ACTIVE", "": "DELETED"}
         self.status[name] = moves[verb]
         return httpx.Response(200, json={"id": name, "status": self.status[name]})
+
+
+def problem(status: int, code: str) -> httpx.Response:
+    return httpx.Response(
+        status,
+        content=msgspec.json.encode({"code": code}),
+        headers={"content-type": "application/problem+json"},
+    )
 
 
 def some_person() -> Person:
@@ -78,5 +87,5 @@ async def staged(
     transport = httpx.MockTransport(tokens.answer)
     client = httpx.AsyncClient(base_url="http://engine", transport=transport)
     async with hosted(answerer) as host, Link(host.address) as link, client:
-        till, issuer = Terminal(link, Journal(), 0.3), Issuer(client, TestMail(client))
+        till, issuer = Terminal(link, Journal(), 0.3), Issuer(client, ShownMail(client))
         yield Stage(issuer, till, PLACE, Stamps(), drawer, "ascii", lambda: NOON), host.asked
