@@ -12,7 +12,7 @@ from simulators.auditor import audit_books, audit_journals, read_books
 from simulators.chips.drawer import MEMORY, Drawer
 from simulators.chips.keyring import read_keyring
 from simulators.cli import app
-from simulators.door import client_of, set_clock
+from simulators.door import API_KEY_VARIABLE, client_of, set_clock
 from simulators.engine_process import Engine, output_of, running
 from simulators.journal import Journal
 from simulators.phones.stories import STORIES
@@ -51,9 +51,10 @@ def keys(town: Path, engine: Engine) -> Path:
     return town.parent / "engine" / "keys.development.toml"
 
 
-def simulated(engine: Engine, town: Path, *options: str) -> Result:
+def simulated(engine: Engine, town: Path, *options: str, api_key: str | None = None) -> Result:
     doors = ("--connect", engine.iso, "--http", engine.http, "--world", str(town))
-    return CliRunner(env={"COLUMNS": "140"}).invoke(app, ("wallet", *doors, *options))
+    environment = {"COLUMNS": "140", API_KEY_VARIABLE: api_key}
+    return CliRunner(env=environment).invoke(app, ("wallet", *doors, *options))
 
 
 def test_every_story_ends_as_the_law_says_and_the_books_agree(
@@ -102,7 +103,7 @@ async def rushed(
 ) -> tuple[Tally, Journal]:
     async with client_of(engine.http) as client:
         await set_clock(client, datetime.fromisoformat(NOON))
-    drawn, journal = lunch_rush(world, 300, seed, TUESDAY), Journal()
+    drawn, journal = lunch_rush(world, 150, seed, TUESDAY), Journal()
     tally = Tally(len(drawn))
     await play(drawn, Plan(engine.iso, in_flight=16, chips=chips), journal, tally)
     return tally, journal
@@ -117,8 +118,8 @@ async def test_a_rush_of_plastic_and_phones_pays_by_chip_and_knows_every_answer(
     tally, journal = await rushed(engine, world, chips, seed=1)
     assert tally.good(), tally.summary()
     assert set(tally.by_means) == {"plastic", "Apple Pay", "Pluxee Pay"}
-    assert tally.proved == tally.answered - tally.by_code["14"] > 200, tally.summary()
-    assert "82" not in tally.by_code and tally.approved > 100
+    assert tally.proved == tally.answered - tally.by_code["14"] > 100, tally.summary()
+    assert "82" not in tally.by_code and tally.approved > 75
     entries = journal.entries()
     async with client_of(engine.http) as client:
         tills = {entry.key.terminal for entry in entries}
@@ -131,21 +132,39 @@ async def test_a_rush_of_plastic_and_phones_pays_by_chip_and_knows_every_answer(
 async def test_without_chips_nobody_pays(engine: Engine, town: Path) -> None:
     tally, _ = await rushed(engine, read_world(town), None, seed=2)
     assert tally.approved == 0
-    assert set(tally.by_code) <= NOT_LOOKED_AT | {"1A"} and tally.by_code["1A"] > 200
+    assert set(tally.by_code) <= NOT_LOOKED_AT | {"1A"} and tally.by_code["1A"] > 100
 
 
 async def test_chips_of_a_forger_pay_nothing(engine: Engine, town: Path, keys: Path) -> None:
     forged = Drawer(read_keyring(keys).forged())
     tally, _ = await rushed(engine, read_world(town), forged, seed=3)
     assert tally.approved == 0 and tally.proved == tally.forged == 0
-    assert set(tally.by_code) <= NOT_LOOKED_AT | {"82"} and tally.by_code["82"] > 200
+    assert set(tally.by_code) <= NOT_LOOKED_AT | {"82"} and tally.by_code["82"] > 100
 
 
 async def test_counters_that_begin_anew_are_refused(engine: Engine, town: Path, keys: Path) -> None:
     """Chips without a memory come with numbers that the engine has seen."""
     tally, _ = await rushed(engine, read_world(town), Drawer(read_keyring(keys)), seed=4)
-    assert tally.by_code["82"] > 100, tally.summary()
+    assert tally.by_code["82"] > 50, tally.summary()
     assert tally.good(), "the issuer proves a refusal too"
+
+
+def test_codes_come_by_file_and_the_api_key_from_the_environment(
+    town: Path, tmp_path: Path
+) -> None:
+    codes, settings, store = (tmp_path / name for name in ("codes.jsonl", "m.toml", "engine"))
+    settings.write_text(f'codes_file = "{codes}"\n')
+    options = ("--data-dir", str(store), "--world", str(town), "--config", str(settings))
+    with running((*STRICT, *options), tmp_path / "engine.log") as doors:
+        scopes = ("--scopes", "gateway,holder,ops,auditor", "--data-dir", str(store))
+        key = output_of("keys", "create", *scopes).strip()
+        chips = ("--keys", str(store / "keys.development.toml"), "--clock", NOON)
+        told = simulated(doors, town, *chips, "--codes", str(codes), "--json", api_key=key)
+        refused = simulated(doors, town, *chips, api_key="mk_nobody_made_this")
+    assert told.exit_code == 0, told.output
+    assert codes.read_text().count("\n") >= 10, "codes went where they were told to"
+    assert refused.exit_code == 2
+    assert "401" in refused.output and "mk_nobody" not in refused.output
 
 
 def test_at_the_end_the_books_hold(town: Path, engine: Engine) -> None:
