@@ -1,23 +1,16 @@
-"""Bulk files of loads: CSV as a French Excel writes it, or JSON Lines. Pure: bytes in, lines out.
+"""Bulk files of loads: a table in euros, or JSON Lines in cents. Pure: bytes in, lines out.
 
-CSV: `;` or `,` or tabs between fields, a heading in English or French, amounts in euros with a
-comma or a point, UTF-8 with or without BOM, or else cp1252. JSON Lines: amounts in cents. Each line
-is read for itself: one that cannot be is named with its place in the file, the others are there.
+Each line is read for itself: one that cannot be is named with its place in the file.
 """
 
-import csv
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
-from io import StringIO
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
 from authz.loads.lines import Bad, Line
-from authz.usage import UsageError
-
-FILE_SIZE_MAX: Final = 50_000_000
+from authz.loads.table import Row, cents_of, lines_of, name_of, plain, rows_of, text_of, tight
 
 COLUMNS: Final[Mapping[str, str]] = {
     "account": "account",
@@ -35,14 +28,25 @@ COLUMNS: Final[Mapping[str, str]] = {
 }
 """What a heading may be called, without accents and capitals, and the field it means."""
 
-WANTED: Final = ("account", "count", "face_value", "employer_share", "period")
-_EUROS: Final = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,2}))?")
-_COUNT: Final = re.compile(r"-?[0-9]{1,6}")
+MONTHS: Final = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan janv", "feb fev fevr", "mar mars", "apr avr", "may mai", "jun juin",
+            "jul juil", "aug aou aout", "sep sept", "oct", "nov", "dec",
+        ),
+        1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_COUNT: Final = re.compile(r"(-?[0-9]{1,6})(?:[.,]0{1,2})?")
 _MONTH_FIRST: Final = re.compile(r"(?:[0-9]{2}/)?([0-9]{2})/([0-9]{4})")
+_MONTH_NAMED: Final = re.compile(r"([a-z]{3,5})\.?[- ](?:20)?([0-9]{2})")
+_DAY: Final = re.compile(r"(20[0-9]{2}-[0-9]{2})-[0-9]{2}(?:[T ]00:00(?::00)?)?")
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    account: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    account: Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,64}$")]
     count: int
     face_value: int
     employer_share: int
@@ -54,24 +58,14 @@ _decode_record: Final = msgspec.json.Decoder(_Record).decode
 
 def read_file(content: bytes) -> Iterator[Line | Bad]:
     """The lines of a file, each or why not. Raises UsageError for what is no such file at all."""
-    if len(content) > FILE_SIZE_MAX:
-        raise UsageError(f"the file is larger than {FILE_SIZE_MAX:,} bytes")
-    text = _text(content)
+    text = text_of(content)
     if text.lstrip().startswith("{"):
         return _json_lines(text)
-    return _csv(text)
-
-
-def _text(content: bytes) -> str:
-    """Excel marks UTF-8 by a BOM and writes cp1252 otherwise; every byte is something there."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+    return (row if isinstance(row, Bad) else _line(row) for row in rows_of(text, COLUMNS))
 
 
 def _json_lines(text: str) -> Iterator[Line | Bad]:
-    for line_no, written in enumerate(text.split("\n"), 1):
+    for line_no, written in enumerate(lines_of(text), 1):
         if written.strip():
             yield _record(line_no, written)
 
@@ -82,7 +76,7 @@ def _record(line_no: int, written: str) -> Line | Bad:
     except msgspec.ValidationError as error:
         why, _, place = str(error).partition(" - at `$.")
         return Bad(line_no, place.rstrip("`") or "line", why)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         return Bad(line_no, "line", f"is not JSON: {error}")
     return Line(
         line_no,
@@ -94,91 +88,35 @@ def _record(line_no: int, written: str) -> Line | Bad:
     )
 
 
-def _csv(text: str) -> Iterator[Line | Bad]:
-    rows = csv.reader(StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    try:
-        heading = next(rows, None)
-    except csv.Error as error:
-        raise UsageError(f"the heading is not CSV: {error}") from None
-    if heading is None:
-        raise UsageError("the file is empty")
-    return _rows(rows, _fields(heading))
-
-
-def _delimiter(text: str) -> str:
-    heading = text.split("\n", 1)[0]
-    return max(";\t,", key=heading.count)
-
-
-def _fields(heading: list[str]) -> list[str | None]:
-    fields = [COLUMNS.get(_plain(name)) for name in heading]
-    missing = [name for name in WANTED if name not in fields]
-    if missing:
-        raise UsageError(f"the heading lacks {', '.join(missing)}")
-    doubled = [name for name in WANTED if fields.count(name) > 1]
-    if doubled:
-        raise UsageError(f"the heading has {', '.join(doubled)} twice")
-    return fields
-
-
-def _plain(name: str) -> str:
-    """Small letters, no accents, one blank between words."""
-    letters = unicodedata.normalize("NFKD", name.casefold().replace("_", " "))
-    return " ".join("".join(c for c in letters if not unicodedata.combining(c)).split())
-
-
-def _rows(rows: Any, fields: list[str | None]) -> Iterator[Line | Bad]:
-    """`line_num` is the place in the file, also where a quoted field holds a line break."""
-    while True:
-        try:
-            row: list[str] | None = next(rows, None)
-        except csv.Error as error:
-            yield Bad(rows.line_num, "line", f"is not CSV: {error}")
-            continue
-        if row is None:
-            return
-        if not any(cell.strip() for cell in row):
-            continue  # Excel leaves empty rows behind
-        if len(row) < len(fields):
-            yield Bad(rows.line_num, "line", f"has {len(row)} fields, the heading {len(fields)}")
-            continue
-        cells = {field: cell for field, cell in zip(fields, row, strict=False) if field}
-        yield _line(rows.line_num, cells)
-
-
-def _line(line_no: int, cells: Mapping[str, str]) -> Line | Bad:
-    count, face = _count(cells["count"]), _cents(cells["face_value"])
-    share, period = _cents(cells["employer_share"]), _period(cells["period"])
-    if not (account := cells["account"].strip()):
-        return Bad(line_no, "account", "is empty")
+def _line(row: Row) -> Line | Bad:
+    cells, line_no = row.cells, row.line_no
+    count, face = _count(cells["count"]), cents_of(cells["face_value"])
+    share, account = cents_of(cells["employer_share"]), name_of(cells["account"])
+    if account is None:
+        return Bad(line_no, "account", "is empty" if not cells["account"].strip() else "is no name")
     if count is None:
         return Bad(line_no, "count", "is no whole number")
     if face is None:
         return Bad(line_no, "face_value", "is no amount in euros, as 12,50")
     if share is None:
         return Bad(line_no, "employer_share", "is no amount in euros, as 7,00")
-    return Line(line_no, account, count, face, share, period)
+    return Line(line_no, account, count, face, share, _period(cells["period"]))
 
 
 def _count(cell: str) -> int | None:
-    written = _tight(cell).replace("\N{MINUS SIGN}", "-")
-    return int(written) if _COUNT.fullmatch(written) else None
-
-
-def _cents(cell: str) -> int | None:
-    """Euros as cents, without a float on the way: `1 234,5`, `12.50`, `12,50 €`."""
-    match = _EUROS.fullmatch(_tight(cell).removesuffix("€").removesuffix("EUR"))
-    if match is None:
-        return None
-    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
-
-
-def _tight(cell: str) -> str:
-    """Without any blank: Excel groups thousands by narrow and non-breaking ones."""
-    return "".join(cell.split())
+    """A whole number, also where a column was formatted with decimals: `20,00`."""
+    match = _COUNT.fullmatch(tight(cell).replace("\N{MINUS SIGN}", "-"))
+    return int(match[1]) if match else None
 
 
 def _period(cell: str) -> str:
-    """`2026-11`; Excel likes to turn that into 11/2026 or 01/11/2026."""
-    match = _MONTH_FIRST.fullmatch(cell.strip())
-    return f"{match[2]}-{match[1]}" if match else cell.strip()
+    """`2026-11`; Excel likes to turn that into 11/2026, 01/11/2026, nov-26 or nov.-26."""
+    written = cell.strip()
+    if (match := _MONTH_FIRST.fullmatch(written)) is not None:
+        return f"{match[2]}-{match[1]}"
+    if (match := _DAY.fullmatch(written)) is not None:
+        return match[1]
+    match = _MONTH_NAMED.fullmatch(plain(written))
+    if match is not None and (month := MONTHS.get(match[1])) is not None:
+        return f"20{match[2]}-{month:02}"
+    return written

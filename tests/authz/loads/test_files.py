@@ -138,3 +138,85 @@ def test_any_bytes_are_lines_or_a_clear_refusal(content: bytes) -> None:
 def test_a_heading_that_is_no_csv_is_refused_with_its_reason() -> None:
     with pytest.raises(UsageError, match="heading is not CSV"):
         read(b'"compte" x;nombre\n')
+
+
+ROW = "acc-1;20;12,50;7,00;2026-11"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (HEAD + ROW).replace("\r\n", "\r").encode(),  # an old Macintosh
+        b"\xef\xbb\xbf" + (HEAD + ROW).encode("cp1252"),  # a BOM before what is no UTF-8
+        HEAD.encode() + ROW.replace("12,50", "12,50 €").encode("cp1252"),  # two programs
+        b"\xff\xfe" + (HEAD + ROW).replace(";", "\t").encode("utf-16-le"),  # texte Unicode
+        b"\xfe\xff" + (HEAD + ROW).encode("utf-16-be"),
+    ],
+)
+def test_whatever_program_wrote_it_the_line_is_read(content: bytes) -> None:
+    assert read(content) == [NOVEMBER]
+
+
+def test_excels_own_word_for_the_separator_is_no_heading() -> None:
+    assert read(f"sep=;\r\n{HEAD}{ROW}\r\n") == [Line(3, "acc-1", 20, 1250, 700, "2026-11")]
+
+
+@pytest.mark.parametrize(
+    "period", ["nov-26", "nov.-26", "Nov-26", "nov 2026", "2026-11-01", "2026-11-01 00:00:00"]
+)
+def test_months_that_excel_took_for_days_are_months_again(period: str) -> None:
+    assert read(f"{HEAD}acc-1;20;12,50;7,00;{period}\n") == [NOVEMBER]
+
+
+@pytest.mark.parametrize(
+    ("period", "month"), [("févr-26", "2026-02"), ("août-26", "2026-08"), ("déc.-26", "2026-12")]
+)
+def test_french_months_have_accents(period: str, month: str) -> None:
+    (line,) = read(f"{HEAD}acc-1;20;12,50;7,00;{period}\n".encode("cp1252"))
+    assert isinstance(line, Line) and line.period == month
+
+
+def test_a_count_may_be_shown_with_decimals_that_are_nothing() -> None:
+    assert read(f"{HEAD}acc-1;20,00;12,50;7,00;2026-11\n") == [NOVEMBER]
+
+
+def test_empty_columns_at_the_end_are_no_columns() -> None:
+    heading = HEAD.replace("\r\n", ";;\r\n")
+    assert read(f"{heading}{ROW}\r\n") == [NOVEMBER]
+    assert read(f"{HEAD}{ROW};;\r\n") == [NOVEMBER]
+
+
+def test_a_decimal_comma_between_commas_is_told_and_not_guessed() -> None:
+    heading = "period,account,count,face_value,employer_share\n"
+    (bad,) = read(f"{heading}2026-11,acc-1,20,12,7,50\n")
+    assert isinstance(bad, Bad) and bad.why == "has 6 fields, the heading 5"
+
+
+@pytest.mark.parametrize("name", ["acc\0", "acc 1", "é", "a" * 65, "acc\n1"])
+def test_what_can_be_no_name_is_told_before_the_database_is_asked(name: str) -> None:
+    (bad,) = read(f'{HEAD}"{name}";20;12,50;7,00;2026-11\n')
+    assert isinstance(bad, Bad) and (bad.line_no, bad.place) == (2, "account")
+    (bad,) = read(
+        json.dumps(
+            {"account": name, "count": 1, "face_value": 1, "employer_share": 1, "period": "2026-11"}
+        )
+    )
+    assert isinstance(bad, Bad) and bad.place == "account"
+
+
+@pytest.mark.parametrize("cell", ["(12,50)", "1.234,56", "1,234.56", "12,50-", "#REF!", "=A1"])
+def test_amounts_that_could_mean_two_things_are_not_guessed(cell: str) -> None:
+    (bad,) = read(f"{HEAD}acc-1;20;{cell};7,00;2026-11\n")
+    assert isinstance(bad, Bad) and bad.place == "face_value"
+
+
+def test_an_open_quote_is_told_with_how_far_it_reached() -> None:
+    (bad,) = read(f'{HEAD}"acc-1;20;12,50;7,00;2026-11\n{ROW}\n{ROW}\n')
+    assert isinstance(bad, Bad)
+    assert bad.line_no == 2 and "read up to line 4" in bad.why
+
+
+def test_a_quoted_field_may_hold_the_separator_and_an_end_of_line() -> None:
+    heading = HEAD.replace("Période", "Période;Note")
+    lines = read(f'{heading}{ROW};"une; note\r\nsuite"\r\n{ROW};\r\n')
+    assert lines == [NOVEMBER, Line(4, "acc-1", 20, 1250, 700, "2026-11")]
