@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from authz.loads.lines import Bad
+from authz.loads.paper_files import PaperRun, Wish, convert_file
 from authz.paper import Converted, Titles, convert
 from authz.refusal import Refused, Unknown
 from tests.database.town import Town, town
@@ -94,3 +96,23 @@ async def test_on_1_march_the_exchanged_year_can_be_paper_again(
         (titles,) = (await as_paper(t, 1000)).titles
         assert titles == Titles(2027, 1000, titles.usable_until)
         assert titles.usable_until.isoformat() == "2028-01-31"
+
+
+FILE = "Compte;Montant\nacc-1;12,50\nacc-9;1,00\nacc-1;zéro\nacc-1;1\u202f000,00\n".encode()
+GOOD = (Wish(2, "acc-1", 1250),)
+BAD = (
+    Bad(3, "account", "there is no such account"),
+    Bad(4, "amount", "is no amount in euros, as 12,50"),
+    Bad(5, "account", "there are not so many vouchers left"),
+)
+
+
+async def test_a_file_of_paper_is_worked_through_once(calendar_url: str, tmp_path: Path) -> None:
+    async with depot(calendar_url, tmp_path) as t, t.pool.acquire() as sql:
+        assert await convert_file(sql, FILE, t.books) == PaperRun(GOOD, BAD, kept=False)
+        assert await sql.fetchval("select count(*) from paper_conversions") == 0
+        first = await convert_file(sql, FILE, t.books, only_good=True)
+        assert first == PaperRun(GOOD, BAD)
+        again = await convert_file(sql, FILE, t.books, only_good=True)
+        assert again == PaperRun(GOOD, BAD, repeated=True)
+        assert await sql.fetchval("select sum(amount_minor) from paper_conversions") == 1250

@@ -14,6 +14,7 @@ from authz.commands.store import opened, rulebooks_of, url_of
 from authz.loads import statements
 from authz.loads.imports import Imported, import_file
 from authz.loads.orders import Taken
+from authz.loads.paper_files import PaperRun, convert_file
 from authz.loads.payments import LoadView, find_load, pay
 from authz.loads.reference import normalized
 from authz.refusal import Refused
@@ -64,6 +65,31 @@ def import_(
     raise typer.Exit(REFUSED if done.bad and not done.kept else 0)
 
 
+@app.command("paper", epilog="Example: millesime loads paper depot.csv --dry-run")
+def paper(
+    file: Annotated[Path, typer.Argument(help="CSV: compte;montant, in euros.")],
+    only_good: Annotated[
+        bool, typer.Option("--only-good", help="Convert the good lines where others are bad.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; keep nothing.")] = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    rulebook: RulebookFiles = None,
+    config: Config = None,
+) -> None:
+    """Turn vouchers into paper for who works mainly outside. The same file twice is one run."""
+    settings = _settings(database_url, data_dir, config)
+    books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
+    run = asyncio.run(_paper(url_of(settings), file.read_bytes(), books, only_good, dry_run))
+    say = Console(highlight=False, soft_wrap=True).print
+    for bad in run.bad:
+        say(f"line {bad.line_no}: BAD {bad.place}: {bad.why}")
+    minor = sum(each.amount_minor for each in run.converted)
+    state = "converted before" if run.repeated else "converted" if run.kept else "not converted"
+    say(f"{len(run.converted):,} lines of {minor:,} cents {state}, {len(run.bad):,} are bad")
+    raise typer.Exit(REFUSED if run.bad and not run.kept else 0)
+
+
 @app.command("pay", epilog="Example: millesime loads pay 'RF07 MIL0 0000 0012' 25000")
 def pay_(
     reference: Annotated[str, typer.Argument(help="The structured reference of the payment.")],
@@ -104,6 +130,14 @@ async def _import(
     async with opened(url) as sql:
         await sql.execute("set statement_timeout = 0")
         return await import_file(sql, content, books, only_good=only_good, dry_run=dry_run)
+
+
+async def _paper(
+    url: str, content: bytes, books: dict[str, Rulebook], only_good: bool, dry_run: bool
+) -> PaperRun:
+    async with opened(url) as sql:
+        await sql.execute("set statement_timeout = 0")
+        return await convert_file(sql, content, books, only_good=only_good, dry_run=dry_run)
 
 
 async def _pay(url: str, reference: str, amount_minor: int) -> LoadView:

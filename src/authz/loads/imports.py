@@ -5,16 +5,15 @@ The same file twice is one import: what it was is kept under its digest and told
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from authz.loads import statements as sql
 from authz.loads.files import read_file
 from authz.loads.lines import Bad, Line
+from authz.loads.once import Fate, once_a_file
 from authz.loads.orders import BadLines, Order, accounts_of, place_order
 from rules.rulebook import Rulebook
 
@@ -31,13 +30,6 @@ class Imported(Struct, frozen=True):
     repeated: bool = False
 
 
-class _Undo(Exception):
-    """Take everything back: it was not wanted, or was only tried."""
-
-
-_decode: Final = msgspec.json.Decoder(Imported).decode
-
-
 async def import_file(
     tx: "Tx",
     content: bytes,
@@ -50,21 +42,15 @@ async def import_file(
 
     Bad lines keep the whole file out unless `only_good`; they are all told in any case.
     """
-    key = blake2b(b"loads" + content, digest_size=16).digest()
-    done: Imported | None = None
-    try:
-        async with tx.transaction():
-            if (known := await tx.fetchval(sql.KEPT, key)) is not None:
-                return msgspec.structs.replace(_decode(known), repeated=True)
-            done = await _order_all(tx, content, books)
-            if dry_run or not done.orders or (done.bad and not only_good):
-                raise _Undo
-            answer = msgspec.json.encode(done).decode()
-            await tx.execute(sql.KEEP, key, answer, datetime.now(UTC))
-    except _Undo:
-        assert done is not None, "only what was done is undone"
-        return msgspec.structs.replace(done, kept=False)
-    return done
+
+    async def work() -> Imported:
+        return await _order_all(tx, content, books)
+
+    def wanted(done: Imported) -> bool:
+        return bool(done.orders) and not dry_run and (only_good or not done.bad)
+
+    done, fate = await once_a_file(tx, b"loads", content, Imported, work, wanted)
+    return replace(done, kept=fate is not Fate.UNDONE, repeated=fate is Fate.REPEATED)
 
 
 async def _order_all(tx: "Tx", content: bytes, books: Mapping[str, Rulebook]) -> Imported:
