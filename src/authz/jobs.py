@@ -171,7 +171,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "re-encrypt": Job(
         _re_encrypt, 600.0, "Move encrypted numbers over to the first key of the key file."
     ),
-    "retain": Job(_retain, 3600.0, "Forget keys and facts that are old enough."),
+    "retain": Job(_retain, 3600.0, "Forget keys, facts, people and merchants that are old enough."),
 }
 
 

@@ -44,6 +44,8 @@ def relations(s: "Settings") -> Iterable[tuple[bool, str]]:
         s.codes_url is None or _is_private(s.codes_url),
         "codes_url must be https, or http to this machine: it takes codes in clear",
     )
+    # The facts of a decision hold the account's name.
+    yield s.keep_facts_days <= s.keep_people_days, "keep_facts_days is above keep_people_days"
     yield s.idle_echo_s < s.read_timeout_s, "idle_echo_s must be below read_timeout_s"
     # A peer that we ourselves do not read from while it has too much in flight is not to blame.
     yield (

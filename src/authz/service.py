@@ -22,7 +22,6 @@ from authz.logs import configure_logs
 from authz.parts import Parts
 from authz.postgres.guard import guarding
 from authz.prepare import certificates_are_good, ports_are_free, prepare, store
-from authz.retention import Retention
 from authz.settings import Settings
 from authz.whole import telling
 
@@ -87,7 +86,7 @@ def _timers(
         engine.batcher,
         engine.books,
         seal_key=engine.seal_key,
-        retention=Retention(settings.keep_keys_days, settings.keep_facts_days),
+        retention=settings.retention,
         metrics=engine.metrics,
         bank=engine.bank,
         close_time=settings.settlement_close_time,

@@ -26,6 +26,7 @@ from authz.addresses import Address, Listener, listener, parse_address, parse_li
 from authz.instants import within_reach
 from authz.postgres import default_data_dir
 from authz.relations import relations
+from authz.retention import Retention
 from authz.settlement.rhythm import Rhythm, Weekday
 from authz.usage import UsageError
 
@@ -171,6 +172,13 @@ class Settings(BaseSettings):
     keep_facts_days: Annotated[int, Field(ge=90)] = 400
     """How long the facts of a decision are kept, in days, so that it can be explained."""
 
+    keep_contacts_days: Annotated[int, Field(ge=30)] = 90
+    """How long the telephone of somebody who left is kept, in days after the last account."""
+    keep_people_days: Annotated[int, Field(ge=365)] = 1_826
+    """How long the names of somebody who left are kept, in days; movements stay, by number."""
+    keep_merchants_days: Annotated[int, Field(ge=3_653)] = 3_653
+    """How long name and account of a merchant are kept after its agreement, and of a payment."""
+
     settlement_rhythm: Literal["weekly", "daily"] = "weekly"
     """How often merchants are paid; daily is for the day before."""
     settlement_pays_on: Weekday = Weekday.WEDNESDAY
@@ -214,6 +222,17 @@ class Settings(BaseSettings):
         if self.online_authentication is None:
             return self.test_clock is None
         return self.online_authentication == "require"
+
+    @property
+    def retention(self) -> Retention:
+        """How long what is kept."""
+        return Retention(
+            self.keep_keys_days,
+            self.keep_facts_days,
+            self.keep_contacts_days,
+            self.keep_people_days,
+            self.keep_merchants_days,
+        )
 
     @property
     def rhythm(self) -> Rhythm:

@@ -73,7 +73,7 @@ def run(
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
     books = rulebooks_of(settings.rulebook)
     url, held = url_of(settings), keys_at_hand(settings)
-    retention = Retention(settings.keep_keys_days, settings.keep_facts_days)
+    retention = settings.retention
     done = asyncio.run(run_job(url, name, books, now, held, retention, settings))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")

@@ -140,7 +140,7 @@ REMITTANCES = (
     """,
 )
 
-# The role that decides may not delete; forgetting goes through these two, which refuse to touch
+# The role that decides may not delete; forgetting goes through these, which refuse to touch
 # what is young. Numbers of authorizations hold their instant: ms since 2020, then 22 bits.
 FORGETTING = (
     """
@@ -182,7 +182,48 @@ FORGETTING = (
         return forgotten;
     end $$
     """,
-    "revoke execute on function forget_keys, forget_facts from public",
+    # What people wrote of a leaving, and what operations answered: both may name somebody.
+    """
+    create function forget_words(older_than timestamptz, at_most integer) returns bigint
+    language plpgsql security definer set search_path = public, pg_temp as $$
+    declare
+        forgotten bigint;
+        more bigint;
+    begin
+        if older_than > clock_timestamp() - interval '365 days' then
+            raise exception 'what operations were told is kept for 365 days at least';
+        end if;
+        update closures set why = '' where (holder_id, account_no) in (
+            select holder_id, account_no from closures
+            where closed_at < older_than and why <> '' limit at_most
+        );
+        get diagnostics forgotten = row_count;
+        delete from operation_keys where key_hash in (
+            select key_hash from operation_keys where kept_at < older_than limit at_most
+        );
+        get diagnostics more = row_count;
+        return forgotten + more;
+    end $$
+    """,
+    # Payments are vouchers of the accounts: ten years (L.123-22 Code de commerce).
+    """
+    create function forget_payees(older_than timestamptz, at_most integer) returns bigint
+    language plpgsql security definer set search_path = public, pg_temp as $$
+    declare
+        forgotten bigint;
+    begin
+        if older_than > clock_timestamp() - interval '3652 days' then
+            raise exception 'who was paid is kept for 3652 days at least';
+        end if;
+        update remittances set payee = '{}' where remittance_no in (
+            select remittance_no from remittances join payment_runs p using (run_no)
+            where p.made_at < older_than and payee <> '{}' limit at_most
+        );
+        get diagnostics forgotten = row_count;
+        return forgotten;
+    end $$
+    """,
+    "revoke execute on function forget_keys, forget_facts, forget_words, forget_payees from public",
 )
 
 ROLE = (
@@ -191,7 +232,8 @@ ROLE = (
     "grant select, insert on seal_heads, seals, payment_runs, remittances to millesime_engine",
     "grant select, insert, update on issuer to millesime_engine",
     "grant usage on sequence payment_run_nos, remittance_nos to millesime_engine",
-    "grant execute on function forget_keys, forget_facts to millesime_engine",
+    "grant execute on function forget_keys, forget_facts, forget_words, forget_payees"
+    " to millesime_engine",
 )
 
 

@@ -1,0 +1,104 @@
+"""Who left is forgotten after their time, and not one cent of it: books and answers still hold."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from authz.history import find, trace
+from authz.leaving import close_account
+from authz.retention import Retention, forget
+from tests.database.town import Town, town
+from tests.road.people import Setting, as_world
+
+LONG_AGO, LATELY = "2019-05-10T12:00:00+02:00", "2026-11-20T12:00:00+01:00"
+SOON = Retention(contacts_days=30, people_days=1_000)
+PHONE = """
+    insert into sealed_numbers (holder_id, kind, name, key_id, encrypted)
+    select holder_id, 'PHONE', '', 'test', repeat('x', 40)::bytea from directory
+    where kind = 'person'
+"""
+BOOKS = "select md5(string_agg(t::text, '' order by holder_id, seq)) from transfers t"
+
+
+async def leave(t: Town, account: str, at: str) -> None:
+    await t.at(at)
+    async with t.pool.acquire() as sql, sql.transaction():
+        await close_account(sql, account, "Jeanne retired", t.books)
+
+
+async def names(t: Town) -> set[str]:
+    rows = await t.pool.fetch("select name from directory where kind in ('person', 'account')")
+    return {row["name"] for row in rows}
+
+
+async def forgotten(t: Town, retention: Retention = SOON) -> dict[str, int]:
+    done = await forget(t.pool, retention)
+    return {what: done[what] for what in ("contacts", "people", "words") if done[what]}
+
+
+async def test_who_left_long_ago_is_a_number_and_the_books_say_the_same(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting(), 2: Setting()}) as t:
+        paid = await t.pay(1000)
+        await leave(t, "acc-1", LONG_AGO)
+        before = await t.pool.fetchval(BOOKS)
+        assert await forgotten(t) == {"people": 1, "words": 1}
+        assert await forgotten(t) == {}
+        assert await names(t) == {
+            f"gone {paid.holder_id}", f"gone {paid.holder_id}/1", "per-2", "acc-2",
+        }  # fmt: skip
+        assert await t.pool.fetchval(BOOKS) == before
+        assert await t.pool.fetchval("select count(*) from closures where why <> ''") == 0
+        async with t.pool.acquire() as sql:
+            payment = await find(sql, paid.holder_id, paid.authorization_id, [t.book])
+            assert payment is not None
+            assert (payment.account_id, payment.approved) == (f"gone {paid.holder_id}/1", True)
+            assert trace(payment, [t.book]).steps
+
+
+async def test_the_telephone_goes_first(calendar_url: str, tmp_path: Path) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting(), 2: Setting()}) as t:
+        await t.pool.execute(PHONE)
+        await leave(t, "acc-1", LONG_AGO)
+        keep_names = Retention(contacts_days=30, people_days=36_500)
+        assert await forgotten(t, keep_names) == {"contacts": 1}
+        assert await t.pool.fetchval("select count(*) from sealed_numbers where kind='PHONE'") == 1
+        assert "acc-1" in await names(t)
+
+
+async def test_who_left_lately_or_not_wholly_is_known(calendar_url: str, tmp_path: Path) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting(), 2: Setting()}) as t:
+        second = as_world((1, Setting()))["accounts"][0] | {"id": "acc-1b", "lots": []}
+        await t.put("account", second)
+        await leave(t, "acc-1", LONG_AGO)
+        await leave(t, "acc-2", LATELY)
+        assert "people" not in await forgotten(t)
+        await leave(t, "acc-1b", LONG_AGO)
+        assert (await forgotten(t))["people"] == 1
+        assert {"per-2", "acc-2"} < await names(t)
+
+
+@pytest.mark.parametrize(("ended", "paid", "known"), [
+    ("2014-12-31", True, False),
+    ("2014-12-31", False, True),
+    ("2026-10-31", True, True),
+    (None, True, True),
+])  # fmt: skip
+async def test_a_merchant_that_ended_is_forgotten_once_it_is_paid(
+    calendar_url: str, tmp_path: Path, ended: str | None, paid: bool, known: bool
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting()}) as t:
+        if not paid:
+            await t.pay(1000)
+            await t.run("roll-up")
+        merchant = as_world((1, Setting()))["merchants"][0]
+        more = {"name": "Jean Petit", "agreement_from": None, "agreement_to": ended}
+        await t.put("merchant", merchant | more | {"iban": "FR1420041010050500013M02606"})
+        assert (await forget(t.pool, Retention()))["merchants"] == int(not known)
+        record = json.loads(await t.pool.fetchval("select record from merchants"))
+        assert (record["name"], record["iban"] is None) == (
+            "Jean Petit" if known else "",
+            not known,
+        )
