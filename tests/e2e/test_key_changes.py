@@ -26,12 +26,14 @@ ASKED_EACH = 24
 
 
 def keys_with_macs(folder: Path) -> Path:
-    path = key_file(folder)
+    """All the keys of `key_file`, and those of MACs and of key changes."""
+    path = folder / "sealing.toml"
     more = (
         f'[[mac]]\nprofile = "ascii"\nkey_id = "mac"\nkey = "{MAC_KEY.hex()}"\n'
         f'[[zone]]\nkey_id = "zmk"\nuse = "master"\nkey = "{MASTER_KEY.hex()}"\n'
     )
-    path.write_text(path.read_text() + more)
+    path.write_text(key_file(folder).read_text() + more)
+    path.chmod(0o600)
     return path
 
 

@@ -25,6 +25,7 @@ from authz.credentials.change import (
 )
 from authz.credentials.life import CardAction, StateMismatch
 from authz.credentials.pins import NumberNotKept, pin_from_block
+from authz.echo import without_numbers
 from authz.gateway.deps import CardDesk, Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
@@ -59,8 +60,8 @@ class Who(BaseModel):
     reason: Annotated[str, Field(max_length=200)] = ""
 
     def by(self) -> By:
-        """As it is kept."""
-        return By(self.initiator, self.channel, self.reason)
+        """As it is kept: without what might be a card number."""
+        return By(self.initiator, self.channel, without_numbers(self.reason))
 
 
 class ActivateIn(Who):
