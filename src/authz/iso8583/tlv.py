@@ -7,7 +7,8 @@ from msgspec import Struct
 # A DE55 of 255 bytes holds at most so many two-byte objects; more elements than that is nonsense.
 _ELEMENTS_MAX = 127
 _AMOUNT_SIZE = 20
-_HEX = frozenset("0123456789ABCDEFabcdef")
+_LONG = 0x80
+"""Lengths from here on are written in more than one byte."""
 
 
 class TlvError(ValueError):
@@ -88,28 +89,41 @@ def parse_emv(hexadecimal: str) -> dict[str, str]:
     EMV book 3, annex B: tags of one to three bytes, definite lengths of one to three bytes, `00`
     between objects means nothing. Constructed objects are kept whole. TlvError when malformed.
     """
-    if len(hexadecimal) % 2 or not _HEX.issuperset(hexadecimal):
-        raise TlvError("not hexadecimal")
-    data = bytes.fromhex(hexadecimal)
+    text, data = hexadecimal.upper(), _bytes(hexadecimal)
     objects: dict[str, str] = {}
-    place = 0
-    while place < len(data):
+    place, size = 0, len(data)
+    while place < size:
         if data[place] == 0x00:
             place += 1
             continue
-        tag, place = _tag(data, place)
-        length, place = _length(data, place)
-        value = data[place : place + length]
-        if len(value) != length:
-            raise TlvError(f"object at byte {place} is cut short")
+        begin = end = _tag_end(data, place)
+        length = data[end] if end < size else _LONG
+        if length < _LONG:
+            begin += 1
+        else:
+            length, begin = _long_length(data, end)
+        stop = begin + length
+        tag = text[2 * place : 2 * end]
+        if stop > size:
+            raise TlvError(f"object at byte {begin} is cut short")
         if tag in objects or len(objects) == _ELEMENTS_MAX:
-            raise TlvError(f"object at byte {place} comes twice or too late")
-        objects[tag] = value.hex().upper()
-        place += length
+            raise TlvError(f"object at byte {begin} comes twice or too late")
+        objects[tag] = text[2 * begin : 2 * stop]
+        place = stop
     return objects
 
 
-def _tag(data: bytes, start: int) -> tuple[str, int]:
+def _bytes(hexadecimal: str) -> bytes:
+    try:
+        data = bytes.fromhex(hexadecimal)
+    except ValueError:
+        raise TlvError("not hexadecimal") from None
+    if 2 * len(data) != len(hexadecimal):  # blanks between bytes are none of ours
+        raise TlvError("not hexadecimal")
+    return data
+
+
+def _tag_end(data: bytes, start: int) -> int:
     end = start + 1
     if data[start] & 0x1F == 0x1F:  # more tag bytes follow while their top bit is set
         while end < len(data) and data[end] & 0x80:
@@ -117,16 +131,14 @@ def _tag(data: bytes, start: int) -> tuple[str, int]:
         end += 1
     if end > len(data) or end - start > 3:
         raise TlvError(f"broken tag at byte {start}")
-    return data[start:end].hex().upper(), end
+    return end
 
 
-def _length(data: bytes, start: int) -> tuple[int, int]:
+def _long_length(data: bytes, start: int) -> tuple[int, int]:
+    """A length of more than one byte and where it ends; TlvError where there is none."""
     if start >= len(data):
         raise TlvError(f"no length at byte {start}")
-    first = data[start]
-    if first < 0x80:
-        return first, start + 1
-    width = first & 0x7F  # 0x80, the indefinite length, is forbidden in EMV
+    width = data[start] & 0x7F  # 0x80, the indefinite length, is forbidden in EMV
     end = start + 1 + width
     if not 1 <= width <= 2 or end > len(data):
         raise TlvError(f"broken length at byte {start}")
