@@ -14,6 +14,7 @@ from msgspec import Struct, msgpack
 
 from authz.bank.laws import LEGS_SLICE, check_legs
 from authz.ids import public_id
+from authz.outcomes import chip_of
 from authz.requests import Kind
 from authz.settlement.laws import LAWS as SETTLEMENT_LAWS
 from authz.state import Profile
@@ -29,7 +30,7 @@ from ledger.seal_check import check_seals
 from ledger.transfers import Kind as Movement
 from ledger.transfers import Transfer
 from rules.decision import Approved, Decision, Reason
-from rules.facts import Facts
+from rules.facts import ChipUse, Facts
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
 
@@ -75,6 +76,7 @@ LAWS: Final[Mapping[str, str]] = {
     "movements_are_answered": "every movement of a payment belongs to a kept answer",
     "cap_is_kept": "nobody was allowed more vouchers on a day than that day's cap"
     " (what was advised or taken over counts apart)",
+    "taps_pay_once": "no use of a chip was approved twice",
     "keys_name_an_answer": "every request key names an answer that is kept, or is a tombstone",
 }
 
@@ -239,6 +241,7 @@ class _Replay:
         self._given: dict[date, int] = defaultdict(int)
         self._holds: dict[int, int] = {}
         self._held_by: dict[int, int | None] = {}
+        self._uses: set[tuple[str, str, int]] = set()
         self._backs: set[int] = set()
 
     def run(
@@ -289,12 +292,22 @@ class _Replay:
         place = self._at(row["authorization_id"])
         if true_facts:
             self._proof.check("facts_were_true", self._agrees(facts, row), place)
+        if row["approved_minor"] and (use := chip_of(facts)) is not None:
+            self._proof.check("taps_pay_once", self._is_first(facts, use), place)
         book = self._proof.rulebooks.get(row["rulebook"])
         if book is None:
             self._proof.unread.add(row["rulebook"])
             return
         self._proof.decisions += 1
         self._proof.check("decisions_repeat", _same(decide(facts, book), row), place)
+
+    def _is_first(self, facts: Facts, use: ChipUse) -> bool:
+        """Whether no payment before was approved on this use of this chip."""
+        assert facts.card is not None, "only a known card is approved"
+        chip = facts.card.card_id if facts.token is None else facts.token.token_id
+        first = (chip, use.sequence, use.atc) not in self._uses
+        self._uses.add((chip, use.sequence, use.atc))
+        return first
 
     def _agrees(self, facts: Facts, row: Any) -> bool:
         account_no = row["account_no"]

@@ -15,7 +15,7 @@ from authz.access.networks import Networks
 from authz.access.rates import Buckets, Rate
 from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener
-from authz.credential_check import CredentialCheck
+from authz.credential_check import REQUIRE, CredentialCheck
 from authz.credentials.sending import CodeFile, CodeSender, Mailbox, Webhook
 from authz.framing import framing
 from authz.hsm import SecurityModule
@@ -154,15 +154,23 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
         ),
         engine.connections,
         _authenticator(spoken, door, engine.safe.module),
-        CredentialCheck(
-            spoken.name,
-            door.cryptogram or spoken.cryptogram or settings.cryptogram_policy,
-            engine.safe.module,
-            engine.digester,
-            frozenset(settings.ecommerce_acquirers),
-        ),
+        _credential_check(settings, engine, spoken, door),
         engine.terminal_rates,
     )
+
+
+def _credential_check(
+    settings: Settings, engine: Parts, spoken: Profile, door: Listener
+) -> CredentialCheck:
+    module = engine.safe.module
+    policy = door.cryptogram or spoken.cryptogram or settings.cryptogram_policy
+    if policy == REQUIRE and not module.has_card_keys():
+        if door.cryptogram is not None:
+            raise UsageError(f"{door}: cryptogram=require needs [[emv_master]] keys in --keys")
+        # Nobody asked for it at this door, and HTTP may be all that is wanted.
+        _log.warning("chips_cannot_be_checked", door=str(door), wanted="[[emv_master]] in --keys")
+    online = frozenset(settings.ecommerce_acquirers)
+    return CredentialCheck(spoken.name, policy, module, engine.digester, online)
 
 
 def _authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Authenticator | None:

@@ -30,6 +30,16 @@ def test_a_new_file_is_private_and_can_be_read_again(tmp_path: Path) -> None:
     assert read_key_file(path).digester().check_value() == made.digester().check_value()
 
 
+def test_a_new_file_has_keys_of_the_test_ranges_for_chips_and_pin_pads(tmp_path: Path) -> None:
+    keys = new_key_file(tmp_path / "keys.toml")
+    assert [each.bin for each in keys.emv_master] == ["999967", "999979"]
+    pads = [(each.profile, each.use) for each in keys.zone if each.use == "pin"]
+    assert pads == [("ascii", "pin"), ("ascii-binary", "pin"), ("bcd", "pin")]
+    secrets = [each.key.reveal() for each in keys.emv_master]
+    secrets += [each.key.reveal() for each in keys.zone]
+    assert len(set(secrets)) == len(secrets)
+
+
 def test_two_new_files_hold_different_keys(tmp_path: Path) -> None:
     one, other = new_key_file(tmp_path / "a"), new_key_file(tmp_path / "b")
     assert one.pan_digest.key.reveal() != other.pan_digest.key.reveal()

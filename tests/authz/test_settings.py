@@ -141,3 +141,32 @@ def test_codes_have_one_way_and_a_pause_that_the_test_clock_lifts(tmp_path: Path
 def test_a_password_in_the_url_of_codes_is_masked() -> None:
     shown = masked(load({"codes_url": "https://me:hush@sms.example/codes"}))
     assert "hush" not in str(shown)
+
+
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [
+        ({}, "require"),
+        ({"test_clock": "2026-11-24T12:30:00+01:00"}, "when_present"),
+        ({"cryptograms": "off"}, "off"),
+        ({"cryptograms": "require", "test_clock": "2026-11-24T12:30:00+01:00"}, "require"),
+    ],
+)
+def test_chips_must_be_read_but_with_the_test_clock(flags: dict[str, str], policy: str) -> None:
+    assert load(flags).cryptogram_policy == policy
+
+
+def test_a_door_may_say_what_it_makes_of_chips() -> None:
+    text = "127.0.0.1:9,profile=ascii,framing=2b,cryptogram=off"
+    [first, door] = load({"listen": (text,)}).listeners
+    assert (first.cryptogram, door.cryptogram, str(door)) == (None, "off", text)
+    with pytest.raises(UsageError, match="off, when_present, require"):
+        load({"listen": ("127.0.0.1:9,cryptogram=maybe",)})
+    with pytest.raises(UsageError, match="cryptograms"):
+        load({"cryptograms": "maybe"})
+
+
+def test_acquirers_of_online_payments_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().ecommerce_acquirers == ()
+    monkeypatch.setenv("MILLESIME_ECOMMERCE_ACQUIRERS", "12345 54321")
+    assert load().ecommerce_acquirers == ("12345", "54321")

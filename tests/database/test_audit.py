@@ -14,6 +14,7 @@ from tests.database.conftest import MakeDatabase
 from tests.database.roads import Process, audited, buys, people_template, prove
 from tests.database.town import town
 from tests.road.people import Setting
+from tests.rules.builders import some_tap
 
 __all__ = ["people_template"]
 
@@ -56,6 +57,11 @@ TAMPERINGS = (
         "update transfers set amount_minor = 4000 where amount_minor = 400",
     ),
     Tampering(
+        "taps_pay_once",
+        "update authorizations set facts = (select facts from authorizations b"
+        " where b.requested_minor = 150) where requested_minor = 160",
+    ),
+    Tampering(
         "keys_name_an_answer",
         "delete from authorizations where reason = 'DAILY_CAP'",
     ),
@@ -64,13 +70,15 @@ TAMPERINGS = (
 
 @pytest.fixture
 async def day(people_template: str, make_database: MakeDatabase) -> str:
-    """A day of a few people: approvals, a decline, a repeat, a hold."""
+    """A day of a few people: approvals, a decline, a repeat, two taps."""
     url = await asyncio.to_thread(make_database, people_template)
     paid = buys(400, 1)
     async with Process(url) as engine:
         reasons = await engine.reasons(paid, buys(700, 2), buys(3000, 3), buys(800, 1))
         assert reasons == ["APPROVED", "APPROVED", "DAILY_CAP", "APPROVED"]
         assert await engine.reasons(again(paid), buys(100, 2)) == ["APPROVED"] * 2
+        taps = buys(150, 4, tap=some_tap(atc=1)), buys(160, 4, tap=some_tap(atc=2))
+        assert await engine.reasons(*taps) == ["APPROVED"] * 2
     await prove(url)
     return url
 

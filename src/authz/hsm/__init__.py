@@ -68,6 +68,9 @@ class Pin:
 class SecurityModule(Protocol):
     """Everything that needs a key."""
 
+    def has_card_keys(self) -> bool:
+        """Whether there is any chip whose cryptograms can be checked."""
+
     def arqc_holds(self, card: ChipCard, cryptogram: Cryptogram) -> bool | None:
         """Whether the card made this cryptogram; None without a key of its BIN or for the CVN."""
 

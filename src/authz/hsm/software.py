@@ -87,6 +87,10 @@ class SoftwareModule:
 
     # ---- chips
 
+    def has_card_keys(self) -> bool:
+        """Whether there is any chip whose cryptograms can be checked."""
+        return bool(self._issuers)
+
     def arqc_holds(self, card: ChipCard, cryptogram: Cryptogram) -> bool | None:
         """Whether the card made this cryptogram; None without a key of its BIN or for the CVN."""
         key = self._key_of(card, cryptogram)
