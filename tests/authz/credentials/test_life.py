@@ -174,13 +174,6 @@ def test_a_new_pin_gives_all_tries_back_to_the_card_and_to_it_alone() -> None:
     )
 
 
-def test_an_unblocked_card_has_all_tries_of_its_pin_again() -> None:
-    before = person()
-    after = life.unblock(life.block(before, "card-1"), "card-1")
-    own, token = after.credentials
-    assert (own, token) == (replace(before.credentials[0], pin_round=1), before.credentials[1])
-
-
 def test_what_changed_is_told_and_the_one_it_was_about_in_any_case() -> None:
     before = person()
     assert events_of(before, life.block(before, "card-1"), "card", "card-1") == [
