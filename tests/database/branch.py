@@ -39,6 +39,7 @@ from tests.database.roads import buys, prove
 from tests.road.people import DIGESTER, Setting, as_world, bank_pan
 
 LINKED = Setting(top_up=True)
+OPEN = "select count(*) from bank_notices where acknowledged_at is null"
 NAME_ONE = "select holder_id from directory where kind = 'account' and name = 'acc-1'"
 
 
@@ -92,11 +93,15 @@ class Branch:
         """What the next process does, once the owner's time is over."""
         await self.pool.execute("update pending_payments set settle_after = now()")
         settled = await settle_left_behind(self.pool, self._decide)
-        while await self.pool.fetchval(
-            "select count(*) from bank_notices where acknowledged_at is null"
-        ):
-            await tell_the_bank(self.desk)
+        await self.recover_notices(self.desk)
         return settled
+
+    async def recover_notices(self, desk: BankDesk) -> None:
+        """Tell the bank until it has heard everything."""
+        async with asyncio.timeout(20):
+            while await self.pool.fetchval(OPEN):
+                await tell_the_bank(desk)
+                await asyncio.sleep(0.02)
 
     async def _decide(self, asked: Sequence[Request]) -> Sequence[Outcome | None]:
         return await self.engine.run(asked, {})

@@ -1,19 +1,25 @@
 """What becomes of bank legs after the answer: holds that end, refunds in parts, short captures."""
 
+import asyncio
 from datetime import date
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from authz.bank.enrolment import unlink
+from authz.bank.forwarding import tell_the_bank
 from authz.bank.kept import Wallet
 from authz.bank.matters import Matters, read_matters
+from authz.bank.stans import NoStanLeft, Stans
+from authz.bank.words import Stamp
 from authz.holder_notices import HolderNotice, tell_holders
 from authz.movements import movements_of
 from authz.requests import Kind, Original
 from authz.topup import BankWord
 from rules.facts import TopUp
-from tests.database.branch import NAME_ONE, a_branch, forty
+from simulators.bank import Manners
+from tests.database.branch import NAME_ONE, Branch, a_branch, forty
 from tests.database.roads import buys
 from tests.road.people import Setting
 
@@ -122,3 +128,41 @@ async def test_a_sender_that_fails_has_told_nobody(calendar_url: str, tmp_path: 
         with pytest.raises(OSError, match="no network"):
             await tell_holders(branch.pool, fails)
         assert await branch.job("tell-holders") == {"told": 1}
+
+
+class Counted(Stans):
+    """Says how many numbers were drawn, and has no more than it is given."""
+
+    def __init__(self, branch: Branch, left: int) -> None:
+        super().__init__(branch.pool, "99")
+        self.left = left
+
+    async def stamps(self, count: int) -> list[Stamp]:
+        if count > self.left:
+            raise NoStanLeft("all STANs of the day are used")
+        self.left -= count
+        return await super().stamps(count)
+
+
+async def test_only_what_is_said_first_draws_a_number_and_a_day_without_one_is_waited_out(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve(asked)
+        await branch.ask(asked, reserved)
+        await branch.finish(asked, reserved, BankWord.SILENT)
+        stans = Counted(branch, 0)
+        desk = replace(branch.desk, stans=stans)
+        assert await tell_the_bank(desk) == 0  # tomorrow
+        stans.left = 1
+        branch.bank.manners = Manners(delay_ms=200)
+        link = branch.desk.link
+        telling = asyncio.create_task(tell_the_bank(desk))
+        while not link.in_flight:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
+        link.lost()  # the answer to the first sending is lost
+        assert await telling == 0
+        branch.bank.manners = Manners()
+        await branch.recover_notices(desk)
+        assert (await branch.state(), stans.left) == (("REVERSED", 0), 0)

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -20,6 +21,7 @@ from simulators.bank import BankHost, Manners
 from simulators.bank_books import BankBooks
 from simulators.engine_process import Engine, running
 from tests.agreement import nothing_open
+from tests.e2e.engines import ask_books
 from tests.e2e.test_bank_leg import until
 from tests.e2e.town import LINKED, NOON, PEOPLE, Seen, Town, prove
 from tests.road.people import as_world
@@ -72,6 +74,20 @@ async def a_place(folder: Path) -> AsyncIterator[Place]:
         await place.bank.close()
 
 
+async def tell(place: Place, town: Town) -> None:
+    """The figures of a long run, for who runs it with `-s`."""
+    legs = await ask_books(place.url, "select state, count(*) from bank_legs group by state")
+    figures = {
+        "payments": PAYMENTS,
+        "answers": town.seen.codes,
+        "undone": len(town.seen.undone),
+        "legs": dict(map(tuple, legs)),
+        "bank": {**place.bank.books.summary(), "legs": len(place.bank.books.legs)},
+        "restarts": place.bank.restarts,
+    }
+    sys.stdout.write(json.dumps(figures, sort_keys=True) + "\n")
+
+
 async def test_both_books_agree_after_a_run_with_a_bad_bank(tmp_path: Path) -> None:
     town = Town(seed=5)
     async with a_place(tmp_path) as place:
@@ -87,6 +103,7 @@ async def test_both_books_agree_after_a_run_with_a_bad_bank(tmp_path: Path) -> N
         assert place.bank.restarts > 0
         charged = place.bank.books.summary()["charged"]
         assert isinstance(charged, int) and charged > 0, town.seen.codes
+        await tell(place, town)
 
 
 async def test_both_books_agree_after_the_engine_was_killed(tmp_path: Path) -> None:

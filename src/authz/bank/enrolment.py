@@ -13,6 +13,7 @@ import asyncpg
 from msgspec.structs import replace
 
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card
+from authz.bank.stans import NoStanLeft
 from authz.bank.teller import BankDesk
 from authz.bank.words import BankCard, Place, Stamp, question, reference_of
 from authz.holder_notices import HolderNotice, add_notice
@@ -69,7 +70,10 @@ class Enrolment:
         if not self._desk.link.is_open:
             return Linked.UNKNOWN
         number = self._next_id()
-        (stamp,) = await self._desk.stans.stamps(1)
+        try:
+            (stamp,) = await self._desk.stans.stamps(1)
+        except NoStanLeft:
+            return Linked.UNKNOWN
         async with self._desk.pool.acquire() as sql, sql.transaction():
             card_no = await self._keep(sql, wallet, card, number, stamp, verify_minor)
         word = await self._ask(card, number, stamp, verify_minor)

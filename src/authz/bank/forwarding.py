@@ -5,7 +5,7 @@ impossible (a payment has one finish key), telling twice is harmless (a repeat s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, Final
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from authz.bank.kept import open_card
 from authz.bank.link import NotSent, Silent
+from authz.bank.stans import NoStanLeft
 from authz.bank.teller import BankDesk, finish_of
 from authz.bank.words import (
     APPROVED,
@@ -116,7 +117,7 @@ async def settle_left_behind(pool: asyncpg.Pool, decide: Decide) -> int:
 async def tell_the_bank(desk: BankDesk) -> int:
     """Say every notice that is due once; how many the bank acknowledged."""
     acknowledged = 0
-    while desk.link.is_open and (rows := await _claim(desk)):
+    while desk.link.is_open and (rows := await _claimed(desk)):
         said = await asyncio.gather(*(_say(desk, row) for row in rows))
         acknowledged += sum(said)
         if not all(said):
@@ -124,19 +125,33 @@ async def tell_the_bank(desk: BankDesk) -> int:
     return acknowledged
 
 
+async def _claimed(desk: BankDesk) -> list[Any]:
+    try:
+        return await _claim(desk)
+    except NoStanLeft as error:
+        _log.error("bank_not_told", why=str(error))
+        return []
+
+
 async def _claim(desk: BankDesk) -> list[Any]:
     async with desk.pool.acquire() as sql, sql.transaction():
-        due = await sql.fetch(DUE, CHUNK)
+        # Of a bank that is being tried out, one thing at a time is asked.
+        due = await sql.fetch(DUE, CHUNK if desk.link.breaker.closed else 1)
         if not due:
             return []
-        stamps = await desk.stans.stamps(len(due))
-        wanted = [
-            (row[0], row[1], row[2], stamp.stan, stamp.at)
-            for row, stamp in zip(due, stamps, strict=True)
-        ]
+        stamps = iter(await desk.stans.stamps(sum(row["first"] for row in due)))
+        wanted = [(*row[:3], *_stamp_of(row, stamps)) for row in due]
         columns = [list(column) for column in zip(*wanted, strict=True)]
         claimed: list[Any] = await sql.fetch(CLAIM, *columns, timedelta(seconds=LEASE_S))
         return claimed
+
+
+def _stamp_of(row: Any, stamps: Iterator[Stamp]) -> tuple[str | None, datetime | None]:
+    """A new one for what is said for the first time; a repeat keeps its own."""
+    if not row["first"]:
+        return None, None
+    stamp = next(stamps)
+    return stamp.stan, stamp.at
 
 
 async def _say(desk: BankDesk, row: Mapping[str, Any]) -> bool:

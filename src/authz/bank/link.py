@@ -37,6 +37,10 @@ class Silent(Exception):
     """The question left, and no answer came: nobody knows what the bank did."""
 
 
+class LineBroke(Silent):
+    """The line was lost with the question on it; a new one tells whether the bank is there."""
+
+
 class Patience(Struct, frozen=True):
     """How long the line is waited for, in seconds.
 
@@ -83,7 +87,7 @@ class BankLink:
     @property
     def is_open(self) -> bool:
         """Whether a payment may count on the bank now."""
-        return self.signed_on and self.breaker.closed
+        return self.signed_on and self.breaker.admits
 
     @property
     def in_flight(self) -> int:
@@ -106,11 +110,14 @@ class BankLink:
 
     async def ask(self, message: Message, timeout_s: float) -> Message:
         """The bank's answer. Raises `NotSent`, or `Silent` once the question may have left."""
-        if not self.signed_on:
-            raise NotSent("no line to the bank")
+        if not self.is_open:
+            raise NotSent("no line to the bank, or no answers on it")
         self.asked += 1
+        self.breaker.asked()
         try:
             answer = await self._ask(message, timeout_s)
+        except LineBroke:
+            raise
         except Silent:
             self.breaker.fell_silent()
             raise
@@ -149,7 +156,7 @@ class BankLink:
         self.signed_on = answer.fields.get(_CODE) == "00"
         _log.info("bank_signed_on" if self.signed_on else "bank_refused_sign_on")
         if self.signed_on:
-            self.breaker.answered()
+            self.breaker.greeted()
         return self.signed_on
 
     async def _keep(self) -> None:
@@ -169,7 +176,7 @@ class BankLink:
                 if self.breaker.closed:
                     return
             else:
-                self.breaker.answered()
+                self.breaker.greeted()
 
     async def _lost_within(self, seconds: float) -> bool:
         try:
@@ -207,7 +214,7 @@ class BankLink:
         self._lost.set()
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_exception(Silent("the line broke"))
+                waiting.set_exception(LineBroke("the line broke"))
 
     def _hang_up(self) -> None:
         if self._transport is not None:

@@ -33,6 +33,7 @@ POLL_S: Final = 0.05
 TIME_TO_SETTLE_S: Final = 0.3
 """What is kept of a deadline for the batch that settles."""
 MARKED_AT_ONCE: Final = 256
+_AMOUNT: Final = 4
 _CODE: Final = 39
 
 _log = structlog.get_logger()
@@ -51,7 +52,7 @@ class BankDesk(Struct, frozen=True):
 
     async def word(self, message: Message, within_s: float) -> BankWord:
         """Ask; what came of it."""
-        asked_s, word = monotonic(), BankWord.DECLINED
+        asked_s = monotonic()
         try:
             answer = await self.link.ask(message, min(self.budget_s, within_s))
         except NotSent:
@@ -59,10 +60,17 @@ class BankDesk(Struct, frozen=True):
         except Silent:
             word = BankWord.SILENT
         else:
-            if answer.fields.get(_CODE) == APPROVED:
-                word = BankWord.APPROVED
+            word = word_of(message, answer)
         self.gauges.asked(word, monotonic() - asked_s)
         return word
+
+
+def word_of(question: Message, answer: Message) -> BankWord:
+    """What an answer says; an approval of another amount is no answer to what was asked."""
+    if answer.fields.get(_CODE) != APPROVED:
+        return BankWord.DECLINED
+    same = answer.fields.get(_AMOUNT) == question.fields[_AMOUNT]
+    return BankWord.APPROVED if same else BankWord.SILENT
 
 
 class Teller:
