@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "audit": ("authz.commands.audit:audit", "Prove the books."),
     "settle": ("authz.commands.settle:app", "What merchants are owed, and paying them."),
     "export": ("authz.commands.export:app", "The books as files: journal, entries, balance."),
+    "acts": ("authz.commands.acts:acts", "Who did what, as it was written down."),
     "explain": ("authz.commands.explain:explain", "Tell why a payment was decided so."),
     "backup": ("authz.commands.backup:app", "Backups, and the drill that proves them."),
     "db": ("authz.commands.db:app", "The database schema."),

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 ENGINE_ROLE: Final = "millesime_engine"
 OLDEST_SERVER: Final = 150000
 CONNECT_TIMEOUT_S: Final = 10.0
-_BOOKS: Final = ("transfers", "ledger_accounts", "authorizations", "request_keys")
+_BOOKS: Final = ("transfers", "ledger_accounts", "authorizations", "request_keys", "acts")
 # A plan made while a table was small must not read it whole when it has grown.
 _HOT: Final = {
     "enable_seqscan": "off",

@@ -12,7 +12,7 @@ from authz.world.read import read_world
 
 LEAVES = [
     "serve", "demo", "simulate terminal", "simulate rush", "world load", "world generate", "audit",
-    "explain", "db upgrade", "keys file new", "keys create",
+    "explain", "db upgrade", "keys file new", "acts", "keys create",
     "keys list", "keys rotate", "keys revoke", "settings",
 ]  # fmt: skip
 

@@ -1,5 +1,7 @@
 """API keys from the command line to the door: an engine on real time, with nothing made for it."""
 
+import getpass
+import json
 import subprocess
 from pathlib import Path
 
@@ -45,4 +47,16 @@ async def test_a_key_lives_from_its_making_to_its_end(database_url: str, tmp_pat
         again = keys(database_url, "revoke", "app")
         assert (again.returncode, "revoked already" in again.stderr) == (2, True)
         assert first not in (tmp_path / "log").read_text()
+    told = [
+        (act["who"], act["action"], act["outcome"])
+        for act in map(json.loads, output_of("acts", "--json", *store[:2]).splitlines())
+    ]
+    user = getpass.getuser()
+    assert told[::-1] == [
+        (user, "keys create", "DONE"),
+        (user, "keys rotate", "DONE"),
+        (user, "keys revoke", "DONE"),
+        (user, "keys revoke", "DONE"),
+        (user, "keys revoke", "REFUSED"),
+    ]
     await prove(database_url)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from msgspec import Struct
 
+from authz.access.acts import note
 from authz.access.api_keys import ApiKey, Presented, Standing, draw_key
 from authz.access.scopes import Scope, in_order
 
@@ -116,6 +117,7 @@ async def revoke_keys(tx: "Tx", named: str) -> list[ApiKey]:
         raise KeyRefused(f"{_named(known)}: revoked already")
     for key in live:
         await tx.execute(REVOKE, key.key_id, now)
+    await note(tx, _named(live))
     return live
 
 
@@ -141,6 +143,7 @@ async def _add(tx: "Tx", wanted: Wanted, now: datetime, generation: int) -> tupl
         raise KeyRefused(
             f"somebody else makes a key named {key.name} just now: try again"
         ) from None
+    await note(tx, key.shown)
     return key, text
 
 

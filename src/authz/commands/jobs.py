@@ -13,7 +13,7 @@ from authz import database
 from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import keys_at_hand, keys_of, opened, rulebooks_of, url_of
+from authz.commands.store import as_act, keys_at_hand, keys_of, opened, rulebooks_of, url_of
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.instants import within_reach
@@ -73,8 +73,8 @@ def run(
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
     books = rulebooks_of(settings.rulebook)
     url, held = url_of(settings), keys_at_hand(settings)
-    retention = settings.retention
-    done = asyncio.run(run_job(url, name, books, now, held, retention, settings))
+    work = run_job(url, name, books, now, held, settings.retention, settings)
+    done = asyncio.run(as_act(url, "jobs run", name, work))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
     if any(what.startswith(FAILED) for what in done) or (name == "audit" and done["broken"]):

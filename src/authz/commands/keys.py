@@ -17,7 +17,7 @@ from authz.access.api_keys import ApiKey, check_name
 from authz.access.scopes import in_order, parse_scopes
 from authz.commands import key_file
 from authz.commands.options import Config, DatabaseUrl, DataDir
-from authz.commands.store import opened, url_of
+from authz.commands.store import as_act, opened, url_of
 from authz.instants import within_reach
 from authz.settings import load
 from authz.usage import UsageError
@@ -70,7 +70,7 @@ def create(
         _end(expires),
     )
     key, text = _in_store(
-        database_url, data_dir, config, lambda tx: key_store.create_key(tx, wanted)
+        database_url, data_dir, config, lambda tx: key_store.create_key(tx, wanted), "keys create"
     )
     _show([key], key.created_at)
     _tell(text)
@@ -100,7 +100,12 @@ def rotate(
         raise UsageError(f"--overlap {overlap}: days, hours or minutes are wanted, as 7d, 24h, 30m")
     ends = _end(expires)
     new, text, old = _in_store(
-        database_url, data_dir, config, lambda tx: key_store.rotate_key(tx, name, both, ends)
+        database_url,
+        data_dir,
+        config,
+        lambda tx: key_store.rotate_key(tx, name, both, ends),
+        "keys rotate",
+        name,
     )
     _show([old, new], new.created_at)
     _tell(text)
@@ -114,7 +119,9 @@ def revoke(
     config: Config = None,
 ) -> None:
     """End keys at once and for good: their next request is refused."""
-    ended = _in_store(database_url, data_dir, config, lambda tx: key_store.revoke_keys(tx, key))
+    ended = _in_store(
+        database_url, data_dir, config, lambda tx: key_store.revoke_keys(tx, key), "keys revoke"
+    )
     Console(stderr=True, highlight=False).print(
         f"revoked: {', '.join(each.shown for each in ended)}", soft_wrap=True
     )
@@ -125,20 +132,26 @@ def _in_store(
     data_dir: Path | None,
     config: Path | None,
     step: "Callable[[Tx], Awaitable[T]]",
+    action: str | None = None,
+    about: str = "",
 ) -> T:
-    """Take a step in one SQL transaction. Raises UsageError for what is refused."""
+    """Take a step in one SQL transaction, as an act where it is one. Raises UsageError."""
     settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
 
     async def run(url: str) -> T:
         if settings.database_url is None:
             await database.upgrade(url)
-        async with opened(url) as sql, sql.transaction():
-            return await step(sql)
+        taken = take(url)
+        return await (taken if action is None else as_act(url, action, about, taken))
 
-    try:
-        return asyncio.run(run(url_of(settings)))
-    except key_store.KeyRefused as refused:
-        raise UsageError(str(refused)) from None
+    async def take(url: str) -> T:
+        try:
+            async with opened(url) as sql, sql.transaction():
+                return await step(sql)
+        except key_store.KeyRefused as refused:
+            raise UsageError(str(refused)) from None
+
+    return asyncio.run(run(url_of(settings)))
 
 
 def _good(read: Callable[..., T], value: object) -> T:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, url_of
+from authz.commands.store import as_act, opened, rulebooks_of, url_of
 from authz.loads import statements
 from authz.loads.imports import Imported, import_file
 from authz.loads.orders import Taken
@@ -57,7 +57,9 @@ def import_(
     settings = _settings(database_url, data_dir, config)
     content = file.read_bytes()
     books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
-    done = asyncio.run(_import(url_of(settings), content, books, only_good, dry_run))
+    url = url_of(settings)
+    work = _import(url, content, books, only_good, dry_run)
+    done = asyncio.run(work if dry_run else as_act(url, "loads import", file.name, work))
     console = Console(highlight=False, soft_wrap=True)
     console.print(_table(done))
     for line in _summary(done, dry_run=dry_run):
@@ -100,7 +102,9 @@ def pay_(
 ) -> None:
     """Match a payment with its order: the vouchers are there at once."""
     settings = _settings(database_url, data_dir, config)
-    paid = asyncio.run(_pay(url_of(settings), reference, amount))
+    url = url_of(settings)
+    work = _pay(url, reference, amount)
+    paid = asyncio.run(as_act(url, "loads pay", reference, work))
     say = Console(highlight=False, soft_wrap=True).print
     say(f"load-{paid.load_no} {paid.state}: {paid.total_minor:,} cents, {len(paid.lines)} lines")
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from authz import database
 from authz.commands.export import Output, day_of_text, text_to
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, url_of
+from authz.commands.store import as_act, opened, rulebooks_of, url_of
 from authz.jobs import SETTLED, clock
 from authz.settings import load
 from authz.settlement.business_day import current_day
@@ -103,7 +103,9 @@ def pay(
     book, execute_on = rulebooks_of(settings.rulebook)[SETTLED], day_of_text(on)
     last = settings.rhythm.last_day(execute_on) if last_day is None else day_of_text(last_day)
     order = Order(execute_on, last, form, output)
-    paid, run = asyncio.run(_pay(url_of(settings), book, order))
+    url = url_of(settings)
+    work = _pay(url, book, order)
+    paid, run = asyncio.run(as_act(url, "settle pay", order.last_day.isoformat(), work))
     for line in _said(paid, run, order):
         Console(stderr=True, highlight=False, soft_wrap=True).print(line)
 

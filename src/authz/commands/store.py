@@ -1,18 +1,22 @@
 """How a command reaches the store: by URL, or by joining or starting the embedded server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 from rich.console import Console
 
 from authz import database
+from authz.access.acts import CLI, DONE, REFUSED, Act, acting, note, system_user
 from authz.keys import DEVELOPMENT_FILE, Keys, development_keys, read_key_file
 from authz.settings import Settings
 from authz.usage import UsageError
 from ledger.seal import SealKey
 from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
+
+T = TypeVar("T")
 
 
 def url_of(settings: Settings) -> str:
@@ -59,6 +63,28 @@ def rulebooks_of(files: tuple[Path, ...]) -> dict[str, Rulebook]:
             raise UsageError(str(refused)) from None
         books[book.name] = book
     return books
+
+
+async def as_act(url: str, action: str, about: str, work: Awaitable[T]) -> T:
+    """Do the work as an act of whoever runs this process, and write it down.
+
+    What notes itself in its SQL transaction is noted there; the rest, and a refusal, afterwards.
+    """
+    with acting(Act(system_user(), CLI, action, about)) as act:
+        try:
+            done = await work
+        except UsageError:
+            act.noted = False  # what was noted before is undone with its SQL transaction
+            await _note_alone(url, act, REFUSED)
+            raise
+        await _note_alone(url, act, DONE)
+        return done
+
+
+async def _note_alone(url: str, act: Act, outcome: str) -> None:
+    if not act.noted:
+        async with opened(url) as sql:
+            await note(sql, outcome=outcome)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from authz import database
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import keys_of, opened, rulebooks_of, url_of
+from authz.commands.store import as_act, keys_of, opened, rulebooks_of, url_of
 from authz.safe import Safe
 from authz.sealed_numbers import refuse_missing_keys
 from authz.settings import Settings
@@ -65,6 +65,10 @@ def make(
 async def _load(settings: Settings, url: str, file: Path, console: Console) -> WorldReport:
     if settings.database_url is None:
         await database.upgrade(url)
+    return await as_act(url, "world load", file.name, _read(settings, url, file, console))
+
+
+async def _read(settings: Settings, url: str, file: Path, console: Console) -> WorldReport:
     programmes = frozenset(rulebooks_of(settings.rulebook))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     quiet = not console.is_terminal

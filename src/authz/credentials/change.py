@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct, msgpack
 
+from authz.access.acts import note
 from authz.sealed_numbers import Row, keep
 from authz.state import Profile
 from authz.vault import Sealed, Slot
@@ -102,6 +103,7 @@ async def change(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: Ste
         for n, e in enumerate(events_of(seen[0], seen[1], kind, name), 1)
     ]
     await tx.executemany(NOTE, rows)
+    await note(tx, name)
     return Changed(seen[1], holder_id, at)
 
 

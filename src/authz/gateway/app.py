@@ -14,6 +14,7 @@ from authz.gateway import (
     contacts,
     ledger,
     loads,
+    log,
     online,
     operations,
     problems,
@@ -22,6 +23,7 @@ from authz.gateway import (
     tokens,
     vouchers,
 )
+from authz.gateway.acting import write_down
 from authz.gateway.admission import admit
 from authz.gateway.deps import Deps
 from authz.gateway.gate import Gate
@@ -48,7 +50,7 @@ def create_app(deps: Deps) -> FastAPI:
     problems.install(app)
     app.add_middleware(Gate, body_max_bytes=deps.body_max_bytes)
     app.include_router(operations.router)
-    v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit)])
+    v1 = APIRouter(prefix="/v1", dependencies=[Depends(admit), Depends(write_down)])
     v1.include_router(accounts.router)
     v1.include_router(bank_cards.router)
     v1.include_router(contacts.router)
@@ -60,6 +62,7 @@ def create_app(deps: Deps) -> FastAPI:
     v1.include_router(online.router)
     v1.include_router(ledger.router)
     v1.include_router(loads.router)
+    v1.include_router(log.router)
     v1.include_router(vouchers.router)
     if deps.test_clock:
         v1.include_router(clock.router)

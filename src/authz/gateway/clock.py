@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
+from authz.access.acts import note
 from authz.credentials.sending import Mailbox
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
@@ -35,8 +36,9 @@ class Clock(BaseModel):
 @router.post("/test/clock", summary="Set the virtual clock")
 async def set_clock(deps: Parts, clock: Clock) -> Clock:
     """It may go back. Every process reads it at its next batch."""
-    async with deps.pool.acquire() as sql:
+    async with deps.pool.acquire() as sql, sql.transaction():
         await sql.execute(SET, clock.now)
+        await note(sql, clock.now.isoformat())
     return clock
 
 

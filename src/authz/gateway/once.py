@@ -13,6 +13,8 @@ import asyncpg
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
 
+from authz.access import acts
+from authz.access.acts import note
 from authz.gateway.admission import caller_of
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
@@ -68,8 +70,11 @@ class Once:
             async with self.deps.pool.acquire() as sql, sql.transaction():
                 row = await sql.fetchrow(KEPT, key_hash)
                 if row is not None:
+                    await note(sql, outcome=acts.REPLAYED)
                     return _again(row, fingerprint)
-                answer = (await operation(sql)).model_dump_json()
+                done = await operation(sql)
+                await note(sql, getattr(done, "id", None))
+                answer = done.model_dump_json()
                 await sql.execute(KEEP, key_hash, fingerprint, status, answer, datetime.now(UTC))
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != "operation_keys_pkey":

@@ -66,6 +66,7 @@ SCOPES: Final[Mapping[tuple[str, str], frozenset[Scope]]] = {
         ("GET", "/ledger/trial-balance"): [OPS, AUDITOR],
         ("GET", "/ledger/accounts/{account_id}"): [OPS, AUDITOR],
         ("GET", "/ledger/transfers"): [OPS, AUDITOR],
+        ("GET", "/acts"): [AUDITOR],
         ("POST", "/test/clock"): [OPS],
         ("GET", "/test/codes/{token_id}"): [OPS],
     }.items()

@@ -12,6 +12,7 @@ import asyncpg
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from authz.access.acts import note
 from authz.contacts import keep_phone
 from authz.credentials.life import own_credential, with_pin_ref
 from authz.pan import PanDigester
@@ -78,6 +79,7 @@ async def put_record(
             done = await _put_of_person(tx, placed.record, staged, safe)
         if done is None:
             await load_records(tx, [placed], digester, programmes=programmes, safe=safe)
+        await note(tx)
         return done or CREATED
 
 

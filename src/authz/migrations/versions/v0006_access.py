@@ -26,6 +26,19 @@ ACCESS = (
         unique (name, generation)
     )
     """,
+    # What was done and what was refused; rows are only added. `act_id` is ordered by time.
+    """
+    create table acts (
+        act_id  uuid primary key,
+        at      timestamptz not null,
+        who     text not null,
+        through text not null check (through in ('http', 'cli')),
+        action  text not null,
+        object  text not null check (length(object) <= 200),
+        outcome text not null
+    )
+    """,
+    "grant select, insert on acts to millesime_engine",
     "grant select, insert, update (expires_at, revoked_at) on api_keys to millesime_engine",
 )
 

@@ -1,0 +1,48 @@
+"""Every write of `/v1` but payments is an act of administration, and is written down."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+
+from authz.access import acts
+from authz.access.acts import Act
+from authz.gateway.admission import caller_of
+from authz.gateway.deps import Deps, Parts
+from authz.gateway.problems import ProblemError
+
+PAYMENTS: Final = "/v1/authorizations"
+INVALID: Final = "INVALID_REQUEST"
+UNSETTLED_FROM: Final = 500
+"""From this status on nobody knows what became of it, or it was not looked at."""
+
+
+async def write_down(request: Request, deps: Parts) -> AsyncIterator[None]:
+    """Say who acts while the operation runs; write down what it refused, and what it did alone.
+
+    What is done in an SQL transaction is noted in that one. Who is not let in has not acted.
+    """
+    if request.method == "GET" or request.url.path.startswith(PAYMENTS):
+        yield
+        return
+    action = f"{request.method} {request.scope['route'].path.removeprefix('/v1')}"
+    about = "/".join(request.path_params.values())
+    with acts.acting(Act(caller_of(request).key_id, acts.HTTP, action, about)) as act:
+        try:
+            yield
+        except ProblemError as refused:
+            act.noted = False  # what was noted before is undone with its SQL transaction
+            if refused.status < UNSETTLED_FROM:
+                await _note_alone(deps, refused.code)
+            raise
+        except RequestValidationError:
+            await _note_alone(deps, INVALID)
+            raise
+        else:
+            await _note_alone(deps, acts.DONE)
+
+
+async def _note_alone(deps: Deps, outcome: str) -> None:
+    async with deps.pool.acquire() as sql:
+        await acts.note(sql, outcome=outcome)

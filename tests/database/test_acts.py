@@ -1,0 +1,130 @@
+"""The log of acts: written with the change or not at all, never changed, read page by page."""
+
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from authz.access import acts
+from authz.access.acts import Act, acting
+from authz.access.scopes import Scope
+from authz.gateway import Deps
+from tests.database.checkout import Checkout, checkout, checkout_template
+from tests.database.decided import TUESDAY, client_of, http, parts, url
+from tests.database.test_access import key_of
+from tests.road.people import Setting, as_world
+
+__all__ = ["checkout", "checkout_template", "http", "parts", "url"]
+
+Told = list[tuple[str, str, str, str]]
+WORLD = as_world((1, Setting()))
+EMPLOYER = WORLD["employers"][0]
+
+
+async def log_of(pool: asyncpg.Pool) -> Told:
+    """Who, action, object, outcome, oldest first."""
+    rows = await pool.fetch("select who, action, object, outcome from acts order by act_id")
+    return [tuple(row) for row in rows]
+
+
+async def test_a_record_that_is_put_is_noted_with_its_key_and_object(checkout: Checkout) -> None:
+    key, headers = await key_of(checkout.deps.pool, Scope.OPS)
+    path = f"/v1/employers/{EMPLOYER['id']}"
+    changed = EMPLOYER | {"name": "Another name"}
+    assert (await checkout.http.put(path, json=changed, headers=headers)).status_code == 200
+    who, action, about = key.key_id, "PUT /employers/{employer_id}", EMPLOYER["id"]
+    assert await log_of(checkout.deps.pool) == [(who, action, about, "DONE")]
+
+
+async def test_what_is_refused_is_noted_with_its_code(checkout: Checkout) -> None:
+    pool = checkout.deps.pool
+    assert (await checkout.http.post("/v1/cards/none/block", json={})).status_code == 404
+    assert (await checkout.http.post("/v1/cards/card-1/block", json=[])).status_code == 422
+    assert (await checkout.http.put("/v1/cards/card-1", json={"pan": 1})).status_code == 422
+    assert await log_of(pool) == [
+        ("dev", "POST /cards/{card_id}/block", "none", "NOT_FOUND"),
+        ("dev", "POST /cards/{card_id}/block", "card-1", "INVALID_REQUEST"),
+        ("dev", "PUT /cards/{card_id}", "card-1", "INVALID_REQUEST"),
+    ]
+
+
+async def test_a_step_of_a_card_is_noted_in_its_own_sql_transaction(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = checkout.deps.pool
+    name = await pool.fetchval("select name from directory where kind = 'card' order by name")
+    block = f"/v1/cards/{name}/block"
+    assert (await checkout.http.post(block, json={})).status_code == 200
+    [(at_act,)] = await pool.fetch("select xmin::text from acts")
+    [(at_event,)] = await pool.fetch("select xmin::text from credential_events")
+    assert at_act == at_event
+    monkeypatch.setattr(acts, "ADD", acts.ADD.replace("$4", "$4 || 'x'"))
+    unblock = await checkout.http.post(f"/v1/cards/{name}/unblock", json={})
+    assert unblock.status_code == 500
+    assert await pool.fetchval("select count(*) from credential_events") == 1
+
+
+async def test_payments_and_looks_and_who_is_not_let_in_are_no_acts(checkout: Checkout) -> None:
+    _, auditor = await key_of(checkout.deps.pool, Scope.AUDITOR)
+    await checkout.paid(500)
+    await checkout.account()
+    for headers in ({"authorization": "Bearer x"}, auditor):
+        answer = await checkout.http.post("/v1/cards/card-1/block", json={}, headers=headers)
+        assert answer.status_code in (401, 403)
+    assert await log_of(checkout.deps.pool) == []
+
+
+async def test_a_kept_answer_is_noted_as_such(checkout: Checkout) -> None:
+    account = WORLD["accounts"][0]["id"]
+    for _ in range(2):
+        body: dict[str, Any] = {"why": "left"}
+        answer = await checkout.post(f"/accounts/{account}/close", body, key="k")
+        assert answer.status_code == 200, answer.text
+    action = "POST /accounts/{account_id}/close"
+    assert await log_of(checkout.deps.pool) == [
+        ("dev", action, account, "DONE"),
+        ("dev", action, account, "REPLAYED"),
+    ]
+
+
+async def test_no_card_number_is_written_down(checkout: Checkout) -> None:
+    await checkout.http.post("/v1/cards/9999670000000012/block", json={})
+    assert await log_of(checkout.deps.pool) == [
+        ("dev", "POST /cards/{card_id}/block", "****", "NOT_FOUND")
+    ]
+
+
+async def test_the_log_is_read_page_by_page_by_auditors(parts: Deps) -> None:
+    _, headers = await key_of(parts.pool, Scope.AUDITOR)
+    for number in range(5):
+        async with parts.pool.acquire() as sql:
+            with acting(Act(f"who-{number % 2}", acts.CLI, "test", str(number))):
+                await acts.note(sql)
+                await acts.note(sql)  # once is enough
+    async with client_of(parts, headers=headers) as client:
+        seen: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            query = {"limit": "2", "who": "who-0", **cursor}
+            page = (await client.get("/v1/acts", params=query)).json()
+            seen += [act["object"] for act in page["data"]]
+            cursor = {"cursor": page["next_cursor"]}
+            if not page["has_more"]:
+                break
+    assert seen == ["4", "2", "0"]
+
+
+@pytest.mark.parametrize(
+    "change", ["update acts set who = 'x'", "delete from acts", "truncate acts"]
+)
+async def test_the_engine_can_only_add_to_it(parts: Deps, change: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await parts.pool.execute(change)
+
+
+async def test_setting_the_clock_is_an_act(parts: Deps, http: httpx.AsyncClient) -> None:
+    before = await log_of(parts.pool)
+    await http.post("/v1/test/clock", json={"now": TUESDAY})
+    told = (await log_of(parts.pool))[len(before) :]
+    assert told == [("dev", "POST /test/clock", "2026-11-24T11:30:00+00:00", "DONE")]
