@@ -21,6 +21,7 @@ WHOLE: Final = (
     "connections",
     "hot",
     "soak",
+    "http",
 )
 QUICK: Final = Options(seconds=5, rounds=1, accounts=10_000, quick=True)
 

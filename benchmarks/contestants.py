@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Final
@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.postgres.binaries import binary
-from benchmarks import designs, loadgen, meter, world
+from benchmarks import designs, http_load, loadgen, meter, world
 from benchmarks.lab import Lab
 
 READY_S: Final = 60.0
@@ -116,7 +116,16 @@ def started(lab: Lab, service: Service) -> Iterator[Running]:
 
 def generate_load(order: loadgen.Order) -> loadgen.Result:
     """Run the load generator to its end."""
-    argv = (sys.executable, "-m", "benchmarks.loadgen", msgspec.json.encode(order).decode())
+    return _generated("benchmarks.loadgen", order)
+
+
+def generate_online(order: http_load.Order) -> loadgen.Result:
+    """Run the load generator of the HTTP door to its end."""
+    return _generated("benchmarks.http_load", order)
+
+
+def _generated(module: str, order: Struct) -> loadgen.Result:
+    argv = (sys.executable, "-m", module, msgspec.json.encode(order).decode())
     ended = subprocess.run(argv, stdout=subprocess.PIPE, check=True)
     return msgspec.json.decode(ended.stdout, type=loadgen.Result)
 
@@ -145,17 +154,22 @@ def measure_running(
 ) -> Sample:
     """Load a service that runs. Costs are of the whole run, warm-up included."""
     size = lab.size(service.database)
-    costs = _Costs(lab, lab.url(service.database), running.pid)
-    load = generate_load(
-        loadgen.Order(
-            LOOPBACK,
-            running.port,
-            lab.next_run(),
-            size.holders,
-            merchants=size.merchants,
-            **order,
-        )
+    wanted = loadgen.Order(
+        LOOPBACK, running.port, lab.next_run(), size.holders, merchants=size.merchants, **order
     )
+    return measure_load(lab, service, running, lambda: generate_load(wanted), name)
+
+
+def measure_load(
+    lab: Lab,
+    service: Service,
+    running: Running,
+    generate: Callable[[], loadgen.Result],
+    name: str = "",
+) -> Sample:
+    """What a load costs that is generated in a process of its own."""
+    costs = _Costs(lab, lab.url(service.database), running.pid)
+    load = generate()
     batches, mean = _batches(running)
     return Sample(
         contestant=name or service.name,

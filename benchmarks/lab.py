@@ -5,6 +5,7 @@ unix socket for each of them.
 """
 
 import asyncio
+import re
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,14 @@ class Lab:
     def _millesime(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "authz", *arguments, "--database-url", self.url(name)]
         return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    def api_key(self, name: str) -> str:
+        """A new API key for online payments; it goes with the database."""
+        ended = self._millesime(name, "keys", "create", "--scopes", "gateway")
+        found = re.search(r"mk_[0-9a-f]{12}_[0-9a-f]{64}", ended.stdout)
+        if found is None:
+            raise RuntimeError(f"no key was made: {ended.stderr[-500:]}")
+        return found[0]
 
     def copy_world(self, name: str, source: str) -> None:
         """The same world once more, under another name."""
