@@ -13,11 +13,13 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from authz import database
+from authz.commands.export import app as export_app
 from authz.commands.settle import app
 from authz.requests import Kind, Original
 from authz.settlement.credit_transfer import NAMESPACE
 from authz.settlement.payment_file import Run, as_credit_transfers, as_csv, find_payment, run_of
 from authz.settlement.remit import NOTHING, Paid, Unpaid, remit
+from authz.usage import UsageError
 from ledger.accounts import House
 from tests.authz.settlement.test_credit_transfer import schema
 from tests.database.town import Town, town
@@ -149,6 +151,24 @@ def settle(url: str, *words: str) -> Any:
     return CliRunner().invoke(app, [*words, "--database-url", url])
 
 
+async def test_what_cannot_be_written_is_said_before_anything_is_booked(
+    street: Town, database_url: str, tmp_path: Path
+) -> None:
+    await street.pay(1000)
+    await street.at("2026-12-02T09:00:00+01:00")
+    for place in (tmp_path, tmp_path / "nowhere" / "a.csv"):
+        words = ("pay", "--on", "2026-12-02", "-o", str(place))
+        refused = await asyncio.to_thread(settle, database_url, *words)
+        assert isinstance(refused.exception, UsageError)
+    assert await street.pool.fetchval("select count(*) from payment_runs") == 0
+
+
+def test_a_journal_that_ends_before_it_begins_is_refused() -> None:
+    words = ["journal", "--from", "2026-11-30", "--to", "2026-11-01"]
+    refused = CliRunner().invoke(export_app, words)
+    assert isinstance(refused.exception, UsageError)
+
+
 async def test_the_command_writes_the_order_and_refuses_what_cannot_be(
     street: Town, database_url: str, tmp_path: Path
 ) -> None:
@@ -161,5 +181,7 @@ async def test_the_command_writes_the_order_and_refuses_what_cannot_be(
     assert done.exit_code == 0, done.output
     assert "MERCH0000000003 stays owed 333 cents" in done.stderr
     assert "MILLESIME000000000001V" in file.read_text(encoding="utf-8")
+    taken = await asyncio.to_thread(settle, database_url, *words, str(file))
+    assert isinstance(taken.exception, UsageError)
     await asyncio.to_thread(settle, database_url, *words, str(again))
     assert again.read_bytes() == file.read_bytes()

@@ -67,6 +67,8 @@ def journal(
 ) -> None:
     """Every movement as CSV, in the order of booking, holds and releases too."""
     days = day_of_text(first), day_of_text(last)
+    if days[1] < days[0]:
+        raise UsageError(f"--to {last} is before --from {first}")
     _write(lambda sql: exports.journal(sql, *days, ZONE), output, database_url, data_dir, config)
 
 
@@ -130,6 +132,15 @@ def _new(path: Path) -> IO[str]:
         return path.open("x", encoding="utf-8", newline="")
     except FileExistsError:
         raise UsageError(f"{path} is there already; an export is never overwritten") from None
+    except OSError as refused:
+        raise UsageError(f"{path}: cannot be written: {refused.strerror}") from None
+
+
+def refuse_taken(output: Path | None) -> None:
+    """Say before the work that its file could not be written. Raises UsageError."""
+    if output is not None:
+        _new(output).close()
+        output.unlink()
 
 
 def day_of_text(text: str) -> date:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from rich.console import Console
 
 from authz import database
-from authz.commands.export import Output, day_of_text, text_to
+from authz.commands.export import Output, day_of_text, refuse_taken, text_to
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.store import as_act, opened, rulebooks_of, url_of
 from authz.jobs import SETTLED, clock
@@ -103,6 +103,7 @@ def pay(
     book, execute_on = rulebooks_of(settings.rulebook)[SETTLED], day_of_text(on)
     last = settings.rhythm.last_day(execute_on) if last_day is None else day_of_text(last_day)
     order = Order(execute_on, last, form, output)
+    refuse_taken(output)
     url = url_of(settings)
     work = _pay(url, book, order)
     paid, run = asyncio.run(as_act(url, "settle pay", order.last_day.isoformat(), work))

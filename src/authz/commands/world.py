@@ -19,6 +19,7 @@ from authz.settings import Settings
 from authz.settings import load as load_settings
 from authz.world.generate import LINES_FROM, as_json, as_lines, generate
 from authz.world.load import WorldReport, load_world
+from authz.world.records import KINDS
 
 app = typer.Typer(
     help="People, cards, merchants and money.", no_args_is_help=True, add_completion=False
@@ -90,7 +91,7 @@ async def _read(settings: Settings, url: str, file: Path, console: Console) -> W
 
 def _summary(report: WorldReport) -> Table:
     table = Table("records", "loaded", "skipped", show_edge=False)
-    for kind in ("employer", "merchant", "account", "card", "token"):
+    for kind in KINDS:
         table.add_row(f"{kind}s", *(str(of.get(kind, 0)) for of in (report.loaded, report.skipped)))
     return table
 
