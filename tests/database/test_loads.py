@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from authz.commands import loads as commands
 from authz.commands.loads import app
 from authz.leaving import close_account
 from authz.loads import lines, payments
@@ -307,6 +308,18 @@ def test_the_command_tells_every_line_and_pays(calendar_url: str, tmp_path: Path
     paid_ = CliRunner().invoke(app, ["pay", reference, "10000", *where])
     assert "LOADED: 10,000 cents" in paid_.output
     assert CliRunner().invoke(app, ["pay", "RF18539007547034", "10000", *where]).exit_code != 0
+
+
+def test_a_long_file_is_told_in_plain_lines(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_prepare(calendar_url, tmp_path))
+    monkeypatch.setattr(commands, "TABLE_LINES_MAX", 1)
+    file = tmp_path / "november.csv"
+    file.write_bytes((HEAD + "acc-1;8;12,50;7,00;2026-11\r\nacc-9;1;1,00;0,50;2026-11").encode())
+    words = ["import", str(file), "--dry-run", "--database-url", calendar_url]
+    told = CliRunner().invoke(app, words).output
+    assert "2\tacc-1\t8\t10,000\tok\n3\t\t\t\tBAD account: there is no such account\n" in told
 
 
 async def _prepare(url: str, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from authz.vintages.shares import Share, shares_of
 from rules.rulebook import Rulebook
 
 REFUSED: Final = 2
+TABLE_LINES_MAX: Final = 1_000
 
 app = typer.Typer(
     help="Employers' orders: import them, match their payments.",
@@ -61,7 +62,7 @@ def import_(
     work = _import(url, content, books, only_good, dry_run)
     done = asyncio.run(work if dry_run else as_act(url, "loads import", file.name, work))
     console = Console(highlight=False, soft_wrap=True)
-    console.print(_table(done))
+    _show_lines(console, done)
     for line in _summary(done, dry_run=dry_run):
         console.print(line)
     raise typer.Exit(REFUSED if done.bad and not done.kept else 0)
@@ -161,13 +162,18 @@ async def _shares(url: str, vintage: int) -> Sequence[Share]:
         return await shares_of(sql, vintage)
 
 
-def _table(done: Imported) -> Table:
-    table = Table("line", "account", "titles", "cents", "result", show_edge=False)
+def _show_lines(console: Console, done: Imported) -> None:
+    """What became of each line; a table is laid out for people, and they read no long one."""
     rows = [(taken.line.line_no, _taken(taken)) for order in done.orders for taken in order.taken]
     rows += [(bad.line_no, ("", "", "", f"BAD {bad.place}: {bad.why}")) for bad in done.bad]
-    for line_no, cells in sorted(rows, key=lambda row: row[0]):
+    rows.sort(key=lambda row: row[0])
+    if len(rows) > TABLE_LINES_MAX:
+        typer.echo("\n".join("\t".join((str(line_no), *cells)) for line_no, cells in rows))
+        return
+    table = Table("line", "account", "titles", "cents", "result", show_edge=False)
+    for line_no, cells in rows:
         table.add_row(str(line_no), *cells)
-    return table
+    console.print(table)
 
 
 def _taken(taken: Taken) -> tuple[str, str, str, str]:
