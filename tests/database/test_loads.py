@@ -1,5 +1,6 @@
 """Orders over a database: pending, paid, loaded at once, corrected, bounced, imported (LOD)."""
 
+import asyncio
 import json
 from datetime import date
 from pathlib import Path
@@ -292,8 +293,6 @@ async def test_a_bad_line_keeps_the_file_out_and_is_told_with_all_others(
 
 
 def test_the_command_tells_every_line_and_pays(calendar_url: str, tmp_path: Path) -> None:
-    import asyncio
-
     asyncio.run(_prepare(calendar_url, tmp_path))
     file = tmp_path / "november.csv"
     file.write_bytes((HEAD + "acc-1;8;12,50;8,00;2026-11\r\nacc-9;1;1,00;0,50;2026-11").encode())
