@@ -1,5 +1,6 @@
 """Chips, phones and PINs over TCP against a running engine and its PostgreSQL; pyemv judges."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,12 +10,12 @@ import pytest
 
 from authz.ids import public_id
 from rules.facts import Wallet
-from simulators.engine_process import output_of
+from simulators.engine_process import output_of, running
 from simulators.link import Link
 from simulators.messages import CHIP, repeat
 from simulators.wire import Fields
 from tests.database.roads import one, prove
-from tests.e2e.engines import engine_on, populate
+from tests.e2e.engines import engine_on, key_file, populate
 from tests.road import people
 from tests.road.people import Setting
 from tests.road.taps import Chip, asked
@@ -119,4 +120,23 @@ async def test_chips_may_be_required(database_url: str, tmp_path: Path) -> None:
         till = Till(link, 1)
         assert await till.code(100) == "1A"
         assert await till.code(100, till.chip.tap(100, 1)) == "00"
+    await prove(database_url)
+
+
+async def test_outside_of_tests_chips_are_required(database_url: str, tmp_path: Path) -> None:
+    """Whatever the day is: whether vouchers may be used on it is decided behind the chip."""
+    await populate(database_url, [(1, CARD)], tmp_path)
+    keys = ("--keys", str(key_file(tmp_path)), "--database-url", database_url)
+    child = running(("--iso-port", "0", "--http-port", "0", *keys), tmp_path / "engine.log")
+    engine = await asyncio.to_thread(child.__enter__)
+    try:
+        async with Link(engine.iso) as link:
+            till = Till(link, 1)
+            assert await till.code(100) == "1A"
+            question = till.asks(100, till.chip.tap(100, 1))
+            answer = await till.says(question)
+    finally:
+        await asyncio.to_thread(child.__exit__, None, None, None)
+    assert answer["39"] in ("00", "57")
+    assert till.chip.proves(question["55"], answer["55"], code=answer["39"])
     await prove(database_url)
