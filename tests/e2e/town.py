@@ -28,6 +28,9 @@ PEOPLE: Final = 40
 AT_ONCE: Final = 16
 ANSWER_S: Final = 4.0
 PATIENCE_S: Final = 60
+PACE_S: Final = 0.1
+"""Between two payments of a till: else most of a run would pass while the bank is away, when all
+are answered at once."""
 APPROVALS: Final = ("00", "10")
 DECIDED: Final = """
     select rrn, approved_minor from authorizations
@@ -66,6 +69,7 @@ class Town:
         async def one() -> None:
             async with room:
                 await self._random()
+                await asyncio.sleep(PACE_S)
 
         await asyncio.gather(*(one() for _ in range(payments)))
 
