@@ -41,8 +41,8 @@ FAILED: Final = 1
 
 def demo(
     data_dir: Annotated[Path, typer.Option(help="Where its data may be.")] = DATA_DIR,
-    accounts: Annotated[int, typer.Option(min=10, help="People with a meal card.")] = 1_500,
-    payments: Annotated[int, typer.Option(min=1, help="Payments of the rush.")] = 2_000,
+    accounts: Annotated[int, typer.Option(min=10, help="People with a meal card.")] = 1_000,
+    payments: Annotated[int, typer.Option(min=1, help="Payments of the rush.")] = 1_500,
     rate: Annotated[float, typer.Option(min=1, help="Payments due per second.")] = 300.0,
     seed: Annotated[int, typer.Option(help="Another seed, another day.")] = 1,
 ) -> None:

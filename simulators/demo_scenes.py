@@ -8,6 +8,7 @@ from typing import Final
 import httpx
 from msgspec import Struct
 from rich.console import Console
+from rich.markup import escape
 
 from simulators import codes, screen
 from simulators.auditor import audit_books, audit_journals, read_books
@@ -64,7 +65,7 @@ async def cards_into_phones(on: Setting) -> bool:
     wanted = next((code for code in PHONES_EXPLAINED if code in progress.examples), None)
     if wanted is not None:
         async with client_of(on.doors.http) as client:
-            await _explain(on, client, *progress.examples[wanted])
+            await _trace(on, client, *progress.examples[wanted])
     return progress.good()
 
 
@@ -110,8 +111,22 @@ async def books(on: Setting) -> bool:
     return not findings
 
 
+async def _trace(on: Setting, client: httpx.AsyncClient, terminal: str, rrn: str) -> None:
+    """Ask the engine over HTTP why, and show each rule that it looked at."""
+    number = await authorization_id(client, rrn, terminal)
+    if number is None:
+        return
+    path = f"/v1/authorizations/{number}/trace"
+    told = (await client.get(path)).raise_for_status().json()
+    on.console.print(f"[bold]GET {path}[/]: {told['reason']}", highlight=False)
+    for step in told["steps"]:
+        verdict = "[green]holds[/]" if step["held"] else "[red]FAILS[/]"
+        words = escape(f"{step['rule']}: {step['words']}  ({step['source']})")
+        on.console.print(f"  {verdict}  {words}", highlight=False)
+
+
 async def _explain(on: Setting, client: httpx.AsyncClient, terminal: str, rrn: str) -> None:
-    """Let the engine say why, as anybody may ask it."""
+    """Let the engine's own command say why."""
     number = await authorization_id(client, rrn, terminal)
     if number is None:
         return

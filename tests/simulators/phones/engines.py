@@ -62,6 +62,8 @@ class Tokens:
         name, _, verb = request.url.path.removeprefix("/v1/tokens/").partition("/")
         if verb == "activate" and msgspec.json.decode(request.content)["code"] != self.code:
             return problem(409, "WRONG_CODE")
+        if verb == "resend-code":
+            return httpx.Response(200, json={"id": name, "sent": True})
         moves = {"activate": "ACTIVE", "suspend": "SUSPENDED", "resume": "ACTIVE", "": "DELETED"}
         self.status[name] = moves[verb]
         return httpx.Response(200, json={"id": name, "status": self.status[name]})
