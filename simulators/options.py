@@ -101,8 +101,11 @@ def refusal(words: str) -> typer.Exit:
     return typer.Exit(USAGE)
 
 
-def run(work: Coroutine[None, None, T]) -> T:
-    """Run to the end; what the peer or the user got wrong becomes one line and exit 2."""
+def run(work: Coroutine[None, None, T], chips: Drawer | None = None) -> T:
+    """Run to the end; what the peer or the user got wrong becomes one line and exit 2.
+
+    However it ends, `chips` remember how often they were used.
+    """
     try:
         return asyncio.run(work)
     except FOR_THE_USER as wrong:
@@ -114,6 +117,9 @@ def run(work: Coroutine[None, None, T]) -> T:
         raise refusal(str(_first(theirs))) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    finally:
+        if chips is not None:
+            chips.save()
 
 
 def _first(several: ExceptionGroup[Exception]) -> Exception:

@@ -91,11 +91,7 @@ def rush(
     tally, console = Tally(len(drawn)), Console(stderr=as_json)
     with Journal(journal) as book:
         playing = play(drawn, plan, book, tally)
-        try:
-            run(playing if as_json else screen.watched(console, "Lunch rush", tally, playing))
-        finally:
-            if drawer is not None:
-                drawer.save()
+        run(playing if as_json else screen.watched(console, "Lunch rush", tally, playing), drawer)
     if as_json:
         sys.stdout.write(msgspec.json.encode(tally.summary()).decode() + "\n")
     else:

@@ -119,10 +119,8 @@ def terminal(
     if not pan and not echo:
         raise refusal("nothing to do: give --pan and --amount, or --echo")
     secured = secured_by(tls, tls_ca, tls_cert, tls_key)
-    stamps, drawer = (
-        Stamps(None if stan is None else stan - 1),
-        drawer_of(keys, chips, forged=forged),
-    )
+    stamps = Stamps(None if stan is None else stan - 1)
+    drawer = drawer_of(keys, chips, forged=forged)
     food = None if eligible is None else cents(eligible)
     till, manner = TerminalData(acquirer, terminal_id, merchant, mcc), MANNERS[entry]
     card = CardData(pan, expiry, psn)
@@ -138,11 +136,7 @@ def terminal(
                 times = count if pan else 0
                 return [await _pay(at_work, basket, stamps, purse, repeats) for _ in range(times)]
 
-    try:
-        paid = run(work())
-    finally:
-        if drawer is not None:
-            drawer.save()
+    paid = run(work(), drawer)
     if echo and not pan:
         Console().print("[green]echo answered[/]")
     raise typer.Exit(GOOD if all(map(_well, paid)) else DIFFERENCES)

@@ -95,11 +95,7 @@ def wallet(
     )
     progress, console = Progress(), screen.console_of(stderr=as_json)
     with Journal(journal) as book:
-        try:
-            run(watched(console, progress, play_wallets(people, plan, book, progress)))
-        finally:
-            if drawer is not None:
-                drawer.save()
+        run(watched(console, progress, play_wallets(people, plan, book, progress)), drawer)
     if as_json:
         sys.stdout.write(msgspec.json.encode(report.summary(progress)).decode() + "\n")
     else:

@@ -9,16 +9,14 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from msgspec import Struct
-
 from simulators import codes
 from simulators.chips.drawer import Drawer
 from simulators.chips.manner import TOUCH, Manner
 from simulators.chips.till import Paid, Purse, Sending, pay
-from simulators.messages import LOCAL, NO_PIN, CardData, Pin, TerminalData, purchase
-from simulators.phones.issuer import NO_ANSWER, Issuer
+from simulators.messages import LOCAL, NO_PIN, CardData, Pin, purchase
+from simulators.phones.issuer import NO_ANSWER
 from simulators.phones.phone import APPLE, Held, Phone
-from simulators.terminal import Stamps, Terminal
+from simulators.phones.stage import Line, Stage
 from simulators.wire import Fields
 from simulators.world_file import Credential, Person
 
@@ -34,34 +32,6 @@ NOBODY: Final = "no token"
 PIN_DIGITS: Final = 4
 AMOUNTS_MINOR: Final = (20, 90)
 """Of one payment: a person can tell several stories before a day's cap is near."""
-
-
-class Line(Struct, frozen=True):
-    """One step: whose story, what was tried, what should have come back and what did."""
-
-    story: str
-    step: str
-    expected: str
-    got: str
-    at_till: bool = False
-    """Whether it was a payment, or tried to be one."""
-
-    @property
-    def as_expected(self) -> bool:
-        """Whether it came as it should."""
-        return self.expected == self.got
-
-
-class Stage(Struct, frozen=True):
-    """Where a day takes place, shared by all: the till's terminal, the issuer, the chips."""
-
-    issuer: Issuer
-    terminal: Terminal
-    place: TerminalData
-    stamps: Stamps
-    drawer: Drawer | None
-    profile: str
-    clock: Callable[[], datetime]
 
 
 class Day:

@@ -18,9 +18,10 @@ from simulators.journal import Journal
 from simulators.link import ANSWER_TIMEOUT_S, Link
 from simulators.messages import LOCAL
 from simulators.phones.cast import CastError, cast, place_of
-from simulators.phones.day import Day, Line, Stage
+from simulators.phones.day import Day
 from simulators.phones.issuer import Issuer
 from simulators.phones.mail import FileMail, ShownMail
+from simulators.phones.stage import Line, Stage
 from simulators.phones.stories import STORIES, Story
 from simulators.terminal import Stamps, Terminal
 from simulators.world_file import Person, World

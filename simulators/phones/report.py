@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from simulators import codes
-from simulators.phones.day import Line
 from simulators.phones.play import Progress
+from simulators.phones.stage import Line
 
 SMOOTH: Final = frozenset(
     {"APPROVED", "REQUIRE_CODE", "ACTIVE", "SENT", "SUSPENDED", "DELETED", "BLOCKED"}

@@ -16,9 +16,9 @@ from simulators.chips.drawer import Drawer
 from simulators.journal import Journal
 from simulators.link import Link
 from simulators.messages import TerminalData
-from simulators.phones.day import Stage
 from simulators.phones.issuer import Issuer
 from simulators.phones.mail import ShownMail
+from simulators.phones.stage import Stage
 from simulators.terminal import Stamps, Terminal
 from simulators.wire import Fields
 from simulators.world_file import Person, world_of

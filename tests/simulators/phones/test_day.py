@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from simulators.chips.manner import CONTACT, TOUCH
-from simulators.phones.day import AMOUNTS_MINOR, Day, Line
+from simulators.phones.day import AMOUNTS_MINOR, Day
 from simulators.phones.phone import APPLE, PLUXEE
+from simulators.phones.stage import Line
 from simulators.wire import Fields
 from tests.simulators.chips.issuers import WARNS, some_drawer, with_proof
 from tests.simulators.phones.engines import Tokens, some_person, staged

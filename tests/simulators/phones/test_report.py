@@ -3,9 +3,9 @@
 from rich.console import Console
 
 from simulators.auditor import Finding
-from simulators.phones.day import Line
 from simulators.phones.play import Progress
 from simulators.phones.report import closing, digest, summary, table
+from simulators.phones.stage import Line
 
 PAID = Line("Apple Pay", "pays", "00", "00")
 WRONG = Line("Apple Pay", "pays", "00", "62")
