@@ -15,7 +15,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bank-faults fmt lock hook clean
+.PHONY: help demo test check bench bank-faults fuzz fmt lock hook clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: $(STAMP) ## Measure each stage, and the whole beside pgbench
 
 bank-faults: $(STAMP) ## Ten thousand payments with a bad bank; both books must agree to the cent
 	BANK_PAYMENTS=$${BANK_PAYMENTS:-10000} $(BIN)/python -m pytest -q -s tests/e2e/test_bank_faults.py -k bad_bank
+
+fuzz: $(STAMP) ## Ask everything that the OpenAPI document allows, for some minutes
+	MILLESIME_SCHEMA_EXAMPLES=300 $(BIN)/python -m pytest -q tests/database/test_gateway_schema.py
 
 fmt: $(STAMP) ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .

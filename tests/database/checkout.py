@@ -16,9 +16,10 @@ import pytest
 
 from authz import database
 from authz.batcher import Batcher, Limits
+from authz.credentials.sending import Mailbox
 from authz.directory import Directory
 from authz.engine import Engine
-from authz.gateway import Deps, Road, create_app
+from authz.gateway import CardDesk, Deps, Road, create_app
 from authz.keys import Secret
 from authz.metrics import Metrics
 from authz.requests import Kind, Original
@@ -26,6 +27,7 @@ from authz.store import Store
 from authz.world.load import load_world
 from rules.facts import Wallet
 from tests.authz.builders import BOOKS, numbers, some_request
+from tests.authz.hsm.keys import some_safe
 from tests.database.roads import prove
 from tests.road.people import ACQUIRER, DIGESTER, EXPIRY, Setting, as_world, pan
 
@@ -122,7 +124,7 @@ def checkout_template(
         await database.upgrade(url)
         sql = await database.connect(url)
         await sql.execute("update control set test_clock = $1", _instant(TUESDAY))
-        await load_world(sql, file, DIGESTER)
+        await load_world(sql, file, DIGESTER, safe=some_safe())
         await sql.close()
 
     with asyncio.Runner() as runner:
@@ -152,7 +154,8 @@ async def opened(url: str) -> AsyncIterator[Checkout]:
     directory = Directory(pool, known_max=100, answer_timeout_s=10)
     batcher = Batcher(engine.run, directory, Limits(2, 64, 1_000, 100))
     road = Road(batcher.ask, DIGESTER, PROOF_KEY, proof_wanted=False, patience_s=DAYS_S)
-    deps = Deps(pool, Metrics(), BOOKS, lambda: True, test_clock=True, road=road)
+    desk = CardDesk(DIGESTER, some_safe(), Mailbox())
+    deps = Deps(pool, Metrics(), BOOKS, lambda: True, test_clock=True, road=road, cards=desk)
     yield Checkout(url, deps, batcher.ask)
     await batcher.drained()
     await pool.close()

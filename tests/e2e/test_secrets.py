@@ -162,7 +162,7 @@ async def look(day: Day) -> None:
     for each in found["data"]:
         await day.ask("GET", f"/v1/authorizations/{each['id']}/trace", 200)
     for path in ("accounts/acc-2", "accounts/acc-2/statement", "accounts/acc-2/contact",
-                 "cards/card-2", "ledger/transfers", "ledger/trial-balance"):  # fmt: skip
+                 "cards/card-2", "ledger/transfers", "ledger/trial-balance", "acts"):  # fmt: skip
         await day.ask("GET", f"/v1/{path}", 200)
     metrics = await day.http.get("/metrics")
     day.answers.append(metrics.content)
