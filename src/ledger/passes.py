@@ -1,25 +1,93 @@
-"""Going through all holders in steps, each from where the last one ended: a pass costs one reading.
+"""Whom a job goes through: those whose books moved since it last did, and once a day everybody.
 
-Starting over at every step would read everybody again for each two thousand.
+Movements come into the table in the order of their instants, so that a block range index finds the
+recent ones whatever the history. Everybody's turn finds what was booked long after its instant.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+LATE_MAX: Final = timedelta(minutes=15)
+"""How long after its instant a movement may be committed and still be found by the next pass."""
+EVERYBODY_AFTER: Final = timedelta(days=1)
+
+MARK: Final = "select begun_at, everybody_at from pass_marks where name = $1"
+SET_MARK: Final = """
+    insert into pass_marks as m values ($1, $2, $2)
+    on conflict (name) do update set begun_at = excluded.begun_at,
+        everybody_at = case when $3 then excluded.everybody_at else m.everybody_at end
+"""
+MOVED: Final = """
+    select distinct holder_id from transfers where at >= $1 and holder_id > $2
+    order by holder_id limit $3
+"""
+EVERYBODY: Final = "select holder_id from holders where holder_id > $1 order by holder_id limit $2"
 
 
-class Row(Protocol):
-    """What a driver reads: values by their place."""
+class Step(Struct, frozen=True):
+    """How many holders a step carried forward, and who had more than one step takes."""
 
-    def __getitem__(self, place: int, /) -> Any:
-        """The value at a place."""
+    holders: int
+    unfinished: list[int]
 
 
-def go_on_behind(due: Sequence[Row]) -> int:
-    """The holder behind whom the next step begins; who had more than one step takes comes again.
+Take = Callable[["Tx", list[int]], Awaitable[Step]]
+"""One step, for holders in the order of their ids, in a SQL transaction of repeatable read."""
 
-    `due` are rows by holder: the holder, the first and the last number of the step, anything, and
-    the last number that the holder has.
+
+async def go_through(
+    pool: asyncpg.Pool, name: str, now: datetime, take: Take, *, holders_max: int
+) -> None:
+    """Take everybody who may have moved since the last pass of this name, some at a time.
+
+    The pass is marked once it has come to its end: what breaks off begins again where it began.
     """
-    unfinished = (row[0] for row in due if row[2] < row[-1])
-    after_all: int = due[-1][0] + 1
-    return next(unfinished, after_all) - 1
+    async with pool.acquire() as sql:
+        since = await moved_since(sql, name, now)
+    async for holder_ids in _chunks(pool, since, holders_max):
+        while holder_ids:
+            async with pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
+                holder_ids = (await take(sql, holder_ids)).unfinished
+    async with pool.acquire() as sql:
+        await sql.execute(SET_MARK, name, now, since is None)
+
+
+async def moved_since(tx: "Tx", name: str, now: datetime) -> datetime | None:
+    """From which instant on movements may have escaped the last pass; None: it is everybody's turn.
+
+    That is so once a day, the first time, and when a test clock was set back.
+    """
+    mark = await tx.fetchrow(MARK, name)
+    if mark is None or not mark["everybody_at"] <= now < mark["everybody_at"] + EVERYBODY_AFTER:
+        return None
+    begun_at: datetime = mark["begun_at"]
+    return None if begun_at > now else begun_at - LATE_MAX
+
+
+async def covered_until(tx: "Tx", name: str) -> datetime | None:
+    """Up to which instant the last pass of this name surely saw all movements; None: never."""
+    mark = await tx.fetchrow(MARK, name)
+    return None if mark is None else mark["begun_at"] - LATE_MAX
+
+
+async def _chunks(
+    pool: asyncpg.Pool, since: datetime | None, holders_max: int
+) -> AsyncIterator[list[int]]:
+    last = 0
+    while True:
+        async with pool.acquire() as sql:
+            if since is None:
+                rows = await sql.fetch(EVERYBODY, last, holders_max)
+            else:
+                rows = await sql.fetch(MOVED, since, last, holders_max)
+        if not rows:
+            return
+        yield [row[0] for row in rows]
+        last = rows[-1][0]

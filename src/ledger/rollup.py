@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ledger.accounts import House
-from ledger.passes import go_on_behind
+from ledger.passes import Step
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -25,7 +25,7 @@ DUE: Final = """
     select h.holder_id, coalesce(m.seq, 0) as since,
         least(h.last_seq, coalesce(m.seq, 0) + $2) as until, h.last_seq
     from holders h left join rolled_marks m using (holder_id)
-    where h.holder_id > $3 and h.last_seq > coalesce(m.seq, 0) order by h.holder_id limit $1
+    where h.holder_id = any ($1) and h.last_seq > coalesce(m.seq, 0) order by h.holder_id
 """
 # As in the trial balance: a hold stands as pending on both sides until its settlement ends it.
 FOLD: Final = """
@@ -88,13 +88,6 @@ class Due(Struct, frozen=True):
     until: list[int]
 
 
-class Step(Struct, frozen=True):
-    """How many holders a step carried forward, and behind whom the next one begins."""
-
-    holders: int
-    behind: int
-
-
 class Line(Struct, frozen=True):
     """One line of the trial balance at the watermark, in cents."""
 
@@ -122,27 +115,26 @@ Also = Callable[["Tx", Due], Awaitable[None]]
 async def step(
     tx: "Tx",
     zone: str,
+    holder_ids: list[int],
     also: tuple[Also, ...] = (),
     *,
-    holders_max: int,
     movements_max: int,
-    after: int = 0,
-) -> Step | None:
-    """Carry some holders behind `after` forward, None where none is left. Days are of `zone`.
+) -> Step:
+    """Carry these holders forward. Days are civil days of `zone`.
 
     The caller's SQL transaction must be repeatable read: whoever does the same at the same time
     then gets asyncpg.SerializationError or UniqueViolationError, and nothing is counted twice.
     `movements_max` bounds the movements of one holder in one step.
     """
-    rows = await tx.fetch(DUE, holders_max, movements_max, after)
+    rows = await tx.fetch(DUE, holder_ids, movements_max)
     if not rows:
-        return None
+        return Step(0, [])
     due = Due(*([row[place] for row in rows] for place in range(3)))
     await tx.execute(FOLD, due.holder_ids, due.since, due.until, zone)
     for each in also:
         await each(tx, due)
     await tx.execute(MARK, due.holder_ids, due.until)
-    return Step(len(rows), go_on_behind(rows))
+    return Step(len(rows), [row[0] for row in rows if row[2] < row[-1]])
 
 
 async def trial_balance(tx: "Tx", until: date | None = None) -> list[Line]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ledger.passes import go_on_behind
+from ledger.passes import Step
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -37,8 +37,7 @@ DUE: Final = """
         select to_seq, digest from seals where holder_id = h.holder_id
         order by to_seq desc limit 1
     ) s on true
-    where h.holder_id > $3 and h.last_seq > coalesce(s.to_seq, 0)
-    order by h.holder_id limit $1
+    where h.holder_id = any ($1) and h.last_seq > coalesce(s.to_seq, 0) order by h.holder_id
 """
 ROWS: Final = """
     select t.* from unnest($1::bigint[], $2::bigint[], $3::bigint[])
@@ -54,11 +53,9 @@ ADD_SEALS: Final = """
     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])
 """
 UNSEALED: Final = """
-    select count(*), min(t.at) from holders h
-    left join lateral (
-        select max(to_seq) as to_seq from seals where holder_id = h.holder_id
-    ) s on true
-    join transfers t on t.holder_id = h.holder_id and t.seq > coalesce(s.to_seq, 0)
+    select count(*) from transfers t where t.at >= $1 and t.at < $2 and not exists (
+        select 1 from seals s where s.holder_id = t.holder_id and s.to_seq >= t.seq
+    )
 """
 
 
@@ -128,23 +125,16 @@ def _canonical(row: Sequence[Any]) -> bytes:
 
 
 async def seal(
-    tx: "Tx",
-    key: SealKey,
-    now: datetime,
-    *,
-    holders_max: int,
-    movements_max: int,
-    after: int = 0,
-) -> int | None:
-    """Seal what is not sealed yet of some holders behind `after`, under one new head.
+    tx: "Tx", key: SealKey, now: datetime, holder_ids: list[int], *, movements_max: int
+) -> Step:
+    """Seal what is not sealed yet of these holders, under one new head if there is anything.
 
-    Returns behind whom to go on, or None where nothing was left. The caller's SQL transaction must
-    be repeatable read. Whoever does the same at the same time gets asyncpg.UniqueViolationError.
-    Raises SealError where numbers are missing in the books.
+    The caller's SQL transaction must be repeatable read. Whoever does the same at the same time
+    gets asyncpg.UniqueViolationError. Raises SealError where numbers are missing in the books.
     """
-    due = await tx.fetch(DUE, holders_max, movements_max, after)
+    due = await tx.fetch(DUE, holder_ids, movements_max)
     if not due:
-        return None
+        return Step(0, [])
     columns = [[row[place] for row in due] for place in range(3)]
     movements: dict[int, list[Sequence[Any]]] = {holder_id: [] for holder_id in columns[0]}
     for row in await tx.fetch(ROWS, *columns):
@@ -156,7 +146,7 @@ async def seal(
     await tx.execute(ADD_HEAD, head.head_no, head.digest, len(blocks), key.key_id, now)
     rows = [(b.holder_id, b.from_seq, b.to_seq, b.previous, b.digest) for b in blocks]
     await tx.execute(ADD_SEALS, *(list(column) for column in zip(*rows, strict=True)), head.head_no)
-    return go_on_behind(due)
+    return Step(len(due), [row[0] for row in due if row[2] < row[-1]])
 
 
 def _block(key: SealKey, due: Any, rows: Sequence[Sequence[Any]]) -> Block:
@@ -173,8 +163,7 @@ async def last_head(tx: "Tx") -> Head | None:
     return Head(row[0], row[1]) if row else None
 
 
-async def unsealed(tx: "Tx") -> tuple[int, datetime | None]:
-    """How many movements no block holds yet, and the instant of the oldest of them."""
-    row = await tx.fetchrow(UNSEALED)
-    assert row is not None, "an aggregate is always one row"
-    return row[0], row[1]
+async def unsealed(tx: "Tx", since: datetime, before: datetime) -> int:
+    """How many movements of this time, its end not included, no block holds yet."""
+    count: int = await tx.fetchval(UNSEALED, since, before)
+    return count

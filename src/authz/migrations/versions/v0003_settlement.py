@@ -21,6 +21,14 @@ DAYS = (
 )
 
 ROLLED = (
+    # When a job last went through all whose books had moved, and when through everybody.
+    """
+    create table pass_marks (
+        name         text primary key,
+        begun_at     timestamptz not null,
+        everybody_at timestamptz not null
+    )
+    """,
     # How far the roll-up has come in each holder's movements. What lies behind is in the totals,
     # once; what lies before it is not.
     """
@@ -228,7 +236,8 @@ FORGETTING = (
 
 ROLE = (
     "grant select, update on audit_mark to millesime_engine",
-    "grant select, insert, update on rolled_marks, rolled_totals, payable_days to millesime_engine",
+    "grant select, insert, update on pass_marks, rolled_marks, rolled_totals, payable_days"
+    " to millesime_engine",
     "grant select, insert on seal_heads, seals, payment_runs, remittances to millesime_engine",
     "grant select, insert, update on issuer to millesime_engine",
     "grant usage on sequence payment_run_nos, remittance_nos to millesime_engine",
