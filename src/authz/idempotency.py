@@ -1,7 +1,9 @@
-"""Idempotency keys of HTTP as request keys of the engine, and the keys that are at work just now.
+"""Idempotency keys of HTTP: what a key and its content are, and the keys that are at work just now.
 
-What was answered under a key, and to which content, is kept and raced for in the database like the
-identity of any other request; this module only says what the key and the content are.
+One rule for all writes: a key is its caller's own, at one operation (its verb and path), and stands
+for one content. What was answered under it is kept and raced for in the database: a payment's with
+the request keys of the engine, any other's in the SQL transaction of what it did
+(`gateway/once.py`).
 """
 
 from collections.abc import Iterator
@@ -37,17 +39,20 @@ class AtWork:
             self._keys.discard(key_hash)
 
 
-def key_hash(caller: str, idempotency_key: str) -> bytes:
-    """One caller's key; another caller's key of the same text is another."""
-    return _hash("http", idempotency_key, caller)
+def key_hash(caller: str, operation: str, idempotency_key: str) -> bytes:
+    """One caller's key at one operation; the same text elsewhere, or of another, is another key."""
+    return _hash("http", idempotency_key, caller, operation)
 
 
-def fingerprint(operation: str, content: str) -> bytes:
-    """What counts as content: the operation with its path, and the body without a card number."""
-    return _hash("http", operation, content)
+def fingerprint(content: bytes) -> bytes:
+    """What must be the same whenever the key comes again."""
+    return _hash("http", content)
 
 
-def _hash(*parts: str) -> bytes:
+def _hash(*parts: str | bytes) -> bytes:
     """Sixteen bytes that stand for these texts, each led by its length."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
-    return blake2b(text.encode(), digest_size=SIZE, person=b"idempotency").digest()
+    told = blake2b(digest_size=SIZE, person=b"idempotency")
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
+        told.update(b"%d:" % len(content) + content)
+    return told.digest()

@@ -6,13 +6,13 @@ kept: a refusal changes nothing, and is worked out again.
 
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import asyncpg
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
 
+from authz import idempotency
 from authz.access import acts
 from authz.access.acts import note
 from authz.gateway.admission import caller_of
@@ -22,7 +22,6 @@ from authz.gateway.problems import ProblemError, described
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-KEY_LENGTH_MAX: Final = 255
 REPLAYED: Final = "Idempotent-Replayed"
 KEPT: Final = "select fingerprint, status, answer from operation_keys where key_hash = $1"
 KEEP: Final = """
@@ -37,7 +36,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        max_length=KEY_LENGTH_MAX,
+        max_length=idempotency.KEY_LENGTH_MAX,
         description="Names this operation: the same key and body get the same answer again.",
         examples=["order-2026-11"],
     ),
@@ -58,14 +57,8 @@ class Once:
         Raises ProblemError: 400 without a key, 422 for the key of another content, 409 while the
         first one is at work.
         """
-        if not self._key:
-            raise ProblemError(
-                400, "IDEMPOTENCY_KEY_MISSING", "this write needs an Idempotency-Key"
-            )
-        path = self._request.url.path
-        caller = caller_of(self._request).name
-        key_hash = _hash(f"{caller} {self._request.method} {path} {self._key}".encode())
-        fingerprint = _hash(await self._request.body())
+        key_hash = key_of(self._request, self._key)
+        fingerprint = idempotency.fingerprint(await self._request.body())
         try:
             async with self.deps.pool.acquire() as sql, sql.transaction():
                 row = await sql.fetchrow(KEPT, key_hash)
@@ -79,7 +72,7 @@ class Once:
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name != "operation_keys_pkey":
                 raise
-            raise ProblemError(409, "STILL_RUNNING", "this key is at work; ask again") from error
+            raise still_running() from error
         return Response(answer, status, media_type="application/json")
 
 
@@ -100,12 +93,26 @@ def write(
     )
 
 
+def key_of(request: Request, key: str | None) -> bytes:
+    """What a key is kept under. Raises the problem 400 where there is none."""
+    if not key:
+        raise ProblemError(400, "IDEMPOTENCY_KEY_MISSING", "this write needs an Idempotency-Key")
+    operation = f"{request.method} {request.url.path}"
+    return idempotency.key_hash(caller_of(request).name, operation, key)
+
+
+def still_running() -> ProblemError:
+    """The first request under this key is not answered yet."""
+    return ProblemError(409, "STILL_RUNNING", "this key is at work; ask again")
+
+
+def key_reused() -> ProblemError:
+    """The key belongs to something else."""
+    return ProblemError(422, "KEY_REUSED", "this key was used with another content")
+
+
 def _again(row: asyncpg.Record, fingerprint: bytes) -> Response:
     if row["fingerprint"] != fingerprint:
-        raise ProblemError(422, "KEY_REUSED", "this key was used with another content")
+        raise key_reused()
     headers = {REPLAYED: "true"}
     return Response(row["answer"], row["status"], headers, media_type="application/json")
-
-
-def _hash(content: bytes) -> bytes:
-    return blake2b(content, digest_size=16).digest()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
@@ -24,6 +24,13 @@ from authz.gateway.authorizations import (
     shown,
 )
 from authz.gateway.deps import Parts
+from authz.gateway.once import (
+    REPLAYED,
+    IdempotencyKey,
+    key_of,
+    key_reused,
+    still_running,
+)
 from authz.gateway.orders import OrderIn, content_of, order_of
 from authz.gateway.problems import ProblemError, described
 from authz.online import Envelope
@@ -49,7 +56,6 @@ HELD: Final[JsonDict] = {
     ],
 }
 JSON: Final = "application/json"
-REPLAYED: Final = "Idempotent-Replayed"
 _AGAIN: Final = {
     "headers": {REPLAYED: {"description": "true for a kept answer", "schema": {"const": "true"}}}
 }
@@ -83,29 +89,19 @@ class Call:
         deps: Parts,
         request: Request,
         response: Response,
-        idempotency_key: Annotated[
-            str | None,
-            Header(
-                max_length=idempotency.KEY_LENGTH_MAX,
-                description="The same key and body get the same answer again. It must be there.",
-                examples=["5f2c9a4e"],
-            ),
-        ] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> None:
-        if not idempotency_key:
-            raise ProblemError(400, "IDEMPOTENCY_KEY_MISSING", "this write needs Idempotency-Key")
+        self._key_hash = key_of(request, idempotency_key)
         if deps.road is None or not deps.ready():
             raise ProblemError(503, "DRAINING", "no payment is taken in now")
         self.deps, self.road, self._response = deps, deps.road, response
         self.caller = caller_of(request)
-        self._operation = f"{request.method} {request.url.path}"
-        self._key_hash = idempotency.key_hash(self.caller.name, idempotency_key)
 
     def envelope(self, content: str) -> Envelope:
         """Key and content, and how long the answer is waited for."""
         return Envelope(
             self._key_hash,
-            idempotency.fingerprint(self._operation, content),
+            idempotency.fingerprint(content.encode()),
             datetime.now(UTC),
             monotonic() + self.road.patience_s,
         )
@@ -116,11 +112,11 @@ class Call:
             with self.road.at_work.on(asked.key_hash):
                 outcome = await self.road.ask(asked)
         except idempotency.StillRunning as running:
-            raise ProblemError(409, "STILL_RUNNING", "this key is at work; ask again") from running
+            raise still_running() from running
         if outcome is None or outcome.reason is Reason.ISSUER_DOWN:
             raise ProblemError(503, "ISSUER_DOWN", "not decided in time; ask again with this key")
         if outcome.reason is Reason.DUPLICATE_CONFLICT:
-            raise ProblemError(422, "KEY_REUSED", "this key was used with another content")
+            raise key_reused()
         if outcome.reason is Reason.SYSTEM:
             raise ProblemError(500, "SYSTEM", "this request cannot be decided; we were told")
         if outcome.replayed:

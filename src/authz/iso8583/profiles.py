@@ -20,22 +20,12 @@ MAC_POLICIES = ("off", "accept", "require")
 CRYPTOGRAM_POLICIES = ("off", "when_present", "require")
 
 
-class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Budgets and periods, in milliseconds (wire.md, Deadlines)."""
-
-    decision_ms: int = 2_000  # from the socket read to the answer
-    bank_leg_ms: int = 1_500  # of the decision's budget
-    echo_idle_ms: int = 60_000  # quiet for so long: send an 0800 echo
-    read_ms: int = 75_000  # just above the echo period: the peer is gone
-
-
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     """One profile as written in its TOML file."""
 
     content: str
     framing: str
     echo: tuple[int, ...]
-    mux_key: tuple[int, ...]
     mtis: tuple[str, ...]
     eligible_from: tuple[str, ...]
     partial_from: tuple[str, ...]
@@ -44,7 +34,6 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     cryptogram: str | None = None
     response_codes: dict[str, str] = {}
     response_code_fallback: str | None = None
-    timeouts: Timeouts = Timeouts()
 
 
 class Profile(Struct, frozen=True):
@@ -52,7 +41,7 @@ class Profile(Struct, frozen=True):
 
     `eligible_from` and `partial_from` name, in order of preference, where the eligible subtotal and
     the partial-approval capability travel: `DE54.90` is the amount type 90 of DE54, `DE48.EA` the
-    private element EA. `mux_key` are the fields that join an answer to our own request.
+    private element EA.
     `entry_modes` are the ways of reading a card (DE22, two digits) that pay here. `cryptogram` is
     what becomes of chip data; None: what the service was told.
     """
@@ -61,7 +50,6 @@ class Profile(Struct, frozen=True):
     codec: Codec
     framing: Framing
     echo: tuple[int, ...]
-    mux_key: tuple[int, ...]
     mtis: frozenset[str]
     eligible_from: tuple[str, ...]
     partial_from: tuple[str, ...]
@@ -70,7 +58,6 @@ class Profile(Struct, frozen=True):
     cryptogram: str | None
     response_codes: dict[str, str]
     response_code_fallback: str | None
-    timeouts: Timeouts
 
     def response_code(self, code: str) -> str:
         """Our code in this network's words: mapped, else the fallback, else as it is."""
@@ -103,7 +90,6 @@ def _built(name: str, text: str) -> Profile:
         codec=_codec(read.content),
         framing=framing(read.framing),
         echo=read.echo,
-        mux_key=read.mux_key,
         mtis=frozenset(read.mtis),
         eligible_from=read.eligible_from,
         partial_from=read.partial_from,
@@ -112,7 +98,6 @@ def _built(name: str, text: str) -> Profile:
         cryptogram=read.cryptogram,
         response_codes=read.response_codes,
         response_code_fallback=read.response_code_fallback,
-        timeouts=read.timeouts,
     )
 
 
@@ -125,7 +110,7 @@ def _check(read: _File) -> None:
     if read.cryptogram not in (None, *CRYPTOGRAM_POLICIES):
         known = ", ".join(CRYPTOGRAM_POLICIES)
         raise ValueError(f"unknown cryptogram policy {read.cryptogram!r}; choose among {known}")
-    unknown = {*read.echo, *read.mux_key} - set(DESCRIPTIONS)
+    unknown = set(read.echo) - set(DESCRIPTIONS)
     if unknown:
         raise ValueError(f"no such fields: {sorted(unknown)}")
     unanswerable = {mti[:3] + "0" for mti in read.mtis} - set(ANSWERS)

@@ -7,7 +7,7 @@ import pytest
 
 from authz.iso8583 import profiles
 from authz.iso8583.mti import answer_mti
-from authz.iso8583.profiles import Timeouts, profile, profile_names
+from authz.iso8583.profiles import profile, profile_names
 
 
 def text_of(name: str) -> str:
@@ -26,7 +26,6 @@ def test_a_shipped_profile_speaks_as_agreed(name: str) -> None:
     assert spoken.eligible_from == ("DE54.90", "DE48.EA")
     assert spoken.partial_from == ("DE48.61",)
     assert spoken.mac == "off"
-    assert spoken.timeouts == Timeouts()
     assert {answer_mti(mti) for mti in spoken.mtis} == {
         *("0110", "0130", "0210", "0230", "0410", "0430", "0510", "0530", "0810")
     }
@@ -51,7 +50,6 @@ def test_an_unknown_profile_is_refused_with_the_names_there_are() -> None:
         ('mac = "off"', 'mac = "perhaps"', "unknown mac"),
         ("echo = [2,", "echo = [65,", "no such fields"),
         ('"0100",', '"0110",', "no answer"),
-        ("decision_ms", "decision_seconds", "decision_seconds"),
         ('mac = "off"', 'mack = "off"', "mack"),
     ],
 )
