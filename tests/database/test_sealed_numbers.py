@@ -1,5 +1,6 @@
 """Numbers in the database: every door keeps them sealed, and they move over to a new key."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,13 +10,16 @@ from typing import cast
 import asyncpg
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from authz import database
+from authz.commands import key_file
 from authz.contacts import forget_phone, phone_of
 from authz.gateway import CardDesk, Deps, Road, create_app
 from authz.hsm import Pin
 from authz.hsm.des import DesKey
 from authz.idempotency import AtWork
+from authz.keys import new_key_file, read_key_file
 from authz.metrics import Metrics
 from authz.safe import Safe
 from authz.sealed_numbers import Row, numbers_by_key, re_encrypt, refuse_missing_keys
@@ -214,3 +218,16 @@ async def test_two_numbers_that_were_swapped_do_not_open(calendar_url: str, tmp_
         assert VAULT.open(one.sealed, one.slot) == bank_pan(1)
         with pytest.raises(Exception, match="not in this slot"):
             VAULT.open(one.sealed, other.slot)
+
+
+async def test_the_command_says_which_keys_must_stay_and_gives_numbers_to_the_next(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with house(calendar_url, tmp_path):
+        command = ["used", "--database-url", calendar_url]
+        said = await asyncio.to_thread(CliRunner().invoke, key_file.app, command)
+    assert said.output.split() == ["pan-test", "4"]
+    path = tmp_path / "keys.toml"
+    before = new_key_file(path).pan_encryption[0].key_id
+    assert CliRunner().invoke(key_file.app, ["rotate", str(path)]).exit_code == 0
+    assert [key.key_id for key in read_key_file(path).pan_encryption][1:] == [before]
