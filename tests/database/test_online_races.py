@@ -72,9 +72,17 @@ async def test_a_key_has_one_content(checkout: Checkout) -> None:
     other = {"pan": pan(1), "expiry": "3001"}
     assert_problem(await checkout.buy(1_000, "k1", credential=other), 422, "KEY_REUSED")
     path = f"/authorizations/{held['id']}"
-    assert_problem(await checkout.post(f"{path}/cancel", {}, "k1"), 422, "KEY_REUSED")
     await checkout.post(f"{path}/capture", {"amount": 500}, "c1")
     assert_problem(await checkout.post(f"{path}/capture", {}, "c1"), 422, "KEY_REUSED")
+
+
+async def test_a_key_is_of_one_operation(checkout: Checkout) -> None:
+    held = (await checkout.buy(1_000, "k1")).json()
+    answer = await checkout.post(f"/authorizations/{held['id']}/cancel", {}, "k1")
+    assert (answer.status_code, answer.json()["state"]) == (200, "CANCELLED")
+    assert REPLAYED not in answer.headers
+    again = await checkout.post(f"/authorizations/{held['id']}/cancel", {}, "k1")
+    assert (again.json(), again.headers[REPLAYED]) == (answer.json(), "true")
 
 
 async def test_twenty_at_once_are_one_payment(checkout: Checkout) -> None:
