@@ -42,6 +42,9 @@ WHO_MAY: Final = """
     GET    /accounts/{account_id}/statement           .H.OA
     POST   /accounts/{account_id}/bank-card           .H...
     DELETE /accounts/{account_id}/bank-card           .H.O.
+    GET    /accounts/{account_id}/contact            .H.O.
+    PUT    /accounts/{account_id}/contact            .H.O.
+    DELETE /accounts/{account_id}/contact            .H.O.
     POST   /accounts/{account_id}/exchange            .H.O.
     POST   /accounts/{account_id}/gifts               .H...
     POST   /accounts/{account_id}/paper               .HEO.
