@@ -12,10 +12,11 @@ PAYMENTS_ARE_BOOKED: Final = Law(
     with paid as (
         select merchant_no, p.execute_on, sum(voucher_minor + bank_minor + loss_minor) as minor
         from remittances join payment_runs p using (run_no) group by 1, 2
-    ), booked as (
+    ), booked as (  -- what is given back under the house (ADV-02) answers somebody; a run does not
         select -debit_account as merchant_no, day as execute_on, sum(amount_minor) as minor
         from transfers
-        where holder_id = $2 and kind = 'direct' and debit_account < 0 group by 1, 2
+        where holder_id = $2 and kind = 'direct' and debit_account < 0
+            and authorization_id is null group by 1, 2
     ), compared as (
         select merchant_no, execute_on, p.minor as said, b.minor as booked
         from paid p full join booked b using (merchant_no, execute_on)
