@@ -1,6 +1,6 @@
 """Payments as they were kept: found again, with all that was about them, and explained."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -8,7 +8,7 @@ from msgspec import Struct, msgpack
 
 from authz.outcomes import APPROVALS
 from authz.progress import Step, spent_by_lot
-from authz.requests import Kind
+from authz.requests import Kind, Request
 from authz.state import Profile
 from ledger.accounts import lot_no_of
 from ledger.queries import transfers_of_authorizations
@@ -16,20 +16,32 @@ from ledger.transfers import Transfer
 from rules.decision import Reason, Trace
 from rules.facts import Facts
 from rules.geography import PARIS, civil_day, zone_of
-from rules.pipeline import explain
+from rules.pipeline import decide, explain
 from rules.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
 _decode_facts: Final = msgpack.Decoder(Facts).decode
+_decode_request: Final = msgpack.Decoder(Request).decode
 _decode_profile: Final = msgpack.Decoder(Profile).decode
 
+# What waits for the bank has no answer yet: what is null of it stands in its request.
 _PAYMENTS: Final = """
-    select a.*, h.profile, l.state as bank_state from authorizations a
+    select a.*, h.profile, l.state as bank_state from (
+        select holder_id, authorization_id, account_no, kind, at, day, reason, requested_minor,
+               eligible_minor, approved_minor, bank_minor, balance_minor, usable_minor,
+               approval_code, acquirer, terminal, mid, stan, transmitted, rrn, rulebook, facts,
+               null::bytea as request
+        from authorizations where about_id is null and kind <> 'INQUIRY'
+        union all
+        select holder_id, number, account_no, null, reserved_at, null, null, 0, 0, 0, bank_minor,
+               0, 0, null, acquirer, terminal, null, stan, null, rrn, '', facts, request
+        from pending_payments
+    ) a
     join holders h using (holder_id)
     left join bank_legs l on l.holder_id = a.holder_id and l.number = a.authorization_id
-    where a.about_id is null and a.kind <> 'INQUIRY'
+    where true
 """
 # Newest first, and behind the last one that was shown.
 _PAGE: Final = """
@@ -71,7 +83,8 @@ class Payment(Struct, frozen=True):
 
     `account_id` is None where the card was nobody's (ADV-01). `steps` are the payment's own answer
     and those about it, in order, `movements` what all of them moved. `vouchers` are what is held or
-    spent of each vintage, as it counted when it was decided, oldest first.
+    spent of each vintage, as it counted when it was decided, oldest first. While the bank is
+    awaited there is no `reason`, and `bank_minor` is what it is asked for.
     """
 
     holder_id: int
@@ -80,7 +93,7 @@ class Payment(Struct, frozen=True):
     kind: Kind
     at: datetime
     day: date | None
-    reason: Reason
+    reason: Reason | None
     requested_minor: int
     eligible_minor: int
     approved_minor: int
@@ -105,6 +118,11 @@ class Payment(Struct, frozen=True):
     def approved(self) -> bool:
         """Whether money was promised."""
         return self.reason in APPROVALS
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is decided before the bank has had its word."""
+        return self.reason is None
 
 
 _AS_READ: Final = frozenset(Payment.__struct_fields__) - {
@@ -159,7 +177,10 @@ async def search(
 
 
 def trace(payment: Payment, books: Iterable[Rulebook]) -> Trace:
-    """Run the rules again on the facts of the decision. Raises NoRulebook."""
+    """Run the rules again on the facts of the decision. Raises NoRulebook.
+
+    Of what waits for the bank: what is decided if the bank approves.
+    """
     if payment.facts is None:
         raise NoRulebook("no rules decided this: it had happened already")
     book = _book(payment.rulebook, books)
@@ -187,7 +208,8 @@ async def _complete(
 ) -> list[Payment]:
     """Add to the rows of payments what was about them and what moved: two statements for all."""
     holders = list({row["holder_id"] for row in rows})
-    names = {(row["holder_id"], row["authorization_id"]): _Story(row) for row in rows}
+    stories = (_Story(row if row["request"] is None else _undecided(row, books)) for row in rows)
+    names = {(s.row["holder_id"], s.row["authorization_id"]): s for s in stories}
     payment_of = {name: name for name in names}
     for row in await tx.fetch(ABOUT, holders, [number for _, number in names]):
         name = row["holder_id"], row["about_id"]
@@ -212,8 +234,25 @@ class _Story:
         self.movements: list[Transfer] = []
 
 
+def _undecided(row: Mapping[str, Any], books: Sequence[Rulebook]) -> dict[str, Any]:
+    """What waits for the bank, as it was asked and as the rules see it until then."""
+    request, facts = _decode_request(row["request"]), _decode_facts(row["facts"])
+    known: dict[str, Any] = {
+        "kind": request.kind.value,
+        "mid": request.mid,
+        "transmitted": request.transmitted,
+        "requested_minor": request.purchase.amount_minor,
+    }
+    programme = facts.account.programme if facts.account else ""
+    book = next((book for book in books if book.name == programme), None)
+    if book is not None:
+        seen = decide(facts, book)
+        known |= {"day": seen.day, "eligible_minor": seen.eligible_minor, "rulebook": book.version}
+    return {**row, **known}
+
+
 def _step(row: Any) -> Step:
-    reason = Reason(row["reason"])
+    reason = None if row["reason"] is None else Reason(row["reason"])
     number = row["authorization_id"]
     return Step(Kind(row["kind"]), row["at"], reason, row["approved_minor"], number)
 
@@ -228,7 +267,7 @@ def _payment(story: _Story, books: Sequence[Rulebook]) -> Payment:
     return Payment(
         account_id=account.account_id if account else None,
         kind=Kind(row["kind"]),
-        reason=Reason(row["reason"]),
+        reason=story.steps[0].reason,
         facts=facts,
         steps=tuple(story.steps),
         movements=tuple(story.movements),

@@ -19,12 +19,13 @@ POSTED_AT_ONCE: Final = frozenset({Kind.PURCHASE, Kind.ADVICE})
 class Step(Struct, frozen=True):
     """One answer about a payment, the payment's own included. `amount_minor` is what it moved.
 
-    `number` is its own name under the holder, which its movements carry.
+    `number` is its own name under the holder, which its movements carry. `reason` is None while a
+    payment waits for the bank.
     """
 
     kind: Kind
     at: datetime
-    reason: Reason
+    reason: Reason | None
     amount_minor: int
     number: int = 0
 

@@ -25,12 +25,18 @@ DEEDS: Final = {
 def tell(step: Step, movements: Sequence[Transfer]) -> tuple[str, str]:
     """The source of an answer about a payment, and its words; `movements` are all the payment's."""
     source, deed = DEEDS[step.kind]
+    assert step.reason is not None, "who is about a payment is answered at once"
     if step.reason not in APPROVALS:
         return source, f"{deed}: refused, {step.reason.value}; nothing moved"
     effects = ", ".join(_effects(step, movements)) or "it changed nothing"
     days = {t.day for t in movements if t.authorization_id == step.number}
     counted = f"; it counts for {min(days)}" if days else ""
     return source, f"{deed}: {effects}{counted}"
+
+
+def tell_wait(bank_minor: int) -> tuple[str, str]:
+    """The source of a wait for the bank and its words; the amount is in cents."""
+    return "TOP-10", f"the bank has not said yet whether it pays {euros(bank_minor)}"
 
 
 def _effects(step: Step, movements: Sequence[Transfer]) -> Iterator[str]:

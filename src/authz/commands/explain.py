@@ -12,6 +12,7 @@ from authz.history import NoRulebook, Payment, find, trace
 from authz.ids import parse_public_id
 from authz.response_codes import RESPONSE_CODES
 from authz.settings import load
+from authz.telling import tell_wait
 from authz.usage import UsageError
 from rules.decision import Trace
 from rules.rulebook import Rulebook
@@ -60,6 +61,9 @@ def show(name: str, payment: Payment, told: Trace) -> None:
     )
     for step in told.steps:
         say(f"  {'holds' if step.held else 'FAILS'}  {step.rule}: {step.words}  ({step.source})")
+    if payment.reason is None:
+        say(tell_wait(payment.bank_minor)[1])
+        return
     code = RESPONSE_CODES[payment.reason]
     say(f"{payment.reason.value} ({code}): {_euros(payment.approved_minor)} approved")
 

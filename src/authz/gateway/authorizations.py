@@ -15,10 +15,10 @@ from authz.history import Filter, Payment
 from authz.ids import parse_public_id, public_id
 from authz.online import NO_TERMINAL
 from authz.outcomes import APPROVALS
-from authz.progress import POSTED_AT_ONCE, Step, state_of, totals_of
+from authz.progress import POSTED_AT_ONCE, state_of, totals_of
 from authz.requests import Kind
 from authz.response_codes import RESPONSE_CODES
-from authz.telling import tell
+from authz.telling import tell, tell_wait
 
 LIMIT_MAX = 200
 LIMIT_DEFAULT = 50
@@ -107,11 +107,14 @@ class Event(BaseModel):
     type: str
     at: datetime
     amount: int
-    reason: str
+    reason: str | None
 
 
 class AuthorizationOut(BaseModel):
-    """One decision and what became of it. Nothing is kept, under no id, of a card unknown here."""
+    """One decision and what became of it. Nothing is kept, under no id, of a card unknown here.
+
+    `PENDING` is a payment that waits for the bank: it has no answer yet, and no code or reason.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -119,8 +122,8 @@ class AuthorizationOut(BaseModel):
     account: str | None
     kind: str
     state: str
-    response_code: str
-    reason: str
+    response_code: str | None
+    reason: str | None
     requested: int
     eligible: int
     approved: int
@@ -175,13 +178,16 @@ class AfterwardsOut(BaseModel):
 
 
 class TraceOut(BaseModel):
-    """A decision explained by its own facts and rulebook, and what became of it in words."""
+    """A decision explained by its own facts and rulebook, and what became of it in words.
+
+    Without a `reason` the bank is still asked: the steps are those of a payment that it approves.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [TRACE_EXAMPLE]})
 
     id: str
     rulebook: str
-    reason: str
+    reason: str | None
     steps: list[StepOut]
     afterwards: list[AfterwardsOut]
 
@@ -199,6 +205,7 @@ class Search(BaseModel):
     cursor: Annotated[str | None, Field(max_length=40, examples=["1f-3c0a51b2400"])] = None
 
 
+PENDING: Final = "PENDING"
 EVENTS: Final = {
     Kind.REVERSAL: "REVERSED",
     Kind.CANCEL: "CANCELLED",
@@ -255,9 +262,9 @@ async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
     return TraceOut(
         id=authorization_id,
         rulebook=told.rulebook,
-        reason=told.decision.reason.value,
+        reason=None if payment.waits else told.decision.reason.value,
         steps=steps,
-        afterwards=[_afterwards(step, payment) for step in payment.steps[1:]],
+        afterwards=list(_afterwards(payment)),
     )
 
 
@@ -270,9 +277,13 @@ def _filter(wanted: Search) -> Filter:
     return Filter(wanted.order_ref, NO_TERMINAL, wanted.account)
 
 
-def _afterwards(step: Step, payment: Payment) -> AfterwardsOut:
-    source, words = tell(step, payment.movements)
-    return AfterwardsOut(type=step.kind.value, at=step.at, source=source, words=words)
+def _afterwards(payment: Payment) -> Iterator[AfterwardsOut]:
+    if payment.waits:
+        source, words = tell_wait(payment.bank_minor)
+        yield AfterwardsOut(type=PENDING, at=payment.at, source=source, words=words)
+    for step in payment.steps[1:]:
+        source, words = tell(step, payment.movements)
+        yield AfterwardsOut(type=step.kind.value, at=step.at, source=source, words=words)
 
 
 async def find_payment(deps: Deps, text: str) -> Payment:
@@ -293,9 +304,9 @@ def shown(payment: Payment) -> AuthorizationOut:
         id=public_id(payment.holder_id, payment.authorization_id),
         account=payment.account_id,
         kind=payment.kind.value,
-        state=state_of(payment.steps, approved=payment.approved),
-        response_code=RESPONSE_CODES[payment.reason],
-        reason=payment.reason.value,
+        state=_state(payment),
+        response_code=payment.reason and RESPONSE_CODES[payment.reason],
+        reason=payment.reason and payment.reason.value,
         requested=payment.requested_minor,
         eligible=payment.eligible_minor,
         approved=payment.approved_minor,
@@ -323,6 +334,10 @@ def shown(payment: Payment) -> AuthorizationOut:
     )
 
 
+def _state(payment: Payment) -> str:
+    return PENDING if payment.waits else state_of(payment.steps, approved=payment.approved)
+
+
 def _bank(payment: Payment) -> Bank | None:
     """The leg, also one that pays nothing since the bank said no or nothing."""
     if payment.bank_state is None:
@@ -333,11 +348,12 @@ def _bank(payment: Payment) -> Bank | None:
 def _events(payment: Payment) -> Iterator[Event]:
     """The payment's own answer, then what was about it. What changed nothing confirmed it."""
     first, *later = payment.steps
+    answer = "AUTHORIZED" if payment.approved else "DECLINED"
     yield Event(
-        type="AUTHORIZED" if payment.approved else "DECLINED",
+        type=PENDING if payment.waits else answer,
         at=first.at,
         amount=first.amount_minor,
-        reason=first.reason.value,
+        reason=first.reason and first.reason.value,
     )
     if payment.approved and payment.kind in POSTED_AT_ONCE:
         yield Event(type="CAPTURED", at=first.at, amount=first.amount_minor, reason="APPROVED")
@@ -348,5 +364,5 @@ def _events(payment: Payment) -> Iterator[Event]:
             type=done if approved else f"{step.kind.value}_DECLINED",
             at=step.at,
             amount=step.amount_minor,
-            reason=step.reason.value,
+            reason=step.reason and step.reason.value,
         )
