@@ -21,7 +21,10 @@ PURE = (
     "src/authz/iso8583/",
     *(
         f"src/authz/{name}.py"
-        for name in ("framing", "pan", "translate", "response_codes", "requests", "outcomes")
+        for name in (
+            *("framing", "pan", "elements", "translate"),
+            *("response_codes", "requests", "outcomes"),
+        )
     ),
     *(f"src/authz/{name}.py" for name in ("state", "authorize")),
 )

@@ -18,6 +18,7 @@ from authz import network
 from authz.access.rates import Buckets
 from authz.batcher import Batcher
 from authz.credential_check import CredentialCheck
+from authz.elements import Untranslatable
 from authz.framing import Frame, FrameBuffer, Framing, FramingError, answer_tpdu, wrap
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
@@ -29,7 +30,7 @@ from authz.office import Office
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
 from authz.requests import Request
-from authz.translate import FAMILIES, Untranslatable, to_reply, to_request
+from authz.translate import FAMILIES, to_reply, to_request
 from rules.decision import Reason
 
 STAN_MAX: Final = 999_999

@@ -7,10 +7,20 @@ here with its reason, so that everything behind is about money and not about tex
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from operator import itemgetter
 from typing import Final
 
 from authz.credential_check import ECOMMERCE, CredentialCheck
+from authz.elements import (
+    EURO,
+    PRESENTED,
+    Untranslatable,
+    card_number,
+    credential,
+    eligible_minor,
+    partial_ok,
+    private_elements,
+    require,
+)
 from authz.identity import PAYMENT_CLASSES, fingerprint, request_key
 from authz.iso8583.message import Message
 from authz.iso8583.mti import answer_mti, is_advice, is_repeat, is_reversal, request_class
@@ -19,12 +29,11 @@ from authz.iso8583.tlv import (
     AdditionalAmount,
     TlvError,
     format_amounts,
-    parse_amounts,
     parse_private,
 )
 from authz.originals import named_by, new_total_minor
 from authz.outcomes import Outcome
-from authz.pan import Pan, PanDigester
+from authz.pan import PanDigester
 from authz.requests import REFUND, Kind, Original, Request
 from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
@@ -33,41 +42,13 @@ from rules.facts import Channel, Purchase, Tap
 FAMILIES: Final = frozenset({"010", "012", "020", "022", "040", "042"})
 """The message classes that become requests."""
 
-# wire.md, mandatory fields (DE2 or DE35 is looked at apart).
-_ASKED: Final = (3, 4, 7, 11, 22, 32, 41, 42, 49)
-_ADVISED: Final = (3, 4, 7, 11, 12, 13, 22, 32, 41, 42, 49)
-_REVERSED: Final = (3, 4, 7, 11, 32, 41)
-_MANDATORY: Final[Mapping[str, tuple[int, ...]]] = {
-    "010": _ASKED,
-    "020": _ASKED,
-    "012": _ADVISED,
-    "022": _ADVISED,
-    "040": _REVERSED,
-    "042": _REVERSED,
-}
-_TAKE_MANDATORY: Final = {family: itemgetter(*n) for family, n in _MANDATORY.items()}
-_EURO: Final = "978"
 # DE3: a purchase, and the cash-like types that are known and never allowed (MER-04).
 _PROCESSING: Final = frozenset({"00", "01", "09", "17"})
 _PURCHASE: Final = "00"
 _INQUIRY: Final = "31"
-_EXPIRY_ENTRY_MODES: Final = frozenset({"01", "05", "07", "81"})
-_PRESENTED: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.INQUIRY})
-"""What a card is presented for, so that its expiry must be there."""
-_TAPPED: Final = _PRESENTED | {Kind.ADVICE}
+_TAPPED: Final = PRESENTED | {Kind.ADVICE}
 """What a chip may have made a cryptogram for."""
-_ELIGIBLE_DIGITS: Final = 12
 _BALANCE_ASKED: Final = "BA"
-_TRACK_SEPARATORS: Final = ("=", "D")
-
-
-class Untranslatable(Exception):
-    """The peer's message cannot become a request; `reason` says what to answer."""
-
-    def __init__(self, reason: Reason, why: str) -> None:
-        """`why` is for the log and never quotes a value."""
-        super().__init__(why)
-        self.reason = reason
 
 
 def to_request(
@@ -84,14 +65,14 @@ def to_request(
     not looked at.
     """
     fields, family = message.fields, request_class(message.mti)
-    _require(fields, family)
+    require(fields, family)
     kind = _kind(family, fields)
-    pan, expiry = _credential(fields, kind)
+    pan, expiry = credential(fields, kind)
     card_ref = digester.card_ref(pan) if pan is not None else b""
-    private = _private(fields)
+    private = private_elements(fields)
     acquirer, terminal, mid = fields[32], fields[41].rstrip(), fields.get(42, "").rstrip()
-    currency = fields.get(49, _EURO)
-    if currency != _EURO and kind not in _PRESENTED:  # of a purchase the rules say so (MER-04)
+    currency = fields.get(49, EURO)
+    if currency != EURO and kind not in PRESENTED:  # of a purchase the rules say so (MER-04)
         raise Untranslatable(Reason.TYPE_NOT_ALLOWED, "DE49 is not the euro")
     new_total = new_total_minor(fields) if kind is Kind.REVERSAL else 0
     if new_total is None:
@@ -102,10 +83,10 @@ def to_request(
         kind,
         Purchase(
             0 if kind is Kind.INQUIRY else int(fields[4]),
-            _eligible(fields, private, profile),
+            eligible_minor(fields, private, profile),
             currency,
             _PURCHASE if kind is Kind.INQUIRY else fields[3][:2],
-            _partial_ok(private, profile),
+            partial_ok(private, profile),
             Channel.ECOMMERCE if entry == ECOMMERCE else Channel.IN_STORE,
             expiry,
             entry=entry,
@@ -148,7 +129,7 @@ def _beside_the_number(
         tap = check.tap(fields, pan, card_ref)
     except TlvError as error:
         raise Untranslatable(Reason.FORMAT, f"DE55: {error}") from None
-    return tap, check.pin_refs(fields, pan, card_ref) if kind in _PRESENTED else None
+    return tap, check.pin_refs(fields, pan, card_ref) if kind in PRESENTED else None
 
 
 def to_reply(
@@ -175,7 +156,7 @@ def to_reply(
         if partial or _balance_asked(asked):
             fields[54] = _amounts(outcome, partial=partial)
     if outcome.chip is not None and check is not None and _is_asked(message.mti):
-        fields |= check.issuer_data(outcome.chip, _number(asked), fields[39])
+        fields |= check.issuer_data(outcome.chip, card_number(asked), fields[39])
     return Message(answer_mti(message.mti), fields)
 
 
@@ -194,17 +175,6 @@ def _code(mti: str, reason: Reason) -> str:
     if reason is Reason.ORIGINAL_NOT_FOUND and is_reversal(mti) and is_advice(mti):
         return RESPONSE_CODES[Reason.APPROVED]
     return RESPONSE_CODES[reason]
-
-
-def _require(fields: Mapping[int, str], family: str) -> None:
-    """One of no length, or of blanks, would make a key that is not one terminal's alone."""
-    try:
-        if all(map(str.strip, _TAKE_MANDATORY[family](fields))):
-            return
-    except KeyError:
-        pass
-    missing = next(n for n in _MANDATORY[family] if not fields.get(n, "").strip())
-    raise Untranslatable(Reason.FORMAT, f"DE{missing} is missing")
 
 
 def _kind(family: str, fields: Mapping[int, str]) -> Kind:
@@ -241,98 +211,6 @@ def _about(kind: Kind, fields: Mapping[int, str]) -> Original | None:
     return None
 
 
-def _credential(fields: Mapping[int, str], kind: Kind) -> tuple[str | None, str | None]:
-    """Card number and expiry (YYMM), from DE2 and DE14, from DE35, or from both in agreement.
-
-    A message that names its original by DE90 may come without a card.
-    """
-    pan, expiry = fields.get(2) or None, fields.get(14)
-    track = fields.get(35)
-    if track:
-        track_pan, track_expiry = _track(track)
-        if pan not in (None, track_pan) or expiry not in (None, track_expiry):
-            raise Untranslatable(Reason.FORMAT, "DE35 does not agree with DE2 and DE14")
-        pan, expiry = track_pan, track_expiry
-    if pan is None:
-        if kind is Kind.REVERSAL and 90 in fields:
-            return None, expiry
-        raise Untranslatable(Reason.FORMAT, "neither DE2 nor DE35 is there")
-    if expiry is None and kind in _PRESENTED and fields[22][:2] in _EXPIRY_ENTRY_MODES:
-        raise Untranslatable(Reason.FORMAT, "DE14 is missing")
-    try:
-        return Pan(pan).reveal(), expiry
-    except ValueError:
-        raise Untranslatable(Reason.FORMAT, "the card number is not 12 to 19 digits") from None
-
-
-def _number(fields: Mapping[int, str]) -> str:
-    """The card number of a message that was translated."""
-    return fields.get(2) or _track(fields[35])[0]
-
-
-def _track(track: str) -> tuple[str, str]:
-    """Card number and expiry of a track 2 image (ISO/IEC 7813)."""
-    for separator in _TRACK_SEPARATORS:
-        pan, found, rest = track.partition(separator)
-        if found and len(rest) >= 4 and rest[:4].isdigit():
-            return pan, rest[:4]
-    raise Untranslatable(Reason.FORMAT, "DE35 is no track 2")
-
-
-def _private(fields: Mapping[int, str]) -> Mapping[str, str]:
-    text = fields.get(48)
-    if text is None:
-        return {}
-    try:
-        return parse_private(text)
-    except TlvError as error:
-        raise Untranslatable(Reason.FORMAT, f"DE48: {error}") from None
-
-
-def _eligible(
-    fields: Mapping[int, str], private: Mapping[str, str], profile: Profile
-) -> int | None:
-    """The eligible subtotal in cents, from the first place of the profile that has one (ELI-01)."""
-    if 54 not in fields and not private:
-        return None
-    for place in profile.eligible_from:
-        field, _, tag = place.partition(".")
-        if field == "DE48" and tag in private:
-            return _twelve_digits(private[tag])
-        if field == "DE54" and 54 in fields and (found := _amount_of(fields[54], tag)) is not None:
-            return found
-    return None
-
-
-def _twelve_digits(text: str) -> int:
-    if len(text) != _ELIGIBLE_DIGITS or not (text.isascii() and text.isdigit()):
-        raise Untranslatable(Reason.FORMAT, "the eligible subtotal is not twelve digits")
-    return int(text)
-
-
-def _amount_of(text: str, amount_type: str) -> int | None:
-    try:
-        amounts = parse_amounts(text)
-    except TlvError as error:
-        raise Untranslatable(Reason.FORMAT, f"DE54: {error}") from None
-    for amount in amounts:
-        if amount.amount_type == amount_type:
-            if amount.sign == "D" and amount.amount_minor:
-                raise Untranslatable(Reason.FORMAT, "the eligible subtotal is below zero")
-            if amount.currency != _EURO:
-                raise Untranslatable(Reason.FORMAT, "the eligible subtotal is not in euros")
-            return amount.amount_minor
-    return None
-
-
-def _partial_ok(private: Mapping[str, str], profile: Profile) -> bool:
-    """Whether the terminal accepts a partial approval: first character `1` of the element."""
-    if not private:
-        return False
-    tags = (place.partition(".")[2] for place in profile.partial_from)
-    return any(private.get(tag, "")[:1] == "1" for tag in tags)
-
-
 def _balance_asked(asked: Mapping[int, str]) -> bool:
     processing = asked[3][:2]
     if processing in (_INQUIRY, REFUND):  # what a refund leaves is not looked at
@@ -349,4 +227,4 @@ def _amounts(outcome: Outcome, *, partial: bool) -> str:
 
 
 def _amount(amount_type: str, amount_minor: int) -> AdditionalAmount:
-    return AdditionalAmount("00", amount_type, _EURO, "C", amount_minor)
+    return AdditionalAmount("00", amount_type, EURO, "C", amount_minor)

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from authz.credential_check import OFF, CredentialCheck
+from authz.elements import Untranslatable
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
 from authz.requests import Kind, Request
-from authz.translate import Untranslatable, to_reply, to_request
+from authz.translate import to_reply, to_request
 from rules.decision import Reason
 from rules.facts import Channel
 from tests.authz.hsm.keys import some_module
