@@ -31,6 +31,7 @@ from authz.settlement.business_day import current_day, day_of, judge_cutover
 from authz.settlement.closing import ADVANCE
 from authz.store import LOST
 from rules.decision import Reason
+from rules.geography import PARIS, civil_day
 
 Reply = tuple[Outcome, Mapping[int, str]]
 """What was decided, and the fields of the answer beside those that every answer has."""
@@ -98,8 +99,8 @@ class Office:
         if any(number not in message.fields for number in (7, 11, 15)):
             return Outcome(Reason.FORMAT), {}
         async with self._pool.acquire() as sql, sql.transaction():
-            today = await _today(sql)
-            reason, day = judge_cutover(message.fields[15], today)
+            today, now = await _today(sql)
+            reason, day = judge_cutover(message.fields[15], today, civil_day(now, PARIS))
             if day != today:
                 await sql.execute(ADVANCE, day, today)
                 _log.info("cutover", business_day=day.isoformat(), before=today.isoformat())
@@ -110,7 +111,8 @@ class Office:
         if any(number not in fields for number in MANDATORY):
             return Outcome(Reason.FORMAT), {}
         async with self._pool.acquire() as sql:
-            day = day_of(fields[15], await _today(sql))
+            today, _ = await _today(sql)
+            day = day_of(fields[15], today)
             if day is None:
                 return Outcome(Reason.FORMAT), {}
             ours = await totals_of(sql, fields[32], day)
@@ -122,8 +124,10 @@ class Office:
         return outcome, {66: OUT_OF_BALANCE, **as_fields(ours)}
 
 
-async def _today(sql: asyncpg.pool.PoolConnectionProxy) -> date:
+async def _today(sql: asyncpg.pool.PoolConnectionProxy) -> tuple[date, datetime]:
+    """The settlement date, and the instant that it is."""
     row = await sql.fetchrow(_CONTROL)
     assert row is not None, "the control row is never taken away"
     test_clock, control_day = row
-    return current_day(control_day, test_clock or datetime.now(UTC))
+    now = test_clock or datetime.now(UTC)
+    return current_day(control_day, now), now

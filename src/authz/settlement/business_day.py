@@ -4,14 +4,14 @@ Until the first cutover the settlement date is the civil day in Paris; from then
 the next one. It never goes back: what was told to an acquirer under a date stays under it.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from rules.decision import Reason
 from rules.geography import PARIS, civil_day
 
 CUTOVER_DAYS_MAX: Final = 7
-"""How far one cutover may go: a wrong digit in DE15 must not take everybody into next year."""
+"""How far cutovers may go, one or many: nobody's wrong digits take everybody into next year."""
 
 
 def current_day(control_day: date | None, now: datetime) -> date:
@@ -30,15 +30,17 @@ def day_of(month_day: str, near: date) -> date | None:
     return min(found, key=lambda day: abs(day - near), default=None)
 
 
-def judge_cutover(month_day: str | None, today: date) -> tuple[Reason, date]:
+def judge_cutover(month_day: str | None, today: date, civil: date) -> tuple[Reason, date]:
     """Whether a cutover to `month_day` may be made from `today`, and the day that holds then.
 
-    A cutover to the day that holds already is approved: the peer repeats it, or is the second to
-    ask.
+    It leads neither far from `today` nor far from the `civil` day in Paris, or steps that are small
+    each by itself would lead anywhere, and there is no way back. A cutover to the day that holds
+    already is approved: the peer repeats it, or is the second to ask.
     """
     wanted = None if month_day is None else day_of(month_day, today)
     if wanted is None:
         return Reason.FORMAT, today
-    if not 0 <= (wanted - today).days <= CUTOVER_DAYS_MAX:
+    furthest = min(today, civil) + timedelta(days=CUTOVER_DAYS_MAX)
+    if wanted != today and not today <= wanted <= furthest:
         return Reason.INVALID_TRANSACTION, today
     return Reason.APPROVED, wanted

@@ -47,4 +47,20 @@ def test_without_a_cutover_the_day_is_the_one_in_paris() -> None:
 def test_a_cutover_goes_a_few_days_forward_or_nowhere(
     month_day: str | None, reason: Reason, day: date
 ) -> None:
-    assert judge_cutover(month_day, TUESDAY) == (reason, day)
+    assert judge_cutover(month_day, TUESDAY, TUESDAY) == (reason, day)
+
+
+def test_many_small_cutovers_lead_no_further_than_one() -> None:
+    day = TUESDAY
+    for month_day in ("1126", "1130", "1201", "1202", "1208"):
+        _, day = judge_cutover(month_day, day, TUESDAY)
+    assert (day - TUESDAY).days == CUTOVER_DAYS_MAX
+    assert judge_cutover("1201", day, TUESDAY) == (Reason.APPROVED, day)
+    assert judge_cutover("1202", day, TUESDAY) == (Reason.INVALID_TRANSACTION, day)
+    assert judge_cutover("1202", day, date(2026, 11, 25)) == (Reason.APPROVED, date(2026, 12, 2))
+
+
+def test_a_settlement_date_that_was_left_behind_catches_up_step_by_step() -> None:
+    long_after = date(2026, 12, 24)
+    assert judge_cutover("1201", TUESDAY, long_after) == (Reason.APPROVED, date(2026, 12, 1))
+    assert judge_cutover("1202", TUESDAY, long_after) == (Reason.INVALID_TRANSACTION, TUESDAY)
