@@ -9,7 +9,7 @@ from authz.settings import Settings
 from authz.usage import UsageError
 
 RESERVED: Final = 160
-"""For the SQL connections but the lanes', HTTP, the doors, logs and what libraries open."""
+"""For the SQL connections but the lanes', the doors, logs and what libraries open."""
 
 _log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ def fit_connections(settings: Settings) -> Settings:
     Where the system does not allow enough, a `connections_max` that somebody chose is refused with
     `UsageError`; the usual one is lowered, with a warning.
     """
-    reserved = RESERVED + settings.lanes
+    reserved = RESERVED + settings.lanes + settings.http_connections_max
     wanted = settings.connections_max + reserved
     allowed = _raise_limit(wanted)
     if allowed >= wanted:

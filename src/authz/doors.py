@@ -103,7 +103,9 @@ async def open_web(
         )
     )
     entry = _entry(engine, settings.http_tls, settings.http_allow, wanted)
-    await parts.enter_async_context(serve_web(app, listening, engine.metrics, entry))
+    room = settings.http_connections_max
+    web = serve_web(app, listening, engine.metrics, entry, connections_max=room)
+    await parts.enter_async_context(web)
     return Address(wanted.host, listening.getsockname()[1])
 
 

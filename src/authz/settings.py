@@ -145,6 +145,8 @@ class Settings(BaseSettings):
     poison_per_connection_max: Positive = 3
     frame_size_max: Annotated[int, Field(ge=256, le=65_535)] = 4_096
     """Bytes of one ISO 8583 message (wire.md: 4,096)."""
+    http_connections_max: Positive = 256
+    """HTTP connections at a time: more are hung up on, and none takes the place of a terminal's."""
     http_body_max_bytes: Annotated[int, Field(ge=4_096)] = 1_048_576
     """Bytes of the body of an HTTP request; an employer's order may have four times as much."""
 

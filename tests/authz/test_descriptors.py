@@ -27,7 +27,7 @@ def fit(monkeypatch: pytest.MonkeyPatch, system: System, **chosen: Any) -> int:
     """The connections that are allowed on this system."""
     monkeypatch.setattr(resource, "getrlimit", system.getrlimit)
     monkeypatch.setattr(resource, "setrlimit", system.setrlimit)
-    return fit_connections(Settings(lanes=2, **chosen)).connections_max
+    return fit_connections(Settings(lanes=2, http_connections_max=40, **chosen)).connections_max
 
 
 @pytest.mark.parametrize("hard", [resource.RLIM_INFINITY, 1 << 20])
@@ -36,7 +36,7 @@ def test_the_soft_limit_is_raised_to_what_is_needed(
 ) -> None:
     system = System(256, hard)
     assert fit(monkeypatch, system, connections_max=5_000) == 5_000
-    assert system.limits == (5_000 + RESERVED + 2, hard)
+    assert system.limits == (5_000 + RESERVED + 42, hard)
 
 
 def test_a_limit_that_is_high_enough_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,14 +49,14 @@ def test_where_too_few_are_allowed_the_usual_number_of_connections_is_lowered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     system = System(256, 1_024)
-    assert fit(monkeypatch, system) == 1_024 - RESERVED - 2
+    assert fit(monkeypatch, system) == 1_024 - RESERVED - 42
     assert system.limits == (1_024, 1_024)
 
 
 def test_a_number_that_somebody_chose_is_refused_and_both_numbers_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(UsageError, match=r"connections_max 2000 needs 2162 .* allows 1024"):
+    with pytest.raises(UsageError, match=r"connections_max 2000 needs 2202 .* allows 1024"):
         fit(monkeypatch, System(256, 1_024), connections_max=2_000)
 
 
