@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from authz.phones import Phone
 from authz.safe import Safe
 from authz.sealed_numbers import Row, find, forget, keep
-from authz.vault import Slot
+from authz.vault import Slot, Vault
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -21,11 +21,11 @@ async def keep_phone(tx: "Tx", safe: Safe, holder_id: int, phone: Phone) -> None
         await keep(tx, [Row(holder_id, slot, safe.vault.seal(phone.reveal(), slot))])
 
 
-async def phone_of(tx: "Tx", safe: Safe, holder_id: int) -> Phone | None:
+async def phone_of(tx: "Tx", vault: Vault | None, holder_id: int) -> Phone | None:
     """Where this person gets codes; None where nobody said. Raises `authz.vault.Unreadable`."""
-    if safe.vault is None:
+    if vault is None:
         return None
-    number = await find(tx, safe.vault, holder_id, Slot.phone(holder_id))
+    number = await find(tx, vault, holder_id, Slot.phone(holder_id))
     return None if number is None else Phone(number)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
 import structlog
 from msgspec import Struct
 
@@ -16,12 +15,12 @@ from authz.access.rates import Buckets, Rate
 from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener
 from authz.credential_check import REQUIRE, CredentialCheck
-from authz.credentials.sending import CodeFile, CodeSender, Mailbox, Webhook
 from authz.framing import framing
 from authz.hsm import SecurityModule
 from authz.iso8583.profiles import Profile, profile
 from authz.message_auth import OFF, Authenticator
 from authz.parts import Parts
+from authz.senders import code_sender
 from authz.server import Patience, Server, listening_socket
 from authz.settings import Settings
 from authz.usage import UsageError
@@ -88,7 +87,7 @@ async def open_web(
             cards=gateway.CardDesk(
                 engine.digester,
                 engine.safe,
-                await _sender(settings, engine, parts),
+                await code_sender(settings, engine.webhook_key, parts),
                 settings.codes_pause,
             ),
             enrolment=engine.enrolment,
@@ -114,20 +113,6 @@ def _entry(engine: Parts, files: TlsFiles | None, allow: Networks, address: Addr
     if files is None and not address.loopback:
         _log.warning("door_in_clear", address=str(address))
     return Entry(allow, None if files is None else engine.certificates.of(files))
-
-
-async def _sender(settings: Settings, engine: Parts, parts: AsyncExitStack) -> CodeSender | None:
-    """Who brings activation codes. In a test nothing is sent to anybody unless it says where."""
-    if settings.codes_file is not None:
-        return CodeFile(settings.codes_file)
-    if settings.codes_url is None:
-        return None if settings.test_clock is None else Mailbox()
-    if engine.webhook_key is None:
-        raise UsageError("codes_url needs a [code_webhook] key in the key file, to sign with")
-    # Neither proxies of the environment nor redirects: codes go where they are told to.
-    client = await parts.enter_async_context(httpx.AsyncClient(trust_env=False))
-    timeout_s = settings.codes_timeout_ms / 1000
-    return Webhook(client, settings.codes_url, engine.webhook_key, timeout_s)
 
 
 def addresses(iso: Sequence[Address], http: Address | None) -> dict[str, object]:

@@ -8,7 +8,7 @@ from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from authz.identity import NO_CONTENT
-from authz.legs import LegBook, LegRows
+from authz.legs import AT_ONCE, LegBook, LegRows
 from authz.news import News
 from authz.outcomes import Outcome, Reserved, chip_of
 from authz.purse import Purse
@@ -297,7 +297,7 @@ class Draft:
     def tell_holder(self, holder_id: int, account_no: int, what: News, facts: Facts) -> None:
         """The holder must hear of it, once a day."""
         day = civil_day(facts.now, PARIS)
-        self._news.append((holder_id, account_no, what.value, day, facts.now, None))
+        self._news.append((holder_id, account_no, what.value, day, facts.now, None, 0, AT_ONCE))
 
     def _note_repeat(self, request: Request) -> None:
         """A reversal may name the first sending of a repeat, which never came."""

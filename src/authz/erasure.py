@@ -45,6 +45,11 @@ RENAME: Final = """
 FORGET_PHONES: Final = """
     delete from sealed_numbers where holder_id = any ($1) and kind = 'PHONE'
 """
+# Who is gone hears nothing more.
+KEEP_SILENT: Final = """
+    update holder_notices set told_at = clock_timestamp()
+    where holder_id = any ($1) and told_at is null
+"""
 FORGET_NUMBERS: Final = "delete from sealed_numbers where holder_id = any ($1)"
 # A merchant whose agreement ended so long ago and who is owed nothing.
 FORGET_MERCHANTS: Final = """
@@ -134,6 +139,7 @@ async def _forget_names(tx: "Tx", holder_ids: Sequence[int]) -> int:
     await journal.post_many(tx, holder_ids, build)
     await tx.executemany(RENAME, renamed)
     await tx.execute(FORGET_NUMBERS, holder_ids)
+    await tx.execute(KEEP_SILENT, holder_ids)
     return len(holder_ids)
 
 

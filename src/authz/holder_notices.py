@@ -1,36 +1,57 @@
 """What a holder must hear of, as rows that a sender takes: an outbox, once a day for each reason.
 
-The row is written with what it tells of, in the same SQL transaction. Who takes it does so with
-`skip locked`, and has not told it until it says so.
+The row is written with what it tells of, in the same SQL transaction. Who takes it puts off its
+next attempt first and says so when it is told: one that is lost, or whose taker dies, is told
+again under the same name, after a pause that doubles up to an hour.
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Final
+import asyncio
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import asyncpg
 import structlog
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
+from authz.contacts import phone_of
 from authz.news import News
+from authz.phones import Phone
+from authz.sending import PHONE, NotSent, Sender
+from authz.state import Profile
+from authz.vault import Vault
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-CHUNK: Final = 100
+CHUNK: Final = 50
+"""Notices that are on their way at once."""
+DELAY_FIRST: Final = timedelta(seconds=10)
+DELAY_MAX: Final = timedelta(hours=1)
 ADD: Final = """
     insert into holder_notices (holder_id, account_no, what, day, at) values ($1, $2, $3, $4, $5)
     on conflict do nothing
 """
+# By the real clock: a test's may stand still.
 TAKE: Final = """
-    select holder_id, account_no, what, day, at from holder_notices where told_at is null
-    order by at limit $1 for update skip locked
+    with due as (
+        select holder_id, account_no, what, day from holder_notices
+        where told_at is null and due_at <= clock_timestamp()
+        order by due_at limit $1 for update skip locked
+    )
+    update holder_notices n set attempts = n.attempts + 1,
+        due_at = clock_timestamp() + least($2::interval * 2 ^ least(n.attempts, 30), $3::interval)
+    from due where (n.holder_id, n.account_no, n.what, n.day)
+        = (due.holder_id, due.account_no, due.what, due.day)
+    returning n.holder_id, n.account_no, n.what, n.day, n.at,
+        (select h.profile from holders h where h.holder_id = n.holder_id) as profile
 """
 TOLD: Final = """
     update holder_notices set told_at = clock_timestamp()
     where holder_id = $1 and account_no = $2 and what = $3 and day = $4
 """
 
+_decode_profile: Final = msgpack.Decoder(Profile).decode
 _log = structlog.get_logger()
 
 
@@ -44,8 +65,44 @@ class HolderNotice(Struct, frozen=True):
     at: datetime
 
 
-Send = Callable[["Tx", HolderNotice], Awaitable[None]]
-"""Hands a notice over; what it raises leaves the notice to be taken again."""
+class NoticeMessage(Struct, frozen=True):
+    """A notice on its way; the receiver may know the person by the account where no phone is."""
+
+    type: ClassVar[str] = "millesime.holder_notice"
+
+    notice: HolderNotice
+    account_id: str
+    phone: Phone | None
+
+    @property
+    def name(self) -> str:
+        """The same at every attempt."""
+        n = self.notice
+        return f"{n.what.value}-{n.holder_id}-{n.account_no}-{n.day}"
+
+    def said(self) -> Mapping[str, str | None]:
+        """With the number in clear."""
+        return {
+            "account": self.account_id,
+            PHONE: None if self.phone is None else self.phone.reveal(),
+            "what": self.notice.what.value,
+            "day": self.notice.day.isoformat(),
+        }
+
+
+NoticeSender = Sender[NoticeMessage]
+"""Brings notices; one that it does not take stays to be told."""
+
+
+class LogLine:
+    """The sender where there is no other: one line of the log, by numbers that name no person."""
+
+    needs_phone = False
+
+    async def send(self, message: NoticeMessage) -> None:
+        """Say it."""
+        n = message.notice
+        _log.info("holder_notice", what=n.what.value, holder=n.holder_id, account=n.account_no)
 
 
 async def add_notice(tx: "Tx", notice: HolderNotice) -> None:
@@ -54,23 +111,34 @@ async def add_notice(tx: "Tx", notice: HolderNotice) -> None:
     await tx.execute(ADD, *row)
 
 
-async def log_notice(_tx: "Tx", notice: HolderNotice) -> None:
-    """The sender where there is no other: one line of the log, by numbers that name no person."""
-    _log.info(
-        "holder_notice",
-        what=notice.what.value, holder=notice.holder_id, account=notice.account_no,
-    )  # fmt: skip
-
-
-async def tell_holders(pool: asyncpg.Pool, send: Send = log_notice) -> int:
-    """Hand every notice over that nobody has taken; how many."""
+async def tell_holders(pool: asyncpg.Pool, sender: NoticeSender, vault: Vault | None) -> int:
+    """Try to tell every notice that is due; how many were told. `vault` opens the numbers."""
     told = 0
     while True:
-        async with pool.acquire() as sql, sql.transaction():
-            rows = await sql.fetch(TAKE, CHUNK)
-            for holder_id, account_no, what, day, at in rows:
-                await send(sql, HolderNotice(holder_id, account_no, News(what), day, at))
-                await sql.execute(TOLD, holder_id, account_no, what, day)
-        told += len(rows)
-        if len(rows) < CHUNK:
+        async with pool.acquire() as sql:
+            taken = await sql.fetch(TAKE, CHUNK, DELAY_FIRST, DELAY_MAX)
+            messages = [await _message(sql, vault, row) for row in taken]
+        sent = await asyncio.gather(*(_tell(pool, sender, message) for message in messages))
+        told += sum(sent)
+        if len(taken) < CHUNK:
             return told
+
+
+async def _message(tx: "Tx", vault: Vault | None, row: asyncpg.Record) -> NoticeMessage:
+    holder_id, account_no, what, day, at, profile = row
+    notice = HolderNotice(holder_id, account_no, News(what), day, at)
+    accounts = (held.account for held in _decode_profile(profile).accounts)
+    account_id = next(each.account_id for each in accounts if each.account_no == account_no)
+    return NoticeMessage(notice, account_id, await phone_of(tx, vault, holder_id))
+
+
+async def _tell(pool: asyncpg.Pool, sender: NoticeSender, message: NoticeMessage) -> bool:
+    notice = message.notice
+    try:
+        await sender.send(message)
+    except NotSent as failed:
+        _log.warning("holder_not_told", what=notice.what.value, why=str(failed))
+        return False
+    name = notice.holder_id, notice.account_no, notice.what.value, notice.day
+    await pool.execute(TOLD, *name)
+    return True

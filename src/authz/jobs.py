@@ -22,7 +22,7 @@ from authz.bank.teller import BankDesk
 from authz.batcher import Batcher
 from authz.database import DatabaseError
 from authz.expiry import expire_holds
-from authz.holder_notices import tell_holders
+from authz.holder_notices import LogLine, NoticeSender, tell_holders
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Request
@@ -48,6 +48,7 @@ SETTLED: Final = "fr-meal"
 TEST_CLOCK: Final = "select test_clock from control"
 LOOK_BACK: Final = timedelta(days=60)
 """Days that a job which has run before looks at again; its first run looks at all."""
+LOG_LINE: Final = LogLine()
 
 _log = structlog.get_logger()
 
@@ -73,6 +74,7 @@ class Work(Struct, frozen=True):
     close_time: time | None = None
     vault: Vault | None = None
     audit_holders: int = SLICE_HOLDERS
+    notices: NoticeSender = LOG_LINE
 
 
 class Job(Struct, frozen=True):
@@ -130,7 +132,7 @@ async def _re_encrypt(work: Work) -> Counts:
 
 
 async def _tell_holders(work: Work) -> Counts:
-    return {"told": await tell_holders(work.pool)}
+    return {"told": await tell_holders(work.pool, work.notices, work.vault)}
 
 
 async def _retain(work: Work) -> Counts:
@@ -194,6 +196,7 @@ async def timers(
     vault: Vault | None = None,
     every: bool = True,
     audit_holders: int = SLICE_HOLDERS,
+    notices: NoticeSender = LOG_LINE,
 ) -> AsyncIterator[None]:
     """Run the jobs beside the caller; their payments go with the batches of everybody else's.
 
@@ -206,7 +209,7 @@ async def timers(
     begun = datetime.min.replace(tzinfo=UTC)
     work = Work(
         pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank, close_time,
-        vault, audit_holders,
+        vault, audit_holders, notices,
     )  # fmt: skip
     jobs = {name: job for name, job in JOBS.items() if every or job.shared}
     running = asyncio.create_task(keep_running(work, jobs))

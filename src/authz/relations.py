@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from authz.addresses import is_loopback
+from authz.draft import OWNERS_TIME
+from authz.holder_notices import DELAY_FIRST
 
 if TYPE_CHECKING:
     from authz.settings import Settings
@@ -39,11 +41,7 @@ def relations(s: "Settings") -> Iterable[tuple[bool, str]]:
         s.decision_deadline_ms <= s.drain_timeout_ms,
         "drain_timeout_ms must not be below decision_deadline_ms",
     )
-    yield s.codes_url is None or s.codes_file is None, "codes_url and codes_file: only one of them"
-    yield (
-        s.codes_url is None or _is_private(s.codes_url),
-        "codes_url must be https, or http to this machine: it takes codes in clear",
-    )
+    yield from _senders(s)
     # The facts of a decision hold the account's name.
     yield s.keep_facts_days <= s.keep_people_days, "keep_facts_days is above keep_people_days"
     yield s.idle_echo_s < s.read_timeout_s, "idle_echo_s must be below read_timeout_s"
@@ -59,6 +57,29 @@ def relations(s: "Settings") -> Iterable[tuple[bool, str]]:
             all(map(is_loopback, doors)),
             "test_clock is refused unless host and every listener are loopback",
         )
+
+
+def _senders(s: "Settings") -> Iterable[tuple[bool, str]]:
+    """Messages to holders go one way, and not in clear over a network."""
+    for what, url, file in (
+        ("codes", s.codes_url, s.codes_file),
+        ("notices", s.notices_url, s.notices_file),
+    ):
+        yield url is None or file is None, f"{what}_url and {what}_file: only one of them"
+        yield (
+            url is None or _is_private(url),
+            f"{what}_url must be https, or http to this machine: it takes {what} in clear",
+        )
+    yield (
+        s.codes_timeout_ms < DELAY_FIRST.total_seconds() * 1000,
+        f"codes_timeout_ms must be below the {DELAY_FIRST.seconds} s after which a notice is sent"
+        " again",
+    )
+    yield (
+        s.decision_deadline_ms < OWNERS_TIME.total_seconds() * 1000,
+        f"decision_deadline_ms must be below the {OWNERS_TIME.seconds} s for which a payment that"
+        " waits for the bank is left to its process",
+    )
 
 
 def _entries(s: "Settings") -> Iterable[tuple[bool, str]]:

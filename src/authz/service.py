@@ -17,11 +17,13 @@ import uvloop
 
 from authz.descriptors import fit_connections
 from authz.doors import Doors, addresses, open_iso, open_web
+from authz.holder_notices import NoticeSender
 from authz.jobs import timers
 from authz.logs import configure_logs
 from authz.parts import Parts
 from authz.postgres.guard import guarding
 from authz.prepare import certificates_are_good, ports_are_free, prepare, store
+from authz.senders import notice_sender
 from authz.settings import Settings
 from authz.whole import telling
 
@@ -64,6 +66,7 @@ async def run(
     stop = _stop_signals()
     async with AsyncExitStack() as parts:
         engine = await Parts.start(settings, url, parts)
+        notices = await notice_sender(settings, engine.webhook_key, parts)
         opened = await open_iso(settings, engine, doors, parts)
         http = await open_web(settings, engine, doors, parts) if web else None
         gc.collect()
@@ -71,7 +74,11 @@ async def run(
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
         counting = nullcontext() if doors is None else telling(engine.metrics, doors.counts)
-        async with counting, engine.certificates.fresh(), _timers(settings, engine, every=web):
+        async with (
+            counting,
+            engine.certificates.fresh(),
+            _timers(settings, engine, notices, every=web),
+        ):
             number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)
@@ -79,7 +86,7 @@ async def run(
 
 
 def _timers(
-    settings: Settings, engine: "Parts", *, every: bool
+    settings: Settings, engine: "Parts", notices: NoticeSender, *, every: bool
 ) -> AbstractAsyncContextManager[None]:
     return timers(
         engine.readers,
@@ -93,6 +100,7 @@ def _timers(
         vault=engine.safe.vault,
         every=every,
         audit_holders=settings.audit_slice_holders,
+        notices=notices,
     )
 
 

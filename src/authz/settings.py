@@ -34,6 +34,7 @@ CONFIG_DEFAULT: Final = Path("millesime.toml")
 PREFIX: Final = "MILLESIME_"
 MASK: Final = "****"
 CODES_PAUSE_S: Final = 30
+WITH_PASSWORDS: Final = ("database_url", "codes_url", "notices_url")
 
 
 def _words(value: object) -> object:
@@ -204,8 +205,12 @@ class Settings(BaseSettings):
     """Where activation codes are posted, signed; https, or http to this machine."""
     codes_file: Path | None = None
     """For development: activation codes are added to this file instead."""
+    notices_url: Annotated[str | None, Field(repr=False)] = None
+    """Where it is posted, the same way, what holders must hear of; None: the log is told."""
+    notices_file: Path | None = None
+    """For development: such notices are added to this file instead."""
     codes_timeout_ms: Positive = 3_000
-    """After this without an answer nobody knows whether a code was taken."""
+    """After this without an answer nobody knows whether a code or a notice was taken."""
     codes_pause_s: Annotated[int, Field(ge=0)] | None = None
     """Between two codes of one token; None: 30, with the test clock 0."""
 
@@ -312,10 +317,9 @@ def masked(settings: Settings) -> dict[str, object]:
     shown: dict[str, object] = {}
     for name in Settings.model_fields:
         shown[name] = _plain(getattr(settings, name))
-    if settings.codes_url:
-        shown["codes_url"] = mask_url(settings.codes_url)
-    if settings.database_url:
-        shown["database_url"] = mask_url(settings.database_url)
+    for name in WITH_PASSWORDS:
+        if shown[name]:
+            shown[name] = mask_url(str(shown[name]))
     return shown
 
 

@@ -123,23 +123,47 @@ def test_a_door_may_say_what_it_makes_of_macs() -> None:
         load({"listen": ("127.0.0.1:9,mac=maybe",)})
 
 
+@pytest.mark.parametrize("what", ["codes", "notices"])
 @pytest.mark.parametrize("url", ["http://sms.example/codes", "ftp://127.0.0.1/", "codes"])
-def test_codes_go_over_a_private_line_only(url: str) -> None:
+def test_codes_and_notices_go_over_a_private_line_only(what: str, url: str) -> None:
     with pytest.raises(UsageError, match="https, or http to this machine"):
-        load({"codes_url": url})
+        load({f"{what}_url": url})
 
 
-def test_codes_have_one_way_and_a_pause_that_the_test_clock_lifts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["codes", "notices"])
+def test_codes_and_notices_have_one_way_each(what: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{what}_file: only one of them"):
+        load({f"{what}_url": "https://sms.example/", f"{what}_file": tmp_path / "file"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"codes_timeout_ms": 10_000}, "a notice is sent again"),
+        (
+            {"decision_deadline_ms": 5_000, "drain_timeout_ms": 60_000},
+            "a payment that waits for the bank",
+        ),
+    ],
+)
+def test_what_is_taken_over_after_a_while_is_left_alone_until_then(
+    flags: dict[str, int], words: str
+) -> None:
+    load({name: value - 1 for name, value in flags.items()})
+    with pytest.raises(UsageError, match=words):
+        load(flags)
+
+
+def test_codes_have_a_pause_that_the_test_clock_lifts() -> None:
     assert load({"codes_url": "http://127.0.0.1:9/codes"}).codes_pause.total_seconds() == 30
     at = {"test_clock": datetime(2026, 11, 24, tzinfo=UTC)}
     assert load(at).codes_pause.total_seconds() == 0
     assert load(at | {"codes_pause_s": 7}).codes_pause.total_seconds() == 7
-    with pytest.raises(UsageError, match="only one of them"):
-        load({"codes_url": "https://sms.example/", "codes_file": tmp_path / "codes"})
 
 
-def test_a_password_in_the_url_of_codes_is_masked() -> None:
-    shown = masked(load({"codes_url": "https://me:hush@sms.example/codes"}))
+@pytest.mark.parametrize("what", ["codes", "notices"])
+def test_a_password_in_the_url_of_a_sender_is_masked(what: str) -> None:
+    shown = masked(load({f"{what}_url": "https://me:hush@sms.example/codes"}))
     assert "hush" not in str(shown)
 
 

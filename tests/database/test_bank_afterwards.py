@@ -13,12 +13,16 @@ from authz.bank.kept import Wallet
 from authz.bank.matters import Matters, read_matters
 from authz.bank.stans import NoStanLeft, Stans
 from authz.bank.words import Stamp
-from authz.holder_notices import HolderNotice, tell_holders
+from authz.contacts import keep_phone
+from authz.holder_notices import NoticeMessage, tell_holders
 from authz.movements import movements_of
+from authz.phones import Phone
 from authz.requests import Kind, Original
+from authz.sending import NotSent
 from authz.topup import BankWord
 from rules.facts import TopUp
 from simulators.bank import Manners
+from tests.authz.hsm.keys import VAULT, some_safe
 from tests.database.branch import NAME_ONE, Branch, a_branch, forty
 from tests.database.roads import buys
 from tests.road.people import Setting
@@ -99,13 +103,13 @@ async def test_a_holder_hears_once_a_day_that_the_bank_card_is_no_good(
             await branch.run(asked)
         told = await branch.pool.fetch("select what, day, told_at is null from holder_notices")
         assert [tuple(row) for row in told] == [(what, date(2026, 11, 24), True)]
-        heard: list[HolderNotice] = []
-
-        async def send(_tx: object, notice: HolderNotice) -> None:
-            heard.append(notice)
-
-        assert await tell_holders(branch.pool, send) == 1
-        assert [notice.what.value for notice in heard] == [what]
+        listener = Listener()
+        assert await tell_holders(branch.pool, listener, VAULT) == 1
+        (message,) = listener.heard
+        assert message.type == "millesime.holder_notice"
+        assert message.said() == {
+            "account": "acc-1", "phone": None, "what": what, "day": "2026-11-24"
+        }  # fmt: skip
         assert await branch.job("tell-holders") == {"told": 0}
 
 
@@ -118,16 +122,50 @@ async def test_who_misses_nothing_hears_nothing(calendar_url: str, tmp_path: Pat
         assert await branch.job("tell-holders") == {"told": 0}
 
 
-async def test_a_sender_that_fails_has_told_nobody(calendar_url: str, tmp_path: Path) -> None:
-    async def fails(_tx: object, _notice: HolderNotice) -> None:
-        raise OSError("no network")
-
+async def test_a_notice_is_kept_until_it_is_told_and_tried_again_ever_later(
+    calendar_url: str, tmp_path: Path
+) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         owner = await branch.pool.fetchval(NAME_ONE)
+        async with branch.pool.acquire() as sql:
+            await keep_phone(sql, some_safe(), owner, Phone("+33612345678"))
         assert await unlink(branch.pool, Wallet(owner, 1))
-        with pytest.raises(OSError, match="no network"):
-            await tell_holders(branch.pool, fails)
-        assert await branch.job("tell-holders") == {"told": 1}
+        listener = Listener(deaf=True)
+        waits = []
+        for attempts in (0, 1, 2, 3, 12, 999):
+            await branch.pool.execute(DUE_AGAIN, attempts)
+            assert await tell_holders(branch.pool, listener, VAULT) == 0
+            assert await tell_holders(branch.pool, listener, VAULT) == 0  # not due
+            waits.append(await branch.pool.fetchval(WAIT))
+        assert waits == [10, 20, 40, 80, 3600, 3600]
+        listener.deaf = False
+        await branch.pool.execute(DUE_AGAIN, 1)
+        assert await tell_holders(branch.pool, listener, VAULT) == 1
+        assert len(listener.heard) == 7
+        assert len({message.name for message in listener.heard}) == 1, "a repeat says so"
+        assert listener.heard[0].said()["phone"] == "+33612345678"
+        assert "612345678" not in repr(listener.heard)
+        await branch.pool.execute("update holder_notices set due_at = '2000-01-01'")
+        assert await branch.job("tell-holders") == {"told": 0}
+
+
+DUE_AGAIN = "update holder_notices set due_at = '2000-01-01', attempts = $1"
+WAIT = "select round(extract(epoch from due_at - clock_timestamp()), -1)::int from holder_notices"
+
+
+class Listener:
+    """A sender that takes notices, or hears them and takes none."""
+
+    needs_phone = False
+
+    def __init__(self, *, deaf: bool = False) -> None:
+        self.deaf = deaf
+        self.heard: list[NoticeMessage] = []
+
+    async def send(self, message: NoticeMessage) -> None:
+        self.heard.append(message)
+        if self.deaf:
+            raise NotSent("no network", surely=False)
 
 
 class Counted(Stans):

@@ -163,11 +163,11 @@ async def test_a_put_changes_pin_and_telephone_and_silence_leaves_them(
 async def test_a_telephone_number_is_found_and_forgotten(calendar_url: str, tmp_path: Path) -> None:
     async with house(calendar_url, tmp_path) as pool, pool.acquire() as sql:
         holder_id = await sql.fetchval(HOLDER)
-        found = await phone_of(sql, some_safe(), holder_id)
+        found = await phone_of(sql, some_safe().vault, holder_id)
         assert found is not None and found.reveal() == PHONE and PHONE not in repr(found)
-        assert await phone_of(sql, Safe(some_module()), holder_id) is None
+        assert await phone_of(sql, Safe(some_module()).vault, holder_id) is None
         assert await forget_phone(sql, holder_id) and not await forget_phone(sql, holder_id)
-        assert await phone_of(sql, some_safe(), holder_id) is None
+        assert await phone_of(sql, some_safe().vault, holder_id) is None
 
 
 class Dies(Vault):

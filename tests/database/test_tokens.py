@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from authz.credentials.sending import CodeSender, Mailbox, Notice, NotSent
+from authz.credentials.sending import CodeSender, Mailbox, Notice
 from authz.gateway import CardDesk, Deps, create_app
 from authz.metrics import Metrics
 from authz.pan import Pan
+from authz.sending import NotSent
 from rules.decision import Reason
 from tests.authz.hsm.keys import some_safe
 from tests.database.test_cards import ONE, pay_with

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from authz.jobs import JOBS, Counts, Work, clock
 from authz.keys import Keys as KeyFile
 from authz.metrics import Metrics
 from authz.retention import USUAL, Retention
+from authz.senders import notice_sender
 from authz.settings import Settings, load
 from authz.store import Store
 from authz.usage import UsageError
@@ -111,14 +113,27 @@ async def run_job(
             work = replace(work, audit_holders=settings.audit_slice_holders)
         if held is not None:
             work = replace(work, seal_key=held.seal_key(), vault=Vault.of(held))
-        if settings is None or settings.bank is None:
+        async with AsyncExitStack() as parts:
+            if settings is not None:
+                work = await _reaching_out(work, settings, held, parts)
             return await JOBS[name].run(work)
-        async with bank_desk(settings, keys_of(settings), pool) as bank:
-            if bank is not None and not await line_is_up(bank, LINE_S):
-                raise UsageError(f"the bank at {settings.bank} does not answer")
-            return await JOBS[name].run(replace(work, bank=bank))
     finally:
         await pool.close()
+
+
+async def _reaching_out(
+    work: Work, settings: Settings, held: KeyFile | None, parts: AsyncExitStack
+) -> Work:
+    """With what leads outside: to holders, and to the bank where there is one."""
+    signing = None if held is None or held.code_webhook is None else held.code_webhook.key
+    work = replace(work, notices=await notice_sender(settings, signing, parts))
+    if settings.bank is None:
+        return work
+    desk = bank_desk(settings, keys_of(settings), work.pool)
+    bank = await parts.enter_async_context(desk)
+    if bank is not None and not await line_is_up(bank, LINE_S):
+        raise UsageError(f"the bank at {settings.bank} does not answer")
+    return replace(work, bank=bank)
 
 
 def _instant(text: str) -> datetime:

@@ -11,8 +11,9 @@ from authz.contacts import phone_of
 from authz.credentials import codes
 from authz.credentials.change import Changed
 from authz.credentials.numbers import new_code
-from authz.credentials.sending import CodeSender, Notice, NotSent
+from authz.credentials.sending import CodeSender, Notice
 from authz.safe import Safe
+from authz.sending import NotSent
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -44,7 +45,7 @@ class Courier:
 
         Raises NoPhone, CodesUsedUp, TooSoon.
         """
-        phone = await phone_of(tx, self._safe, done.holder_id)
+        phone = await phone_of(tx, self._safe.vault, done.holder_id)
         if phone is None and self._sender.needs_phone:
             raise NoPhone("there is no telephone number on file for codes")
         code = new_code()

@@ -61,7 +61,7 @@ async def put(deps: Parts, account_id: AccountId, body: ContactIn) -> ContactOut
 async def get(deps: Parts, account_id: AccountId) -> ContactOut:
     """Its last two digits."""
     async with deps.pool.acquire() as sql:
-        phone = await phone_of(sql, _safe(deps), await _holder(sql, account_id))
+        phone = await phone_of(sql, _safe(deps).vault, await _holder(sql, account_id))
     if phone is None:
         raise Unknown("no telephone number is on file")
     return ContactOut(account=account_id, phone=phone.masked)

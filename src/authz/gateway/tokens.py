@@ -12,7 +12,6 @@ from authz.credentials.change import EVENTS, Changed, NotFound
 from authz.credentials.codes import CodesUsedUp, TooSoon, Tried
 from authz.credentials.courier import NoPhone, Sending
 from authz.credentials.life import StateMismatch, TokenAction, token_of
-from authz.credentials.sending import NotSent
 from authz.credentials.tokens import (
     NO_PHONE,
     TOO_SOON,
@@ -25,6 +24,7 @@ from authz.gateway.cards import EVENT, EventOut, Who, event_out
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
+from authz.sending import NotSent
 from rules import provision
 from rules.facts import Wallet
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from authz.credentials.sending import CodeFile, Mailbox, Notice, NotSent, Webhook
+from authz.credentials.sending import Mailbox, Notice
 from authz.hsm import Pin
 from authz.keys import Secret
 from authz.phones import Phone
+from authz.sending import MessageFile, NotSent, Webhook
 
 KEY = bytes(range(32))
 UNTIL = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -80,14 +81,16 @@ async def test_a_failure_says_whether_the_code_is_surely_lost_and_never_what_it_
 
 async def test_the_file_of_codes_is_private_and_grows(tmp_path: Path) -> None:
     path = tmp_path / "codes.jsonl"
-    sender = CodeFile(path)
+    sender = MessageFile(path)
     await sender.send(NOTICE)
     await sender.send(NOTICE)
     assert path.stat().st_mode & 0o777 == 0o600
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert lines == [{"token": "tok-1", "code": "482915", "until": "2026-11-24T09:30:00Z"}] * 2
+    assert (
+        lines == [{"token": "tok-1", "code": "482915", "valid_until": "2026-11-24T09:30:00Z"}] * 2
+    )
     with pytest.raises(NotSent, match="directory") as failed:
-        await CodeFile(tmp_path).send(NOTICE)
+        await MessageFile(tmp_path).send(NOTICE)
     assert failed.value.surely
 
 

@@ -119,10 +119,12 @@ TABLES = (
         day        date not null,
         at         timestamptz not null,
         told_at    timestamptz,
+        attempts   integer not null default 0,
+        due_at     timestamptz not null default '2000-01-01 00:00:00+00',
         primary key (holder_id, account_no, what, day)
     )
     """,
-    "create index holder_notices_to_tell on holder_notices (at) where told_at is null",
+    "create index holder_notices_to_tell on holder_notices (due_at) where told_at is null",
     # STANs go out in blocks, so that none is used twice a day by any process.
     """
     create table bank_stans (
