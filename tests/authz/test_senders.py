@@ -37,5 +37,5 @@ async def test_codes_without_a_way_wait_in_a_mailbox_of_the_test_clock_only() ->
 
 async def test_nothing_is_posted_unsigned() -> None:
     async with AsyncExitStack() as parts:
-        with pytest.raises(UsageError, match="notices_url needs a .code_webhook. key"):
+        with pytest.raises(UsageError, match="notices_url needs a"):
             await notice_sender(Settings(notices_url=URL), None, parts)
