@@ -16,6 +16,7 @@ CHUNK: Final = 10_000
 FORGET_KEYS: Final = "select forget_keys(clock_timestamp() - make_interval(days => $1), $2)"
 FORGET_FACTS: Final = "select forget_facts(clock_timestamp() - make_interval(days => $1), $2)"
 FORGET_WORDS: Final = "select forget_words(clock_timestamp() - make_interval(days => $1), $2)"
+FORGET_STEPS: Final = "select forget_steps(clock_timestamp() - make_interval(days => $1), $2)"
 FORGET_PAYEES: Final = "select forget_payees(clock_timestamp() - make_interval(days => $1), $2)"
 
 
@@ -31,7 +32,7 @@ class Retention(Struct, frozen=True):
     contacts_days: int = 90
     """After the last account was closed the telephone goes."""
     people_days: int = 1_826
-    """Five years after it, names (art. 2224 Code civil), and what operations were told of them."""
+    """Five years after it, names (art. 2224 Code civil), and what was told of them and why."""
     merchants_days: int = 3_653
     """Ten years after its agreement, or after its payment, a merchant's name and account."""
 
@@ -47,6 +48,7 @@ async def forget(pool: asyncpg.Pool, retention: Retention) -> dict[str, int]:
         "contacts": await forget_contacts(pool, retention.contacts_days),
         "people": await forget_people(pool, retention.people_days),
         "words": await _forget(pool, FORGET_WORDS, retention.people_days),
+        "steps": await _forget(pool, FORGET_STEPS, retention.people_days),
         "merchants": await forget_merchants(pool, retention.merchants_days),
         "payees": await _forget(pool, FORGET_PAYEES, retention.merchants_days),
     }

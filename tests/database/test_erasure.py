@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from authz.history import find, trace
@@ -34,7 +35,7 @@ async def names(t: Town) -> set[str]:
 
 async def forgotten(t: Town, retention: Retention = SOON) -> dict[str, int]:
     done = await forget(t.pool, retention)
-    return {what: done[what] for what in ("contacts", "people", "words") if done[what]}
+    return {what: done[what] for what in ("contacts", "people", "words", "steps") if done[what]}
 
 
 async def test_who_left_long_ago_is_a_number_and_the_books_say_the_same(
@@ -56,6 +57,42 @@ async def test_who_left_long_ago_is_a_number_and_the_books_say_the_same(
             assert payment is not None
             assert (payment.account_id, payment.approved) == (f"gone {paid.holder_id}/1", True)
             assert trace(payment, [t.book]).steps
+
+
+OLD_WORDS = """
+    insert into load_bounces values (71, '{long_ago}', 'Jeanne Petit went bankrupt'),
+        (72, '{lately}', 'no money');
+    insert into credential_events values
+        (1, 900, 1, 'card', 'card-1', 'BLOCK', 'ACTIVE', 'BLOCKED', 'Jeanne', 'DESK',
+         'lost her bag', '{long_ago}'),
+        (1, 901, 1, 'card', 'card-1', 'UNBLOCK', 'BLOCKED', 'ACTIVE', 'Paul', 'DESK', 'found',
+         '{lately}');
+"""
+WORDS_LEFT = """
+    select (select array_agg(why order by load_no) from load_bounces where load_no in (71, 72)),
+        array_agg(initiator || '/' || reason || '/' || action order by version)
+    from credential_events where holder_id = 1 and version in (900, 901)
+"""
+FORGET_OLD_WORDS = """
+    delete from load_bounces where load_no in (71, 72);
+    delete from credential_events where holder_id = 1 and version in (900, 901)
+"""
+
+
+async def test_what_people_wrote_goes_and_what_was_done_stays(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, {1: Setting()}) as t:
+        owner = await asyncpg.connect(calendar_url)
+        try:
+            await owner.execute(OLD_WORDS.format(long_ago=LONG_AGO, lately=LATELY))
+            assert await forgotten(t) == {"words": 1, "steps": 1}
+            left = await owner.fetchrow(WORDS_LEFT)
+            assert left is not None
+            assert tuple(left) == (["", "no money"], ["//BLOCK", "Paul/found/UNBLOCK"])
+        finally:
+            await owner.execute(FORGET_OLD_WORDS)
+            await owner.close()
 
 
 async def test_the_telephone_goes_first(calendar_url: str, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Vouchers of the card as paper: only for who works outside, oldest first, outside the cap."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from authz.commands.loads import app
 from authz.loads.lines import Bad
 from authz.loads.paper_files import PaperRun, Wish, convert_file
 from authz.paper import Converted, Titles, convert
@@ -26,6 +29,20 @@ async def depot(
         await t.put("account", world["accounts"][0] | {"works_outside": account})
         await t.at("2027-01-15T12:30:00+01:00")
         yield t
+
+
+async def test_by_hand_it_is_an_act_and_a_dry_run_is_none(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with depot(calendar_url, tmp_path) as t:
+        file = tmp_path / "depot.csv"
+        file.write_text("compte;montant\nacc-1;10,00\n")
+        words = ["paper", str(file), "--database-url", calendar_url]
+        for more in (["--dry-run"], []):
+            done = await asyncio.to_thread(CliRunner().invoke, app, [*words, *more])
+            assert done.exit_code == 0, done.output
+        rows = await t.pool.fetch("select action, object, outcome from acts order by act_id")
+        assert [tuple(row) for row in rows] == [("loads paper", "depot.csv", "DONE")]
 
 
 async def as_paper(t: Town, amount_minor: int, account: str = "acc-1") -> Converted:

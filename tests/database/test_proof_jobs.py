@@ -95,7 +95,7 @@ async def test_old_keys_and_facts_are_forgotten_and_the_books_still_proved(busy:
 
 
 @pytest.mark.parametrize(
-    "call", [f"forget_{what}(now(), 10)" for what in ("keys", "facts", "words", "payees")]
+    "call", [f"forget_{what}(now(), 10)" for what in ("keys", "facts", "words", "steps", "payees")]
 )
 async def test_what_is_young_cannot_be_forgotten(busy: Town, call: str) -> None:
     with pytest.raises(asyncpg.RaiseError, match="days at least"):

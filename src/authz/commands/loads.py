@@ -83,7 +83,9 @@ def paper(
     """Turn vouchers into paper for who works mainly outside. The same file twice is one run."""
     settings = _settings(database_url, data_dir, config)
     books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
-    run = asyncio.run(_paper(url_of(settings), file.read_bytes(), books, only_good, dry_run))
+    url = url_of(settings)
+    work = _paper(url, file.read_bytes(), books, only_good, dry_run)
+    run = asyncio.run(work if dry_run else as_act(url, "loads paper", file.name, work))
     say = Console(highlight=False, soft_wrap=True).print
     for bad in run.bad:
         say(f"line {bad.line_no}: BAD {bad.place}: {bad.why}")

@@ -210,6 +210,12 @@ FORGETTING = (
             select key_hash from operation_keys where kept_at < older_than limit at_most
         );
         get diagnostics more = row_count;
+        forgotten := forgotten + more;
+        update load_bounces set why = '' where load_no in (
+            select load_no from load_bounces
+            where bounced_at < older_than and why <> '' limit at_most
+        );
+        get diagnostics more = row_count;
         return forgotten + more;
     end $$
     """,

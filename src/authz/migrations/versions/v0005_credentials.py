@@ -103,6 +103,27 @@ EVENTS = (
         primary key (holder_id, card, n)
     )
     """,
+    # Who asked for a step and why, in words of people: what was done stays.
+    """
+    create function forget_steps(older_than timestamptz, at_most integer) returns bigint
+    language plpgsql security definer set search_path = public, pg_temp as $$
+    declare
+        forgotten bigint;
+    begin
+        if older_than > clock_timestamp() - interval '365 days' then
+            raise exception 'who took a step and why is kept for 365 days at least';
+        end if;
+        update credential_events set initiator = '', reason = ''
+        where (holder_id, version, n) in (
+            select holder_id, version, n from credential_events
+            where at < older_than and (initiator <> '' or reason <> '') limit at_most
+        );
+        get diagnostics forgotten = row_count;
+        return forgotten;
+    end $$
+    """,
+    "revoke execute on function forget_steps from public",
+    "grant execute on function forget_steps to millesime_engine",
     "grant select, insert on credential_events, activation_codes, activation_tries,"
     " activation_losses, card_activation_tries to millesime_engine",
 )
