@@ -39,6 +39,11 @@ LAST: Final = """
     select n, wrapped, check_value from network_keys
     where profile = $1 and use = $2 order by n desc limit 1
 """
+# What came once may have been heard by others, who could bring back a key that leaked: no key comes
+# twice, neither later on nor for another use. The profile's keys share one zone master key.
+SAID_BEFORE: Final = """
+    select exists (select from network_keys where profile = $1 and wrapped = $2)
+"""
 # Two changes at once: one of them finds its number taken, and its sender repeats.
 ADD: Final = """
     insert into network_keys (profile, use, n, file_key, wrapped, check_value, changed_at)
@@ -66,8 +71,11 @@ class KeyBook(Protocol):
     async def recent(self) -> list[KeptChange]:
         """The last two of each profile and use, the older first."""
 
-    async def add(self, profile: str, file_key: str, change: KeyChange) -> None:
-        """Keep a change, unless it is the last one said again."""
+    async def add(self, profile: str, file_key: str, change: KeyChange) -> bool:
+        """Keep a change, unless it is the last one said again; false for a key that had its time.
+
+        A key had its time if it came before, but not last, or for another use of the profile.
+        """
 
 
 class DatabaseBook:
@@ -81,14 +89,18 @@ class DatabaseBook:
         """Read them."""
         return [KeptChange(**dict(row)) for row in await self._pool.fetch(RECENT)]
 
-    async def add(self, profile: str, file_key: str, change: KeyChange) -> None:
+    async def add(self, profile: str, file_key: str, change: KeyChange) -> bool:
         """Keep one, in a SQL transaction of its own."""
         async with self._pool.acquire() as sql, sql.transaction():
             last = await sql.fetchrow(LAST, profile, change.use)
             said = change.wrapped, change.check_value
-            if last is None or (last["wrapped"], last["check_value"]) != said:
-                n = 1 if last is None else last["n"] + 1
-                await sql.execute(ADD, profile, change.use, n, file_key, *said)
+            if last is not None and (last["wrapped"], last["check_value"]) == said:
+                return True
+            if await sql.fetchval(SAID_BEFORE, profile, change.wrapped):
+                return False
+            n = 1 if last is None else last["n"] + 1
+            await sql.execute(ADD, profile, change.use, n, file_key, *said)
+        return True
 
 
 class NetworkKeys:
@@ -109,10 +121,9 @@ class NetworkKeys:
             return Outcome(Reason.FORMAT)
         file_key = self._module.file_key(profile, change.use)
         right = self._module.can_change_key(profile, change.use, change.wrapped, change.check_value)
-        if file_key is None or not right:
+        if file_key is None or not right or not await self._book.add(profile, file_key, change):
             _log.warning("key_change", profile=profile, use=change.use, outcome="refused")
             return Outcome(Reason.SECURITY)
-        await self._book.add(profile, file_key, change)
         await asyncio.sleep(self._spread_s)
         await self.catch_up()
         return Outcome(Reason.APPROVED)

@@ -21,12 +21,16 @@ class MemoryBook:
     async def recent(self) -> list[KeptChange]:
         return self.kept[-2:]
 
-    async def add(self, profile: str, file_key: str, change: KeyChange) -> None:
+    async def add(self, profile: str, file_key: str, change: KeyChange) -> bool:
         last = self.kept[-1] if self.kept else None
         said = change.wrapped, change.check_value
-        if last is None or (last.wrapped, last.check_value) != said:
-            n = len(self.kept) + 1
-            self.kept.append(KeptChange(profile, change.use, n, file_key, *said, self.age_s))
+        if last is not None and (last.use, last.wrapped, last.check_value) == (change.use, *said):
+            return True
+        if any(each.wrapped == change.wrapped for each in self.kept):
+            return False
+        n = len(self.kept) + 1
+        self.kept.append(KeptChange(profile, change.use, n, file_key, *said, self.age_s))
+        return True
 
 
 def key_office(module: SecurityModule) -> Office:

@@ -79,6 +79,14 @@ async def test_the_same_change_said_again_keeps_the_old_key_valid() -> None:
     assert module.mac_holds("ascii", b"message", mac_by(MAC_KEY))
 
 
+async def test_a_change_that_somebody_recorded_brings_no_old_key_back() -> None:
+    book, module = MemoryBook(), some_module()
+    office = an_office(book, module)
+    reasons = [(await office.take(changing(key), "ascii")).reason for key in (FIRST, SECOND, FIRST)]
+    assert reasons == [Reason.APPROVED, Reason.APPROVED, Reason.SECURITY]
+    assert makes(module) == mac_by(SECOND)
+
+
 async def test_a_new_key_of_the_file_counts_more_than_a_change_before_it() -> None:
     book = MemoryBook()
     await an_office(book, some_module()).take(changing(FIRST), "ascii")

@@ -5,8 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from authz import database
+from authz.hsm import KeyUse
+from authz.key_changes import DatabaseBook
+from authz.network import KeyChange
 from simulators.engine_process import started
 from simulators.frames import FrameReader, framing_of, wrap
 from simulators.link import split_address
@@ -89,3 +94,25 @@ async def test_a_changed_key_counts_at_every_worker_and_after_a_restart(
         assert await told_each(address, MAC_KEY) == ["63"]
     [row] = await ask_books(database_url, "select network_keys::text from network_keys")
     assert NEW_KEY.hex() not in row[0]
+
+
+async def test_a_recorded_change_brings_no_key_back_and_makes_no_other_key(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The book of the database, over one SQL connection."""
+    await database.upgrade(database_url)
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        book = DatabaseBook(pool)
+
+        async def takes(use: KeyUse, wrapped: bytes) -> bool:
+            return await book.add("ascii", "mac", KeyChange(use, wrapped, b"abc"))
+
+        old, new = bytes(range(16)), bytes(range(16, 32))
+        assert [await takes("mac", key) for key in (old, old, new, old)] == [
+            True,
+            True,
+            True,
+            False,
+        ]
+        assert not await takes("pin", new)
+        assert [each.wrapped for each in await book.recent()] == [old, new]
