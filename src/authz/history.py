@@ -1,6 +1,6 @@
 """Payments as they were kept: found again, with all that was about them, and explained."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,7 +48,10 @@ _PAGE: Final = """
     and ($1::bigint is null or (a.authorization_id, a.holder_id) < ($1, $2::bigint))
     order by a.authorization_id desc, a.holder_id desc limit $3
 """
-ONE: Final = _PAYMENTS + "and a.holder_id = $1 and a.authorization_id = $2"
+_AMONG: Final = """
+    and (a.holder_id, a.authorization_id) in (select * from unnest($1::bigint[], $2::bigint[]))
+"""
+NAMED: Final = _PAYMENTS + _AMONG
 BY_REFERENCE: Final = _PAYMENTS + "and a.rrn = $4 and ($5::text is null or a.terminal = $5)" + _PAGE
 BY_ACCOUNT: Final = (
     _PAYMENTS
@@ -130,6 +133,14 @@ _AS_READ: Final = frozenset(Payment.__struct_fields__) - {
 }  # fmt: skip
 
 
+class PaymentName(Struct, frozen=True):
+    """A payment; with `until` as it stood after the answer of that number, to be given again."""
+
+    holder_id: int
+    authorization_id: int
+    until: int | None = None
+
+
 class Filter(Struct, frozen=True):
     """What to look for; None means any. `rrn` is the order reference where `terminal` is empty."""
 
@@ -139,19 +150,26 @@ class Filter(Struct, frozen=True):
 
 
 async def find(
-    tx: "Tx",
-    holder_id: int,
-    authorization_id: int,
-    books: Sequence[Rulebook],
-    until: int | None = None,
+    tx: "Tx", holder_id: int, authorization_id: int, books: Sequence[Rulebook]
 ) -> Payment | None:
-    """One payment, or None. `books` tell which vintage a lot counted as.
+    """One payment, or None. `books` tell which vintage a lot counted as."""
+    name = PaymentName(holder_id, authorization_id)
+    return (await find_all(tx, [name], books)).get(name)
 
-    With `until` as it stood after the answer of that number, for an answer that is given again.
-    """
-    rows = await tx.fetch(ONE, holder_id, authorization_id)
-    found = await _complete(tx, rows, books, until)
-    return found[0] if found else None
+
+async def find_all(
+    tx: "Tx", names: Collection[PaymentName], books: Sequence[Rulebook]
+) -> dict[PaymentName, Payment]:
+    """Those of these payments that there are: three statements, however many they are."""
+    holders = [name.holder_id for name in names]
+    numbers = [name.authorization_id for name in names]
+    rows = await tx.fetch(NAMED, holders, numbers)
+    stories = await _complete(tx, rows, books)
+    return {
+        name: _payment(stories[name.holder_id, name.authorization_id], books, name.until)
+        for name in names
+        if (name.holder_id, name.authorization_id) in stories
+    }
 
 
 async def search(
@@ -173,7 +191,8 @@ async def search(
         rows = await tx.fetch(BY_REFERENCE, *page, wanted.rrn, wanted.terminal)
     else:
         rows = await tx.fetch(ALL, *page, wanted.terminal)
-    return await _complete(tx, rows, books)
+    stories = await _complete(tx, rows, books)
+    return [_payment(story, books) for story in stories.values()]
 
 
 def trace(payment: Payment, books: Iterable[Rulebook]) -> Trace:
@@ -204,25 +223,25 @@ async def _account(tx: "Tx", name: str) -> tuple[int, int] | None:
 
 
 async def _complete(
-    tx: "Tx", rows: list[Any], books: Sequence[Rulebook], until: int | None = None
-) -> list[Payment]:
+    tx: "Tx", rows: list[Any], books: Sequence[Rulebook]
+) -> dict[tuple[int, int], "_Story"]:
     """Add to the rows of payments what was about them and what moved: two statements for all."""
     holders = list({row["holder_id"] for row in rows})
     stories = (_Story(row if row["request"] is None else _undecided(row, books)) for row in rows)
     names = {(s.row["holder_id"], s.row["authorization_id"]): s for s in stories}
-    payment_of = {name: name for name in names}
+    story_of = names.copy()
     for row in await tx.fetch(ABOUT, holders, [number for _, number in names]):
-        name = row["holder_id"], row["about_id"]
-        if name in names and (until is None or row["authorization_id"] <= until):
-            payment_of[row["holder_id"], row["authorization_id"]] = name
-            names[name].steps.append(_step(row))
-    numbers = [number for _, number in payment_of]
+        story = names.get((row["holder_id"], row["about_id"]))
+        if story is not None:
+            story_of[row["holder_id"], row["authorization_id"]] = story
+            story.steps.append(_step(row))
+    numbers = [number for _, number in story_of]
     for transfer in await transfers_of_authorizations(tx, holders, numbers):
         assert transfer.authorization_id is not None, "it was asked for by that number"
-        name = payment_of.get((transfer.holder_id, transfer.authorization_id), (0, 0))
-        if name in names:
-            names[name].movements.append(transfer)
-    return [_payment(story, books) for story in names.values()]
+        story = story_of.get((transfer.holder_id, transfer.authorization_id))
+        if story is not None:
+            story.movements.append(transfer)
+    return names
 
 
 class _Story:
@@ -232,6 +251,15 @@ class _Story:
         self.row = row
         self.steps = [_step(row)]
         self.movements: list[Transfer] = []
+
+    def told(self, until: int | None) -> tuple[list[Step], list[Transfer]]:
+        """The steps up to the answer of that number, or all, and what they moved."""
+        if until is None:
+            return self.steps, self.movements
+        first, *later = self.steps
+        steps = [first, *(step for step in later if step.number <= until)]
+        numbers = {step.number for step in steps}
+        return steps, [each for each in self.movements if each.authorization_id in numbers]
 
 
 def _undecided(row: Mapping[str, Any], books: Sequence[Rulebook]) -> dict[str, Any]:
@@ -257,20 +285,20 @@ def _step(row: Any) -> Step:
     return Step(Kind(row["kind"]), row["at"], reason, row["approved_minor"], number)
 
 
-def _payment(story: _Story, books: Sequence[Rulebook]) -> Payment:
-    row = story.row
+def _payment(story: _Story, books: Sequence[Rulebook], until: int | None = None) -> Payment:
+    row, (steps, movements) = story.row, story.told(until)
     profile = _decode_profile(row["profile"])
     held = (h.account for h in profile.accounts if h.account.account_no == row["account_no"])
     account = next(held, None)
     facts = _decode_facts(row["facts"]) if row["facts"] else None
-    vouchers = _by_vintage(story.movements, profile, facts, _book(row["rulebook"], books))
+    vouchers = _by_vintage(movements, profile, facts, _book(row["rulebook"], books))
     return Payment(
         account_id=account.account_id if account else None,
         kind=Kind(row["kind"]),
         reason=story.steps[0].reason,
         facts=facts,
-        steps=tuple(story.steps),
-        movements=tuple(story.movements),
+        steps=tuple(steps),
+        movements=tuple(movements),
         vouchers=vouchers,
         **{name: row[name] for name in _AS_READ},
     )

@@ -1,5 +1,6 @@
 """Who is let in over HTTP: every operation by every scope, every refusal with its code."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace as changed
@@ -236,6 +237,35 @@ async def test_a_revoked_key_is_refused_at_once_and_for_good(
     async with parts.pool.acquire() as sql:
         with pytest.raises(KeyRefused, match="revoked already"):
             await revoke_keys(sql, key.key_id)
+
+
+async def test_a_revocation_bites_among_requests_that_ask_together(
+    parts: Deps, bare: httpx.AsyncClient
+) -> None:
+    key, headers = await key_of(parts.pool, Scope.AUDITOR)
+
+    async def look() -> int:
+        return (await bare.get("/v1/accounts/acc-1", headers=headers)).status_code
+
+    before = [asyncio.create_task(look()) for _ in range(20)]
+    await asyncio.sleep(0)  # they are on their way
+    async with parts.pool.acquire() as sql:
+        await revoke_keys(sql, key.shown)
+    after = await asyncio.gather(*(look() for _ in range(20)))
+    assert set(await asyncio.gather(*before)) <= {200, 401}
+    assert set(after) == {401}
+
+
+async def test_who_asks_together_with_the_owner_of_a_key_still_needs_its_secret(
+    parts: Deps, bare: httpx.AsyncClient
+) -> None:
+    key, headers = await key_of(parts.pool, Scope.AUDITOR)
+    stolen = {"authorization": f"Bearer mk_{key.key_id}_{'0' * 64}"}
+    wanted = [headers, stolen] * 10
+    answers = await asyncio.gather(
+        *(bare.get("/v1/accounts/acc-1", headers=each) for each in wanted)
+    )
+    assert [answer.status_code for answer in answers] == [200, 401] * 10
 
 
 async def test_a_key_is_followed_by_another_and_both_count_for_a_while(

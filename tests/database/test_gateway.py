@@ -5,6 +5,9 @@ import pytest
 
 from authz.balances import account_view, find_account
 from authz.gateway import Deps
+from authz.gateway.authorizations import shown
+from authz.history import PaymentName, find_all
+from authz.ids import parse_public_id
 from tests.database.decided import (
     BOUGHT,
     HELD,
@@ -124,6 +127,26 @@ async def test_a_day_that_left_the_row_is_counted_from_the_books(
         await pruned.rollback()
     assert found is not None
     assert account_view(found, BOOK).standing.used_minor == 1_250
+
+
+async def test_payments_that_are_read_together_are_each_as_they_stood(
+    parts: Deps, http: httpx.AsyncClient
+) -> None:
+    lived, bought = await one(http, LIVED), await one(http, BOUGHT)
+    holder, number = parse_public_id(lived["id"]) or (0, 0)
+    alone = await parts.payments.find(PaymentName(holder, number))
+    assert alone is not None
+    names = [PaymentName(holder, number, step.number) for step in alone.steps]
+    names += [PaymentName(*(parse_public_id(bought["id"]) or (0, 0))), PaymentName(holder, 1)]
+    async with parts.pool.acquire() as sql:
+        found = await find_all(sql, names, [BOOK])
+    held, captured, refunded = (found[name] for name in names[:3])
+    assert [len(each.steps) for each in (held, captured, refunded)] == [1, 2, 3]
+    assert [len(each.movements) for each in (held, captured)] == [1, 2]
+    assert refunded == alone
+    assert [each.vouchers[0][1] for each in (held, captured, refunded)] == [1_000, 800, 500]
+    assert shown(found[names[3]]).model_dump(mode="json") == bought
+    assert names[4] not in found
 
 
 async def test_an_unknown_account_is_not_found(http: httpx.AsyncClient) -> None:

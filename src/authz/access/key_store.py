@@ -5,7 +5,7 @@ are two live keys at most: the one in use, and the one that takes its place.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,7 @@ import asyncpg
 from msgspec import Struct
 
 from authz.access.acts import note
-from authz.access.api_keys import ApiKey, Presented, Standing, draw_key
+from authz.access.api_keys import ApiKey, Standing, draw_key
 from authz.access.scopes import Scope, in_order
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LIVE_MAX: Final = 2
 CLOCK: Final = "select coalesce(test_clock, $1) from control"
 FIND: Final = """
     select k.*, coalesce(c.test_clock, $2) as now
-    from api_keys k cross join control c where k.key_id = $1
+    from api_keys k cross join control c where k.key_id = any ($1)
 """
 ALL: Final = "select * from api_keys order by name, generation"
 OF_NAME: Final = "select * from api_keys where name = $1 order by generation"
@@ -49,15 +49,20 @@ class Wanted(Struct, frozen=True):
     ends: datetime | timedelta | None = None
 
 
-async def find_key(
-    sql: "Tx", presented: Presented, now: datetime
-) -> tuple[ApiKey, Standing] | None:
-    """The key that was presented and whether it counts; None: there is none with this secret."""
-    row = await sql.fetchrow(FIND, presented.key_id, now)
-    if row is None:
-        return None
-    key = _key(row)
-    return (key, key.standing(row["now"])) if key.is_of(presented.secret.reveal()) else None
+class Kept(Struct, frozen=True):
+    """A key as it is kept, and whether it counts now."""
+
+    key: ApiKey
+    standing: Standing
+
+
+async def find_keys(sql: "Tx", key_ids: Collection[str], now: datetime) -> dict[str, Kept]:
+    """Those of these keys that there are, by their ids; whose secret came is not looked at."""
+    found = {}
+    for row in await sql.fetch(FIND, list(key_ids), now):
+        key = _key(row)
+        found[key.key_id] = Kept(key, key.standing(row["now"]))
+    return found
 
 
 async def all_keys(sql: "Tx") -> tuple[list[ApiKey], datetime]:
@@ -98,7 +103,7 @@ async def rotate_key(
     await tx.execute(END, old.key_id, ends_at)
     wanted = Wanted(name, old.scopes, old.proof_wanted, ends)
     new, text = await _add(tx, wanted, now, len(before) + 1)
-    return new, text, _key(await tx.fetchrow(FIND, old.key_id, now))
+    return new, text, _key(await tx.fetchrow(FIND, [old.key_id], now))
 
 
 async def revoke_keys(tx: "Tx", named: str) -> list[ApiKey]:
@@ -108,7 +113,7 @@ async def revoke_keys(tx: "Tx", named: str) -> list[ApiKey]:
     """
     now = await _clock(tx)
     key_id = named.removeprefix("mk_").partition("_")[0]
-    by_id = [_key(row) for row in [await tx.fetchrow(FIND, key_id, now)] if row is not None]
+    by_id = [_key(row) for row in await tx.fetch(FIND, [key_id], now)]
     known = by_id or await _of_name(tx, named)
     if not known:
         raise KeyRefused("there is no key of this id or name: see 'millesime keys list'")

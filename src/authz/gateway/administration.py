@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
 from authz.phones import SHAPE, Phone
@@ -99,8 +99,8 @@ class PutOut(BaseModel):
 class Desk:
     """Takes in one record whose name the path says."""
 
-    def __init__(self, deps: Parts, request: Request, response: Response) -> None:
-        """A dependency: FastAPI finds the arguments."""
+    def __init__(self, deps: Deps, request: Request, response: Response) -> None:
+        """What an endpoint has of its request."""
         self._deps, self._request, self._response = deps, request, response
 
     async def put(self, kind: str, **name: str) -> PutOut:
@@ -124,7 +124,12 @@ class Desk:
         return PutOut(kind=kind, id="/".join(name.values()), result=done)
 
 
-AtDesk = Annotated[Desk, Depends()]
+async def desk_of(deps: Parts, request: Request, response: Response) -> Desk:
+    """The desk that a request stands at."""
+    return Desk(deps, request, response)
+
+
+AtDesk = Annotated[Desk, Depends(desk_of)]
 Endpoint = Callable[..., Coroutine[Any, Any, PutOut]]
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 EmployerId = Annotated[Name, Path(examples=["emp-paris"])]

@@ -1,13 +1,12 @@
 """Who asks, by the API key that came, and whether they may."""
 
-from datetime import UTC, datetime
 from math import ceil
 from time import monotonic
 from typing import Final
 
 from fastapi import Request
 
-from authz.access import key_store, scopes
+from authz.access import scopes
 from authz.access.api_keys import Standing, read_key
 from authz.access.scopes import Caller, Scope
 from authz.gateway.deps import Deps, Limiter, Parts
@@ -55,14 +54,12 @@ async def identify(request: Request, deps: Deps) -> Caller:
     presented = read_key(text)
     if presented is None:
         raise _unknown()
-    async with deps.pool.acquire() as sql:
-        found = await key_store.find_key(sql, presented, datetime.now(UTC))
-    if found is None:
+    kept = await deps.keys.find(presented.key_id)
+    if kept is None or not kept.key.is_of(presented.secret.reveal()):
         raise _unknown()
-    key, standing = found
-    if standing is not Standing.LIVE:
-        raise _unauthorized(*_REFUSED[standing])
-    return key.caller()
+    if kept.standing is not Standing.LIVE:
+        raise _unauthorized(*_REFUSED[kept.standing])
+    return kept.key.caller()
 
 
 def require(caller: Caller, may: frozenset[Scope]) -> None:

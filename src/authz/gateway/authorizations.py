@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from authz import history
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
-from authz.history import Filter, Payment
+from authz.history import Filter, Payment, PaymentName
 from authz.ids import parse_public_id, public_id
 from authz.online import NO_TERMINAL
 from authz.outcomes import APPROVALS
@@ -289,11 +289,9 @@ def _afterwards(payment: Payment) -> Iterator[AfterwardsOut]:
 async def find_payment(deps: Deps, text: str) -> Payment:
     """The payment of a public id. Raises the problem 404."""
     named = parse_public_id(text)
-    if named is not None:
-        async with deps.pool.acquire() as sql:
-            payment = await history.find(sql, *named, tuple(deps.rulebooks.values()))
-        if payment is not None:
-            return payment
+    payment = None if named is None else await deps.payments.find(PaymentName(*named))
+    if payment is not None:
+        return payment
     raise ProblemError(404, "NOT_FOUND", "there is no such authorization")
 
 

@@ -1,18 +1,21 @@
 """What the HTTP side is given: the parts of the running service that it works with."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Final
 
 import asyncpg
 from fastapi import Depends, Request
 from prometheus_client.registry import Collector
 
+from authz.access.key_store import Kept, find_keys
 from authz.access.rates import Buckets
 from authz.bank.enrolment import Enrolment
 from authz.credentials.courier import Courier
 from authz.credentials.sending import CodeSender
+from authz.history import Payment, PaymentName, find_all
 from authz.idempotency import AtWork
 from authz.keys import Secret
 from authz.metrics import Metrics
@@ -20,6 +23,7 @@ from authz.outcomes import Outcome
 from authz.pan import PanDigester
 from authz.requests import Request as Asked
 from authz.safe import Safe
+from authz.together import Together
 from rules.rulebook import Rulebook
 
 BODY_MAX_BYTES: Final = 1_048_576
@@ -70,7 +74,7 @@ class Limiter:
     metrics: Metrics
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Deps:
     """The parts of the running service that HTTP reads from.
 
@@ -90,9 +94,30 @@ class Deps:
     body_max_bytes: int = BODY_MAX_BYTES
     limiter: Limiter | None = None
 
+    @cached_property
+    def keys(self) -> Together[str, Kept]:
+        """API keys by their ids, as they stand when they are asked for: a revoked one bites."""
 
-def deps_of(request: Request) -> Deps:
-    """The parts, from the application's state."""
+        async def look_up(key_ids: Collection[str]) -> Mapping[str, Kept]:
+            async with self.pool.acquire() as sql:
+                return await find_keys(sql, key_ids, datetime.now(UTC))
+
+        return Together(look_up)
+
+    @cached_property
+    def payments(self) -> Together[PaymentName, Payment]:
+        """Payments by their names, with all that was about them."""
+        books = tuple(self.rulebooks.values())
+
+        async def look_up(names: Collection[PaymentName]) -> Mapping[PaymentName, Payment]:
+            async with self.pool.acquire() as sql:
+                return await find_all(sql, names, books)
+
+        return Together(look_up)
+
+
+async def deps_of(request: Request) -> Deps:
+    """The parts, from the application's state. A plain function would be run in a thread."""
     deps: Deps = request.app.state.deps
     return deps
 

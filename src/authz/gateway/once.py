@@ -16,7 +16,7 @@ from authz import idempotency
 from authz.access import acts
 from authz.access.acts import note
 from authz.gateway.admission import caller_of
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ IdempotencyKey = Annotated[
 class Once:
     """One write of HTTP under its key: the parts of the service, and the way to carry it out."""
 
-    def __init__(self, deps: Parts, request: Request, key: IdempotencyKey = None) -> None:
-        """A dependency: FastAPI finds the arguments."""
+    def __init__(self, deps: Deps, request: Request, key: str | None) -> None:
+        """`key` as it came, perhaps not at all."""
         self.deps = deps
         self._request, self._key = request, key
 
@@ -76,7 +76,12 @@ class Once:
         return Response(answer, status, media_type="application/json")
 
 
-Keyed = Annotated[Once, Depends()]
+async def once_of(deps: Parts, request: Request, key: IdempotencyKey = None) -> Once:
+    """The keyed write that a request is."""
+    return Once(deps, request, key)
+
+
+Keyed = Annotated[Once, Depends(once_of)]
 """What an endpoint of a `write` is given."""
 
 

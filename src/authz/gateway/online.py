@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from authz import history, idempotency, online
+from authz import idempotency, online
 from authz.gateway.admission import caller_of
 from authz.gateway.authorizations import (
     EXAMPLE,
@@ -23,7 +23,7 @@ from authz.gateway.authorizations import (
     find_payment,
     shown,
 )
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Deps, Parts
 from authz.gateway.once import (
     REPLAYED,
     IdempotencyKey,
@@ -33,6 +33,7 @@ from authz.gateway.once import (
 )
 from authz.gateway.orders import OrderIn, content_of, order_of
 from authz.gateway.problems import ProblemError, described
+from authz.history import PaymentName
 from authz.online import Envelope
 from authz.outcomes import Outcome
 from authz.requests import Kind
@@ -86,10 +87,10 @@ class Call:
 
     def __init__(
         self,
-        deps: Parts,
+        deps: Deps,
         request: Request,
         response: Response,
-        idempotency_key: IdempotencyKey = None,
+        idempotency_key: str | None,
     ) -> None:
         self._key_hash = key_of(request, idempotency_key)
         if deps.road is None or not deps.ready():
@@ -125,9 +126,7 @@ class Call:
 
     async def answer(self, holder_id: int, number: int, until: int) -> AuthorizationOut:
         """The payment as it stood once the answer `until` was given, now and at any repeat."""
-        books = tuple(self.deps.rulebooks.values())
-        async with self.deps.pool.acquire() as sql:
-            payment = await history.find(sql, holder_id, number, books, until)
+        payment = await self.deps.payments.find(PaymentName(holder_id, number, until))
         assert payment is not None, "it was kept before it was answered"
         return shown(payment)
 
@@ -148,7 +147,14 @@ class Call:
         return await self.answer(payment.holder_id, number, outcome.authorization_id)
 
 
-Asking = Annotated[Call, Depends()]
+async def call_of(
+    deps: Parts, request: Request, response: Response, idempotency_key: IdempotencyKey = None
+) -> Call:
+    """The call that a request is. Raises the problems of one that cannot be taken in."""
+    return Call(deps, request, response, idempotency_key)
+
+
+Asking = Annotated[Call, Depends(call_of)]
 
 
 @router.post(
