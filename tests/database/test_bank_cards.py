@@ -6,12 +6,14 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
+from authz.bank.enrolment import unlink
+from authz.bank.kept import Wallet
 from authz.refusal import Refused
 from authz.safe import Safe
 from authz.world.change import put_record
 from authz.world.read import WorldError, record_of
 from tests.authz.hsm.keys import some_module, some_safe
-from tests.database.branch import Branch, a_branch, forty
+from tests.database.branch import NAME_ONE, Branch, a_branch, forty
 from tests.database.roads import buys
 from tests.road.people import DIGESTER, Setting, as_world, bank_pan
 
@@ -65,6 +67,19 @@ async def test_who_does_not_speak_of_the_card_leaves_it_and_null_removes_it(
         assert (await cards(branch))[0][2] is False
         (answer,) = await branch.run(buys(1000))
         assert answer is not None and not answer.approved
+
+
+async def test_the_same_record_links_again_what_was_unlinked_meanwhile(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path, PLAIN) as branch:
+        assert [await put(branch, topup=LINKED) for _ in range(2)] == ["changed", "unchanged"]
+        assert await unlink(branch.pool, Wallet(await branch.pool.fetchval(NAME_ONE), 1))
+        assert not [linked for *_, linked in await cards(branch) if linked]
+        assert [await put(branch, topup=LINKED) for _ in range(2)] == ["changed", "unchanged"]
+        assert [linked for *_, linked in await cards(branch)] == [False, True]
+        assert (await branch.pay(forty())).approved
+        assert await branch.state() == ("APPROVED", 1500)
 
 
 async def test_a_card_may_be_renewed_or_replaced(calendar_url: str, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from authz.safe import Safe
 from authz.state import Profile
 from authz.world import statements as sql
 from authz.world.fold import decode_profile, encode_profile
-from authz.world.linked import put_bank_card
+from authz.world.linked import is_linked_as, put_bank_card
 from authz.world.load import PROGRAMMES, load_records
 from authz.world.read import Placed
 from authz.world.records import (
@@ -104,7 +104,7 @@ async def _put_of_person(
     known = await tx.fetchrow(KNOWN, staged.kind, staged.name)
     if known is None:
         return None
-    if known["content"] == staged.content:
+    if known["content"] == staged.content and await _link_is_as_said(tx, known, record, safe):
         return UNCHANGED
     change: Callable[[Profile], Profile]
     match record:
@@ -126,6 +126,15 @@ async def _put_of_person(
             await keep_phone(tx, safe, known["holder_id"], record.phone)
     await tx.execute(NEW_CONTENT, staged.kind, staged.name, staged.content)
     return CHANGED
+
+
+async def _link_is_as_said(
+    tx: asyncpg.Connection, known: asyncpg.Record, record: Record, safe: Safe | None
+) -> bool:
+    """Whether the bank card is still what the record says: holders link and unlink it too."""
+    if not isinstance(record, AccountRecord):
+        return True
+    return await is_linked_as(tx, known["holder_id"], record, safe)
 
 
 class _AccountChange:

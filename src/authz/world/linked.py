@@ -6,12 +6,13 @@ from typing import Final
 
 import asyncpg
 from msgspec import UNSET, Struct
+from msgspec.structs import astuple
 
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card, renew_card
 from authz.bank.words import BankCard
 from authz.refusal import Refused
 from authz.safe import Safe
-from authz.sealed_numbers import Row, keep
+from authz.sealed_numbers import Row, find, keep
 from authz.vault import Slot, Vault
 from authz.world import statements as sql
 from authz.world.fold import Part, decode_profile
@@ -19,6 +20,10 @@ from authz.world.records import AccountRecord
 from authz.world.stage import BANK_CARD, PHONE, AccountDraft, decode_account
 from ledger.journal import Change
 
+LINKED: Final = """
+    select card_no, expiry from bank_cards
+    where holder_id = $1 and account_no = $2 and removed_at is null
+"""
 PROFILE: Final = "select profile from holders where holder_id = $1"
 
 
@@ -75,6 +80,31 @@ def _phone(each: Linked, vault: Vault) -> Row:
     return Row(each.holder_id, slot, vault.again(waiting, waits, slot))
 
 
+async def is_linked_as(
+    tx: asyncpg.Connection, holder_id: int, record: AccountRecord, safe: Safe | None
+) -> bool:
+    """Whether what is linked is as the record says, if it speaks of it.
+
+    Raises `authz.vault.Unreadable`.
+    """
+    said = record.topup
+    if said is UNSET:
+        return True
+    row = await tx.fetchrow(LINKED, *astuple(await _wallet(tx, holder_id, record)))
+    if not said or row is None:
+        return not said and row is None
+    if said.bank_pan is None or safe is None or safe.vault is None:
+        return bool(said.bank_expiry == row["expiry"])
+    number = await find(tx, safe.vault, holder_id, Slot.bank_card(row["card_no"]))
+    return (number, row["expiry"]) == (said.bank_pan.reveal(), said.bank_expiry)
+
+
+async def _wallet(tx: asyncpg.Connection, holder_id: int, record: AccountRecord) -> Wallet:
+    held = decode_profile(await tx.fetchval(PROFILE, holder_id)).accounts
+    numbers = {each.account.account_id: each.account.account_no for each in held}
+    return Wallet(holder_id, numbers[record.id])
+
+
 async def put_bank_card(
     tx: asyncpg.Connection, holder_id: int, record: AccountRecord, safe: Safe | None
 ) -> None:
@@ -86,9 +116,7 @@ async def put_bank_card(
     if linked is UNSET:
         return
     at = await tx.fetchval(sql.TEST_CLOCK) or datetime.now(UTC)
-    held = decode_profile(await tx.fetchval(PROFILE, holder_id)).accounts
-    numbers = {each.account.account_id: each.account.account_no for each in held}
-    wallet = Wallet(holder_id, numbers[record.id])
+    wallet = await _wallet(tx, holder_id, record)
     if not linked:
         await remove_card(tx, wallet, at)
     elif linked.bank_pan is not None and safe is not None and safe.vault is not None:
