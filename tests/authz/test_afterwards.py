@@ -285,3 +285,43 @@ def test_de3_says_whether_a_reference_means_the_payment_or_its_refund() -> None:
     refunded, payment = decided(paid, back, undo), decided(paid, back, replace(other, key_hash=KEY))
     assert refunded.writes.decided[2][3] == "REFUND_REVERSAL"
     assert answers(payment)[2] == (UNKNOWN, 0)
+
+
+def test_a_payment_that_is_found_under_another_identity_leaves_no_tombstone() -> None:
+    """DE90 named it: a repeat of that message must not be stopped under the identity it has not."""
+    paid = some_request(2500)
+    undo = some_request(
+        2500, kind=Kind.REVERSAL, about=Original(keys=(KEY,), stan=paid.stan, rrn=paid.rrn)
+    )
+    verdict = decided(paid, undo)
+    assert answers(verdict) == [(OK, 2500), (OK, 2500)]
+    assert NO_CONTENT not in {row[1] for row in verdict.writes.keys}
+    assert verdict.writes.loose_ends == []
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({}, Reason.REVERSED_BEFORE_REQUEST),
+        ({"terminal": "TERM0002"}, OK),
+        ({"acquirer": "99999"}, OK),
+    ],
+)
+def test_a_reversal_stops_the_repeat_of_its_own_till_only(
+    other: dict[str, str], reason: Reason
+) -> None:
+    late = some_request(1000, repeat=True)
+    named = Original(keys=(KEY,), first_stan=late.stan, amount_minor=1000)
+    undo = some_request(1000, kind=Kind.REVERSAL, about=named, **other)
+    assert answers(decided(undo, late))[1][0] is reason
+
+
+@pytest.mark.parametrize("other", [{"acquirer": "99999"}, {"terminal": "TERM0002"}])
+def test_a_reference_or_a_stan_means_the_payment_of_its_own_till_only(
+    other: dict[str, str],
+) -> None:
+    paid = some_request(1000)
+    for named in (Original(rrn=paid.rrn), Original(stan=paid.stan)):
+        verdict = decided(paid, some_request(1000, kind=Kind.REVERSAL, about=named, **other))
+        assert answers(verdict)[1][0] is UNKNOWN
+        assert len(moves(verdict)) == 1
