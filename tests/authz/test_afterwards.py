@@ -308,7 +308,7 @@ def test_a_payment_that_is_found_under_another_identity_leaves_no_tombstone() ->
     ],
 )
 def test_a_reversal_stops_the_repeat_of_its_own_till_only(
-    other: dict[str, str], reason: Reason
+    other: dict[str, Any], reason: Reason
 ) -> None:
     late = some_request(1000, repeat=True)
     named = Original(keys=(KEY,), first_stan=late.stan, amount_minor=1000)
@@ -318,7 +318,7 @@ def test_a_reversal_stops_the_repeat_of_its_own_till_only(
 
 @pytest.mark.parametrize("other", [{"acquirer": "99999"}, {"terminal": "TERM0002"}])
 def test_a_reference_or_a_stan_means_the_payment_of_its_own_till_only(
-    other: dict[str, str],
+    other: dict[str, Any],
 ) -> None:
     paid = some_request(1000)
     for named in (Original(rrn=paid.rrn), Original(stan=paid.stan)):
