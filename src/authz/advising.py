@@ -41,8 +41,8 @@ def advise(
     book = books[found.held.account.programme]
     purse = draft.purse(holder_id)
     facts = facts_of(request, draft.state, purse, found, book)
-    if request.tap is not None:
-        purse.count(with_advised(purse.counters_of(request.card_ref), request.tap))
+    if facts.tap is not None:
+        purse.count(with_advised(purse.counters_of(request.card_ref), facts.tap))
     month_day = None if request.about is None else request.about.month_day
     advised = post_advice(facts, book, month_day)
     kept = Kept(found.card.account_no, advised.day, 0, 0, book.version, facts)

@@ -55,7 +55,7 @@ class ChipData(Struct, frozen=True, gc=False):
 def read_chip_data(text: str, sequence: str | None) -> ChipData:
     """Read a DE55 in hexadecimal. TlvError: malformed, or an object is missing or of odd size.
 
-    `sequence` is that of the message (DE23), which goes before the chip's own (5F34).
+    `sequence` is that of the message (DE23); TlvError too if the chip's own (5F34) is another.
     """
     objects = _NOTHING_ELSE | parse_emv(text)
     for tag, size in _SIZES.items():
@@ -68,7 +68,7 @@ def read_chip_data(text: str, sequence: str | None) -> ChipData:
     cvn, said = int(issuer_data[_CVN], 16), int(results[2:4], 16)
     own = results if cvn == CVN_10 else issuer_data
     use = ChipUse(
-        sequence or _sequence(objects),
+        _sequence(objects, sequence),
         cvn,
         int(objects["9F36"], 16),
         bytes.fromhex(objects["9F26"]),
@@ -83,11 +83,15 @@ def read_chip_data(text: str, sequence: str | None) -> ChipData:
     )
 
 
-def _sequence(objects: Mapping[str, str]) -> str:
-    sequence = objects.get(_SEQUENCE, DEFAULT_SEQUENCE)
-    if len(sequence) != 2 or not sequence.isdigit():
+def _sequence(objects: Mapping[str, str], said: str | None) -> str:
+    own = objects.get(_SEQUENCE)
+    if own is None:
+        return said or DEFAULT_SEQUENCE
+    if len(own) != 2 or not own.isdigit():
         raise TlvError("object 5F34 is not two digits")
-    return sequence
+    if said not in (None, own):
+        raise TlvError("object 5F34 does not agree with DE23")
+    return own
 
 
 def kept_objects(text: str, objects: Mapping[str, str], pan: str) -> bytes:

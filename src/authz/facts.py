@@ -3,11 +3,12 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
+from authz.chip_data import DEFAULT_SEQUENCE
 from authz.counters import demand_of
 from authz.purse import Purse
 from authz.requests import Kind, Request
 from authz.state import Credential, Employer, HolderAccount, Profile, State
-from rules.facts import Card, Derogation, Facts, PinCheck, Token
+from rules.facts import Card, CryptogramCheck, Derogation, Facts, PinCheck, Tap, Token
 from rules.rulebook import Rulebook
 
 ASKS_THE_BANK = frozenset({Kind.PURCHASE, Kind.HOLD})
@@ -67,7 +68,7 @@ def facts_of(request: Request, state: State, purse: Purse, found: Found, book: R
 
 def _presented(facts: Facts, request: Request, purse: Purse, credential: Credential) -> Facts:
     """The same with what came beside the card number, and what was counted of it before."""
-    counters, tap = purse.counters_of(credential.card_ref), request.tap
+    counters, tap = purse.counters_of(credential.card_ref), _of_this_card(request.tap, facts)
     return replace(
         facts,
         tap=tap,
@@ -76,6 +77,17 @@ def _presented(facts: Facts, request: Request, purse: Purse, credential: Credent
         pin=_pin(request.pin_refs, credential.pin_ref),
         pin_tries=counters.tries_in(credential.pin_round),
     )
+
+
+def _of_this_card(tap: Tap | None, facts: Facts) -> Tap | None:
+    """The tap, unless another card of this number made it: one before it, or one after.
+
+    A good cryptogram leads to the key of the sequence number that came, not of this card.
+    """
+    if tap is None or facts.card is None:
+        return tap
+    own = DEFAULT_SEQUENCE if facts.token is not None else facts.card.psn
+    return tap if tap.use.sequence == own else replace(tap, check=CryptogramCheck.OTHER_CARD)
 
 
 def _pin(presented: tuple[bytes, ...] | None, kept: bytes | None) -> PinCheck | None:

@@ -91,6 +91,8 @@ class CryptogramCheck(Enum):
     WRONG = "WRONG"
     OTHER_AMOUNT = "OTHER_AMOUNT"
     """A good one, but over another amount or currency than the message asks for."""
+    OTHER_CARD = "OTHER_CARD"
+    """Of a card with this number and another sequence number, whatever it is worth."""
     NO_KEY = "NO_KEY"
     """Nobody here can tell: there is no master key of this range of cards."""
 

@@ -70,9 +70,15 @@ def test_the_chip_says_itself_whether_it_verified_its_holder(results: str, verif
 
 
 def test_the_sequence_is_the_messages_then_the_chips_then_none() -> None:
-    assert read({"5F34": "01"}, "03").use.sequence == "03"
+    assert read({}, "03").use.sequence == "03"
+    assert read({"5F34": "03"}, "03").use.sequence == "03"
     assert read({"5F34": "01"}).use.sequence == "01"
     assert read().use.sequence == "00"
+
+
+def test_a_sequence_that_is_not_the_messages_is_malformed() -> None:
+    with pytest.raises(TlvError, match="DE23"):
+        read({"5F34": "01"}, "03")
 
 
 def test_without_another_amount_it_is_zero() -> None:

@@ -6,7 +6,9 @@ import pytest
 from msgspec import msgpack
 from msgspec.structs import replace
 
+from authz.elements import Untranslatable
 from authz.keys import Keys
+from rules.decision import Reason
 from rules.facts import Facts, TokenStatus, Wallet
 from rules.pipeline import decide, explain
 from simulators.messages import CHIP, CONTACTLESS, Stamp, balance_inquiry, repeat
@@ -58,6 +60,13 @@ class Till:
         facts = msgpack.decode(self.road.store.decided[-1]["facts"], type=Facts)
         assert facts.tap is not None
         return facts.tap.objects
+
+    def issue(self, psn: str) -> None:
+        """Give the person's cards this sequence number."""
+        holder = self.road.store.state.holders[1]
+        cards = tuple(replace(each, psn=psn) for each in holder.profile.cards)
+        profile = replace(holder.profile, cards=cards)
+        self.road.store.state.holders[1] = replace(holder, profile=profile)
 
     def change(self, token: TokenStatus) -> None:
         """Change the person's token as another office would."""
@@ -319,12 +328,39 @@ def test_unknown_objects_are_kept_and_card_numbers_are_not() -> None:
 
 def test_the_sequence_number_leads_to_the_key() -> None:
     till = Till()
+    till.issue(psn="01")
     second = Chip(till.chip.pan, sequence="01")
     assert till.code(100, second.tap(100, 1)) == "82"
     assert till.code(100, second.tap(100, 1), de23="001") == "00"
     assert till.code(100, second.tap(100, 2, {"5F34": "01"})) == "00"
-    # The message's own goes first.
-    assert till.code(100, second.tap(100, 3, {"5F34": "01"}), de23="000") == "82"
+    assert till.code(100, second.tap(100, 3, {"5F34": "01"}), de23="001") == "00"
+    # The message's own and the chip's must be one.
+    with pytest.raises(Untranslatable, match="DE23") as refused:
+        till.code(100, second.tap(100, 4, {"5F34": "01"}), de23="000")
+    assert refused.value.reason is Reason.FORMAT
+
+
+@pytest.mark.parametrize("policy", ["when_present", "require"])
+@pytest.mark.parametrize(("own", "other"), [("00", "07"), ("01", "00")])
+def test_a_good_chip_of_another_sequence_pays_nothing(policy: str, own: str, other: str) -> None:
+    """Plastic before or after this one, under the same number; its uses are none of this card's."""
+    till = Till(policy=policy)
+    till.issue(psn=own)
+    stray = Chip(till.chip.pan, sequence=other)
+    answer = till.says(till.asks(100, stray.tap(100, 40), de23=f"0{other}"))
+    assert answer["39"] == "82" and "55" not in answer
+    advice = till.asks(500, stray.tap(500, 41), de23=f"0{other}") | {"t": "0120"}
+    assert till.says(advice)["39"] == "00"
+    assert till.road.store.state.holders[1].counters == ()
+    assert till.code(100, Chip(till.chip.pan, sequence=own).tap(100, 1), de23=f"0{own}") == "00"
+
+
+def test_a_phone_has_a_sequence_of_its_own() -> None:
+    till = Till(PHONE)
+    till.issue(psn="07")
+    assert till.code(100, till.chip.tap(100, 1, verified=True)) == "00"
+    as_plastic = Chip(till.chip.pan, sequence="07")
+    assert till.code(100, as_plastic.tap(100, 2, verified=True), de23="007") == "82"
 
 
 def test_an_inquiry_counts_like_a_payment_and_its_repeat_does_not() -> None:
