@@ -33,6 +33,13 @@ _VERIFIED: Final = 0x04
 """CVR byte 2, bit 3: the chip, or the phone that plays one, has verified its holder ..."""
 _FAILED: Final = 0x02
 """... bit 2: and failed to."""
+_DECIDED: Final = 0xF0
+_ASKED: Final = 0xA0
+"""CVR byte 2, bits 8 to 5: no second cryptogram was asked for yet, and the first is an ARQC."""
+_KIND: Final = "9F27"
+_KIND_BITS: Final = 0xC0
+_ARQC: Final = 0x80
+"""Cryptogram information data, bits 8 and 7 (EMV Book 3, table 15): 00 AAC, 01 TC, 10 ARQC."""
 _NEVER_KEPT: Final = frozenset({"5A", "57", "56", "5F20", "9F0B", "9F1F", "9F20", "9F6B"})
 """Card number, tracks and what belongs to them, the holder's name."""
 
@@ -41,7 +48,8 @@ class ChipData(Struct, frozen=True, gc=False):
     """A DE55: the use of the chip, the data under its cryptogram, amount and currency among them.
 
     `amount` is twelve digits and `currency` four, as the chip knew them; `verified` is its own word
-    about its holder; `objects` are all of DE55, by tag.
+    about its holder; `asks`: it left the decision to its issuer (ARQC); `objects` are all of DE55,
+    by tag.
     """
 
     use: ChipUse
@@ -49,6 +57,7 @@ class ChipData(Struct, frozen=True, gc=False):
     amount: str
     currency: str
     verified: bool
+    asks: bool
     objects: Mapping[str, str]
 
 
@@ -79,8 +88,18 @@ def read_chip_data(text: str, sequence: str | None) -> ChipData:
         objects["9F02"],
         objects["5F2A"],
         said & (_VERIFIED | _FAILED) == _VERIFIED,
+        said & _DECIDED == _ASKED and _is_arqc(objects.get(_KIND)),
         objects,
     )
+
+
+def _is_arqc(kind: str | None) -> bool:
+    """What 9F27 says, which no cryptogram covers; without it the CVR has the only word."""
+    if kind is None:
+        return True
+    if len(kind) != 2:
+        raise TlvError(f"object {_KIND} is not 1 byte")
+    return int(kind, 16) & _KIND_BITS == _ARQC
 
 
 def _sequence(objects: Mapping[str, str], said: str | None) -> str:

@@ -58,7 +58,8 @@ class CredentialCheck(Struct, frozen=True):
         asked = fields[_AMOUNT], fields.get(_CURRENCY, chip.currency[1:])
         same = (chip.amount, chip.currency[1:]) == asked
         check = _meaning(holds, known_version=use.cvn in _CVNS, same=same)
-        return Tap(check, use, chip.verified, kept_objects(text, chip.objects, pan))
+        kept = kept_objects(text, chip.objects, pan)
+        return Tap(check, use, chip.verified, kept, chip.asks)
 
     def pin_refs(
         self, fields: Mapping[int, str], pan: str, card_ref: bytes

@@ -28,6 +28,15 @@ def cryptogram_is_right(case: Case) -> Reason | None:
     return None if unknown and not facts.purchase.chip_wanted else Reason.WRONG_CRYPTOGRAM
 
 
+def chip_asks_its_issuer(case: Case) -> Reason | None:
+    """Require that the chip asked (ARQC): what it declined itself (AAC) nobody approves.
+
+    What it approved itself (TC) comes as an advice, and is not asked for.
+    """
+    tap = case.facts.tap
+    return None if tap is None or tap.asks else Reason.WRONG_CRYPTOGRAM
+
+
 def tap_is_new(case: Case) -> Reason | None:
     """Require a use of the chip that was not taken before, or the one we asked a PIN for."""
     facts, tap = case.facts, _believed(case)
@@ -70,6 +79,14 @@ def tell_cryptogram(case: Case) -> str:
     if tap is None:
         return "there is no cryptogram"
     return f"cryptogram of version {tap.use.cvn} and sequence {tap.use.sequence}: {tap.check.value}"
+
+
+def tell_asks(case: Case) -> str:
+    """Say whether the chip left the decision to its issuer."""
+    tap = case.facts.tap
+    if tap is None:
+        return "there is no chip that decides"
+    return "the chip asks its issuer" if tap.asks else "the chip has decided by itself"
 
 
 def tell_use(case: Case) -> str:

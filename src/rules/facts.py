@@ -157,14 +157,16 @@ class Tap(Struct, frozen=True, gc=False, array_like=True):
     """What a chip or phone said at the till (DE55), and what the security module made of it.
 
     `verified` is its own word that it verified the holder (CVR in 9F10), to be believed only where
-    `check` is GOOD. `objects` is DE55 as it came, unknown tags included, less what spells out the
-    card number or its holder; 9F34, 9F6C and 9F6E are in there and prove nothing.
+    `check` is GOOD; `asks`: it left the decision to its issuer (ARQC). `objects` is DE55 as it
+    came, unknown tags included, less what spells out the card number or its holder; 9F34, 9F6C and
+    9F6E are in there and prove nothing.
     """
 
     check: CryptogramCheck
     use: ChipUse
     verified: bool
     objects: bytes = b""
+    asks: bool = True
 
 
 class AtcWindow(Struct, frozen=True, gc=False, array_like=True):

@@ -35,6 +35,7 @@ CREDENTIAL: tuple[Rule, ...] = (
 PRESENTED: tuple[Rule, ...] = (
     Rule(chip.chip_is_read, "AUT-01", chip.tell_read),
     Rule(chip.cryptogram_is_right, "AUT-01, EMV Book 2, 8.1", chip.tell_cryptogram),
+    Rule(chip.chip_asks_its_issuer, "AUT-01, EMV Book 3, 9.3", chip.tell_asks),
     Rule(chip.tap_is_new, "AUT-01, EMV Book 2, 8.1", chip.tell_use),
     Rule(pin.pin_tries_are_left, "AUT-01, ISO 9564-1", pin.tell_tries),
     Rule(pin.pin_is_right, "AUT-01, ISO 9564-1", pin.tell_pin),

@@ -122,5 +122,11 @@ def test_everything_else_is_kept_as_it_came() -> None:
     assert kept_objects(text, OBJECTS, PAN).hex().upper() == text
 
 
+def test_a_kind_of_cryptogram_of_odd_size_is_malformed() -> None:
+    for kind in ("", "8000"):
+        with pytest.raises(TlvError, match="9F27"):
+            read({"9F27": kind})
+
+
 def test_the_answer_is_tag_91() -> None:
     assert issuer_authentication(b"\x01\x02") == "91020102"

@@ -45,6 +45,8 @@ class Chip(Struct):
     cvn: int = 18
     sequence: str = "00"
     key: bytes = IMK
+    results: int = 0xA0
+    """CVR byte 2: which cryptograms were made; here the first, an ARQC."""
 
     def tap(
         self,
@@ -55,7 +57,7 @@ class Chip(Struct):
         verified: bool = False,
     ) -> str:
         """DE55; `other` objects replace those that the chip signed, or come on top."""
-        results = bytes((3, 0xA0 | (4 if verified else 0), 0, 0))
+        results = bytes((3, self.results | (4 if verified else 0), 0, 0))
         said = {
             "9F02": bytes.fromhex(f"{amount_minor:012d}"), "9F03": bytes(6),
             "9F1A": b"\x02\x50", "95": bytes(5), "5F2A": b"\x09\x78",

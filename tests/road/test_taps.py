@@ -1,10 +1,7 @@
 """Chips, phones and PINs go the whole pure road; pyemv and psec say what is right."""
 
-from collections.abc import Iterator
-
 import pytest
 from msgspec import msgpack
-from msgspec.structs import replace
 
 from authz.elements import Untranslatable
 from authz.keys import Keys
@@ -12,7 +9,6 @@ from rules.decision import Reason
 from rules.facts import Facts, TokenStatus, Wallet
 from rules.pipeline import decide, explain
 from simulators.messages import CHIP, CONTACTLESS, Stamp, balance_inquiry, repeat
-from simulators.wire import Fields
 from tests.road import people
 from tests.road.people import Setting
 from tests.road.road import Road
@@ -22,58 +18,14 @@ from tests.road.taps import (
     PROFILES,
     UNKNOWN_TAG,
     Chip,
-    asked,
     check_of,
     typed,
     with_pin,
 )
+from tests.road.till import BAD_PIN, CARD, GOOD_PIN, PHONE, Till
 from tests.rules.builders import BOOK
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
-CARD, PHONE = Setting(), Setting(phone=Wallet.PLUXEE_PAY)
-GOOD_PIN, BAD_PIN = "4826", "1111"
-
-
-class Till:
-    """Asks one message after another of the road, each with a STAN of its own."""
-
-    def __init__(
-        self, setting: Setting = CARD, profile: str = "ascii", policy: str = "when_present"
-    ) -> None:
-        state = with_pin(people.in_memory(setting), GOOD_PIN)
-        self.setting = setting
-        self.road = Road(state, BOOK, profile, check_of(profile, policy))
-        self.chip = Chip(people.card(setting).pan)
-        self._stans: Iterator[int] = iter(range(1, 10_000))
-
-    def asks(self, amount_minor: int, chip_data: str | None = None, **changes: str) -> Fields:
-        return asked(self.setting, 1, next(self._stans), amount_minor, chip_data, **changes)
-
-    def says(self, question: Fields) -> Fields:
-        return self.road.ask_fields([question], NOON)[0]
-
-    def code(self, amount_minor: int, chip_data: str | None = None, **changes: str) -> str:
-        return self.says(self.asks(amount_minor, chip_data, **changes))["39"]
-
-    def kept(self) -> bytes:
-        """What was kept of the chip's last objects."""
-        facts = msgpack.decode(self.road.store.decided[-1]["facts"], type=Facts)
-        assert facts.tap is not None
-        return facts.tap.objects
-
-    def issue(self, psn: str) -> None:
-        """Give the person's cards this sequence number."""
-        holder = self.road.store.state.holders[1]
-        cards = tuple(replace(each, psn=psn) for each in holder.profile.cards)
-        profile = replace(holder.profile, cards=cards)
-        self.road.store.state.holders[1] = replace(holder, profile=profile)
-
-    def change(self, token: TokenStatus) -> None:
-        """Change the person's token as another office would."""
-        holder = self.road.store.state.holders[1]
-        tokens = tuple(replace(each, status=token) for each in holder.profile.tokens)
-        profile = replace(holder.profile, tokens=tokens)
-        self.road.store.state.holders[1] = replace(holder, profile=profile)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -361,6 +313,38 @@ def test_a_phone_has_a_sequence_of_its_own() -> None:
     assert till.code(100, till.chip.tap(100, 1, verified=True)) == "00"
     as_plastic = Chip(till.chip.pan, sequence="07")
     assert till.code(100, as_plastic.tap(100, 2, verified=True), de23="007") == "82"
+
+
+AAC, TC, ARQC = "00", "40", "80"
+"""9F27 of a chip that declines, that approves by itself, that asks its issuer."""
+
+
+@pytest.mark.parametrize("cvn", [10, 18])
+@pytest.mark.parametrize("policy", ["when_present", "require"])
+@pytest.mark.parametrize(
+    ("results", "told", "code"),
+    [
+        (0xA0, {}, "00"), (0xA0, {"9F27": ARQC}, "00"), (0xA0, {"9F27": "A8"}, "00"),
+        (0xA0, {"9F27": AAC}, "82"), (0xA0, {"9F27": TC}, "82"), (0xA0, {"9F27": "C0"}, "82"),
+        (0x80, {}, "82"), (0x80, {"9F27": AAC}, "82"), (0x90, {"9F27": TC}, "82"),
+        (0xB0, {}, "82"), (0x20, {}, "82"), (0x60, {}, "82"),
+    ],
+)  # fmt: skip
+def test_only_a_chip_that_asks_its_issuer_is_approved(
+    cvn: int, policy: str, results: int, told: dict[str, str], code: str
+) -> None:
+    till = Till(policy=policy)
+    till.chip.cvn, till.chip.results = cvn, results
+    assert till.code(100, till.chip.tap(100, 1, told)) == code
+    assert bool(till.road.store.movements) is (code == "00")
+
+
+@pytest.mark.parametrize(("results", "said"), [(0x80, AAC), (0x90, TC), (0x60, TC), (0xA0, ARQC)])
+def test_an_advice_is_posted_whatever_the_chip_decided(results: int, said: str) -> None:
+    till = Till()
+    till.chip.results = results
+    advice = till.asks(500, till.chip.tap(500, 1, {"9F27": said})) | {"t": "0120"}
+    assert till.says(advice)["39"] == "00" and till.road.store.movements
 
 
 def test_an_inquiry_counts_like_a_payment_and_its_repeat_does_not() -> None:

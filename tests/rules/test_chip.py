@@ -24,6 +24,7 @@ TAPS: tuple[tuple[str, dict[str, Any], Reason | None], ...] = (
     ("over another amount", {"tap": OTHER}, Reason.WRONG_CRYPTOGRAM),
     ("nobody can tell", {"tap": UNKNOWN}, None),
     ("nobody can tell and it must", {"tap": UNKNOWN, "chip_wanted": True}, Reason.WRONG_CRYPTOGRAM),
+    ("declined by itself", {"tap": some_tap(asks=False)}, Reason.WRONG_CRYPTOGRAM),
     ("none", {}, None),
     ("none and it must", {"chip_wanted": True}, PIN),
     ("again", {"tap": GOOD, "window": SEEN}, Reason.TAP_REPLAYED),

@@ -110,6 +110,11 @@ BREAKS = (
     ("pin_tries_are_left", Reason.PIN_TRIES, lambda f: replace(f, pin_tries=3)),
     ("tap_is_new", Reason.TAP_REPLAYED, lambda f: replace(f, window=AtcWindow(40))),
     (
+        "chip_asks_its_issuer",
+        Reason.WRONG_CRYPTOGRAM,
+        lambda f: replace(f, tap=some_tap(asks=False)),
+    ),
+    (
         "cryptogram_is_right",
         Reason.WRONG_CRYPTOGRAM,
         lambda f: replace(f, tap=some_tap(CryptogramCheck.WRONG)),
