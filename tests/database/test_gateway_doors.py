@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from authz import database
+from authz.access.key_store import Wanted, create_key
+from authz.access.scopes import Scope
 from authz.gateway import Deps
 from tests.database.decided import (
     DEV,
@@ -57,7 +59,9 @@ async def test_the_clock_stays_in_the_years_that_are_known(
 
 async def test_there_is_no_clock_to_set_without_the_test_clock(parts: Deps) -> None:
     plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
-    async with client_of(plain) as http:
+    async with parts.pool.acquire() as sql, sql.transaction():
+        _, key = await create_key(sql, Wanted(None, frozenset({Scope.OPS})))
+    async with client_of(plain, headers={"authorization": f"Bearer {key}"}) as http:
         answer = await http.post("/v1/test/clock", json={"now": TUESDAY})
     assert_problem(answer, 404, "NOT_FOUND")
 

@@ -30,16 +30,19 @@ class Buckets:
         """How many names are remembered."""
         return len(self._full_at_s)
 
+    def wait_s(self, name: object, now_s: float) -> float:
+        """0.0 if there is a token, else the seconds until there is; none is taken."""
+        return max(self._full_at_s.get(name, now_s) - now_s - self._depth_s, 0.0)
+
     def take(self, name: object, now_s: float) -> float:
         """Take one token; 0.0 if there was one, else the seconds until there is, and none taken.
 
         `now_s` is of a clock that never goes back.
         """
-        full_at_s = max(self._full_at_s.get(name, now_s), now_s)
-        missing_s = full_at_s - now_s - self._depth_s
-        if missing_s > 0:
-            return missing_s
-        self._full_at_s[name] = full_at_s + self._token_s
+        wait_s = self.wait_s(name, now_s)
+        if wait_s:
+            return wait_s
+        self._full_at_s[name] = max(self._full_at_s.get(name, now_s), now_s) + self._token_s
         self._full_at_s.move_to_end(name)
         if len(self._full_at_s) > self._names_max:
             self._full_at_s.popitem(last=False)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware.exceptions import ExceptionMiddleware
 
 from authz.gateway import (
     accounts,
@@ -26,7 +27,7 @@ from authz.gateway import (
 from authz.gateway.acting import write_down
 from authz.gateway.admission import admit
 from authz.gateway.deps import Deps
-from authz.gateway.gate import Gate
+from authz.gateway.gate import Gate, KeyGate
 
 DESCRIPTION: Final = """
 Pays online, administers, and reads what the engine decided and what a holder may spend. Amounts
@@ -65,6 +66,9 @@ def create_app(deps: Deps) -> FastAPI:
     )
     app.state.deps = deps
     problems.install(app)
+    # The last is the outermost. What is refused at the gate is answered as it is behind it.
+    app.add_middleware(KeyGate, deps=deps)
+    app.add_middleware(ExceptionMiddleware, handlers=app.exception_handlers)
     app.add_middleware(Gate, body_max_bytes=deps.body_max_bytes)
     app.include_router(operations.router)
     for part in PAYMENTS:

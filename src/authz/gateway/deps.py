@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from authz.access.key_store import Kept, find_keys
 from authz.access.rates import Buckets
+from authz.access.strangers import Strangers
 from authz.bank.enrolment import Enrolment
 from authz.credentials.courier import Courier
 from authz.credentials.sending import CodeSender
@@ -68,10 +69,14 @@ class CardDesk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limiter:
-    """How often one API key may ask, and where it is counted who asked too often."""
+    """How often one API key may ask, and where it is counted who asked too often.
+
+    `strangers` are the peers whose keys do not open.
+    """
 
     buckets: Buckets
     metrics: Metrics
+    strangers: Strangers = field(default_factory=Strangers)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,20 @@
-"""Around the whole application: no body beyond a limit comes in, no error leaves as plain text."""
+"""Around the whole application: who has no key is not listened to, nor is a body without an end.
+
+No error leaves as plain text.
+"""
 
 from typing import Final
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from authz.gateway.admission import let_in
+from authz.gateway.deps import Deps
 from authz.gateway.problems import internal, problem, too_large
+from authz.gateway.scopes import PREFIX
 
 LOADS: Final = "/v1/loads"
 LOADS_TIMES: Final = 4
@@ -41,6 +48,23 @@ class Gate:
             _log.error("http_fault", method=scope["method"], route=_route(scope), **_place(fault))
             if not answer.begun:
                 await internal()(scope, receive, send)
+
+
+class KeyGate:
+    """ASGI middleware: every request of `/v1` shows a good key before anything of its body is read.
+
+    Raises what `let_in` and the database raise: problems, for the exception handlers around it.
+    """
+
+    def __init__(self, app: ASGIApp, deps: Deps) -> None:
+        """`app` is what stands behind the gate."""
+        self._app, self._deps = app, deps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in whose caller is known; he stands in its state."""
+        if scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/"):
+            await let_in(HTTPConnection(scope), self._deps)
+        await self._app(scope, receive, send)
 
 
 class _Answer:
