@@ -146,7 +146,7 @@ def _refund(
     if book is None:  # the issuer paid it, and no programme says how it may come back
         return move(request, draft, payment, amount_minor)
     parameters = book.on(at.date())
-    whole = amount_minor == payment.approved_minor
+    whole = amount_minor == posted_minor  # of a hold, all that was captured of it
     same_day = at.date() == payment.day
     mode = parameters.refund_mode
     allowed = (
