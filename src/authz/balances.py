@@ -10,9 +10,11 @@ from msgspec.structs import replace
 from authz.purse import Purse
 from authz.reference import employer_of
 from authz.state import Employer, Holder, HolderAccount, LotInfo, Profile, UsedDay
+from authz.vintages.deadlines import request_until
 from ledger.queries import usage_of
 from rules.facts import Facts, Merchant, MerchantClass, Origin, Purchase
 from rules.geography import civil_day, zone_of
+from rules.parameters import ExchangeMode
 from rules.rulebook import Rulebook
 from rules.standing import Standing, standing
 
@@ -38,7 +40,11 @@ _decode_profile: Final = msgpack.Decoder(Profile).decode
 
 
 class LotView(Struct, frozen=True):
-    """A lot as it counts today. `expired_minor` is past its last day and no longer spendable."""
+    """A lot as it counts today. `expired_minor` is past its last day and no longer spendable.
+
+    `exchange_until` is the last day to ask for its exchange (R.3262-1-2 2°): None where it is
+    exchanged by itself, or not at all.
+    """
 
     vintage: int
     origin: Origin
@@ -47,6 +53,7 @@ class LotView(Struct, frozen=True):
     held_minor: int
     expired_minor: int
     expires_on: date
+    exchange_until: date | None
     loaded_on: date
     lot_no: int
 
@@ -161,36 +168,39 @@ def _lot_views(info: LotInfo, money: _Money, day: date, book: Rulebook) -> list[
     available_minor, held_minor = money.available_minor, money.held_minor
     ends, seen_as = book.vintage_end(info.vintage), book.seen_as(info.vintage, day)
     if day <= ends:
-        return [_line(info, available_minor, held_minor, 0, ends)]
+        return [_line(info, book, available_minor, held_minor)]
     lines = []
     if seen_as is not None and available_minor:
-        exchanged = _line(info, available_minor, 0, 0, book.vintage_end(seen_as), seen_as)
-        lines.append(exchanged)
+        lines.append(_line(info, book, available_minor, exchanged_to=seen_as))
         available_minor = 0
     expired_minor = available_minor + money.expired_minor
     if day > ends + SHOWN_AFTER_EXPIRY and day >= book.exchange_day(info.vintage):
         expired_minor = 0
     if held_minor or expired_minor:
-        lines.append(_line(info, 0, held_minor, expired_minor, ends))
+        lines.append(_line(info, book, 0, held_minor, expired_minor))
     return lines
 
 
 def _line(
     info: LotInfo,
+    book: Rulebook,
     available_minor: int,
-    held_minor: int,
-    expired_minor: int,
-    expires_on: date,
+    held_minor: int = 0,
+    expired_minor: int = 0,
     exchanged_to: int | None = None,
 ) -> LotView:
+    vintage = exchanged_to or info.vintage
+    ends = book.vintage_end(vintage)
+    on_request = book.exchange_mode(vintage) is ExchangeMode.ON_REQUEST
     return LotView(
-        vintage=exchanged_to or info.vintage,
+        vintage=vintage,
         origin=Origin.EXCHANGE if exchanged_to else info.origin,
         from_vintage=exchanged_to - 1 if exchanged_to else info.from_vintage,
         available_minor=available_minor,
         held_minor=held_minor,
         expired_minor=expired_minor,
-        expires_on=expires_on,
+        expires_on=ends,
+        exchange_until=request_until(ends) if on_request else None,
         loaded_on=info.loaded_on,
         lot_no=info.lot_no,
     )

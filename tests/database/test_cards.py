@@ -22,7 +22,7 @@ from rules.decision import Reason
 from rules.facts import Purchase, Wallet
 from tests.authz.hsm.keys import PIN_KEY, some_module, some_safe
 from tests.database.town import Town, town
-from tests.road.people import DIGESTER, EXPIRY, Setting, pan
+from tests.road.people import DIGESTER, EXPIRY, Setting, bank_pan, pan
 
 ONE = {1: Setting()}
 LAST4 = pan(1)[-4:]
@@ -216,3 +216,29 @@ async def test_a_pin_comes_as_a_block_too_and_unblocking_leaves_it(
         # The first card was loaded without a safe: its number is not kept, its blocks not opened.
         assert await refused(http, "pin", pin_block=block) == (409, "NUMBER_NOT_KEPT")
         assert await refused(http, "pin", "card-8", pin_block=block) == (404, "NOT_FOUND")
+
+
+async def test_top_08_a_second_card_that_is_not_in_use_goes_before_a_bank_card_is_linked(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """Without a bank here: who may link one is told so."""
+    async with bank(calendar_url, tmp_path, ONE) as (_, http):
+
+        async def linked() -> tuple[int, str]:
+            card = {"pan": bank_pan(1), "expiry": "2912"}
+            answer = await http.post("/v1/accounts/acc-1/bank-card", json=card)
+            return answer.status_code, answer.json()["code"]
+
+        may, may_not = (503, "NO_BANK"), (409, "SECOND_CARD")
+        assert await linked() == may
+        await do(http, "block")
+        assert await linked() == may
+        await do(http, "unblock")
+        await do(http, "replace", card=NEW)
+        assert await linked() == may_not
+        await do(http, "activate", "card-9", last4=pan(9)[-4:])
+        assert await linked() == may
+        await do(http, "replace", "card-9", card=NEW | {"id": "card-8", "pan": pan(8)})
+        assert await linked() == may_not
+        await do(http, "oppose", "card-8", opposed_as="LOST")
+        assert await linked() == may

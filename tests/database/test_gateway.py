@@ -46,6 +46,7 @@ async def test_an_account_shows_lots_oldest_first_and_what_today_allows(
                 "held": 0,
                 "expired": 0,
                 "expires_on": "2027-02-28",
+                "exchange_until": None,
                 "loaded_on": "2026-01-05",
             },
         ],

@@ -1,6 +1,7 @@
 """1 March over a database: exchanged, expired, asked for, lost; nothing appears or vanishes."""
 
 import asyncio
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,8 @@ async def test_on_request_it_expires_and_is_shown_for_fifteen_days(
         assert (await t.pay(1)).balance_minor == 5999
         await t.at("2027-03-15T23:59:00+01:00")
         assert (await t.lots())[0] == shown[0]
+        until = [lot.exchange_until for lot in (await t.view()).lots]
+        assert until == [date(2027, 3, 15), date(2028, 3, 15)]
         await t.at("2027-03-16T00:00:00+01:00")
         assert [lot[0] for lot in await t.lots()] == [2027]
 

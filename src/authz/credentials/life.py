@@ -40,6 +40,9 @@ class TokenAction(Enum):
 
 _C, _T = CardStatus, TokenStatus
 
+FINAL: Final = frozenset({_C.OPPOSED, _C.EXPIRED, _C.REPLACED})
+"""States in which a card never pays again (CRD-02)."""
+
 CARD_LIFE: Final[Mapping[tuple[CardStatus, CardAction], CardStatus]] = {
     (_C.ISSUED, CardAction.ACTIVATE): _C.ACTIVE,
     (_C.ACTIVE, CardAction.BLOCK): _C.BLOCKED,
@@ -96,6 +99,16 @@ def token_of(profile: Profile, token_id: str) -> Token:
 def own_credential(profile: Profile, card_id: str) -> Credential:
     """The card's own number, not that of a token."""
     return next(c for c in profile.credentials if c.card_id == card_id and c.token_id is None)
+
+
+def inactive_beside_another(profile: Profile, account_no: int) -> Card | None:
+    """Of several cards of the account that may still pay one day, one that does not pay now.
+
+    "si 2 cartes sont enregistrées … supprimez celle qui n'est plus active" (TOP-08): a card that is
+    done for good is removed.
+    """
+    cards = [c for c in profile.cards if c.account_no == account_no and c.status not in FINAL]
+    return next((c for c in cards if c.status is not _C.ACTIVE and len(cards) > 1), None)
 
 
 def activate(profile: Profile, card_id: str, last4: str) -> Profile:

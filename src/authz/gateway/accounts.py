@@ -28,6 +28,7 @@ EXAMPLE: Final[JsonDict] = {
             "held": 0,
             "expired": 0,
             "expires_on": "2027-02-28",
+            "exchange_until": None,
             "loaded_on": "2026-01-05",
         }
     ],
@@ -45,7 +46,10 @@ EXAMPLE: Final[JsonDict] = {
 
 
 class LotOut(BaseModel):
-    """Vouchers of one vintage; `held` waits for its capture, `expired` cannot be spent any more."""
+    """Vouchers of one vintage; `held` waits for its capture, `expired` cannot be spent any more.
+
+    `exchange_until` is the last day to ask for their exchange, where it has to be asked for.
+    """
 
     vintage: int
     origin: str
@@ -54,6 +58,7 @@ class LotOut(BaseModel):
     held: int
     expired: int
     expires_on: date
+    exchange_until: date | None
     loaded_on: date
 
 
@@ -131,5 +136,6 @@ def _lot(lot: LotView) -> LotOut:
         held=lot.held_minor,
         expired=lot.expired_minor,
         expires_on=lot.expires_on,
+        exchange_until=lot.exchange_until,
         loaded_on=lot.loaded_on,
     )

@@ -9,6 +9,7 @@ from authz.balances import FoundAccount, find_account
 from authz.bank.enrolment import Linked, unlink
 from authz.bank.kept import Wallet
 from authz.bank.words import BankCard
+from authz.credentials.life import inactive_beside_another
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
@@ -54,11 +55,12 @@ class BankCardOut(BaseModel):
     "/accounts/{account_id}/bank-card",
     summary="Link a bank card for the top-up",
     status_code=201,
-    responses=described(404),
+    responses=described(404, 409),
 )
 async def link(deps: Parts, account_id: AccountId, wanted: BankCardIn) -> BankCardOut:
     """1.00 EUR is asked for and never taken; the card takes the place of any other."""
     found = await _found(deps, account_id)
+    _refuse_second_card(found)
     if deps.enrolment is None:
         raise ProblemError(503, "NO_BANK", "there is no bank acquirer to ask")
     if wanted.three_d_secure != "AUTHENTICATED":
@@ -89,6 +91,15 @@ async def remove(deps: Parts, account_id: AccountId) -> None:
     found = await _found(deps, account_id)
     if not await unlink(deps.pool, _wallet(found)):
         raise ProblemError(404, "NOT_FOUND", "no bank card is linked")
+
+
+def _refuse_second_card(found: FoundAccount) -> None:
+    """The meal card that is not in use goes first (TOP-08)."""
+    card = inactive_beside_another(found.holder.profile, found.held.account.account_no)
+    if card is not None:
+        status = card.status.value
+        detail = f"card {card.card_id} is {status} beside another: take it into use or remove it"
+        raise ProblemError(409, "SECOND_CARD", detail)
 
 
 async def _found(deps: Deps, account_id: str) -> FoundAccount:

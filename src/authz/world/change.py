@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from authz.access.acts import note
 from authz.contacts import keep_phone
-from authz.credentials.life import own_credential, with_pin_ref
+from authz.credentials.life import FINAL, own_credential, with_pin_ref
 from authz.pan import PanDigester
 from authz.refusal import Refused
 from authz.safe import Safe
@@ -38,8 +38,6 @@ from ledger.journal import Change, Locked
 from rules.facts import Card, CardStatus, Token, TokenStatus
 
 CREATED, CHANGED, UNCHANGED = "created", "changed", "unchanged"
-FINAL: Final = frozenset({CardStatus.OPPOSED, CardStatus.EXPIRED, CardStatus.REPLACED})
-"""States that a card never leaves (CRD-02)."""
 
 REFERENCE: Final = {
     IssuerRecord: "select record = $2::jsonb from issuer where $1 = 'issuer'",
