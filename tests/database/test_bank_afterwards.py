@@ -86,6 +86,20 @@ async def test_the_statement_shows_both_legs_and_the_balance_of_vouchers(
         assert len({e.payment for e in entries[:-1]}) == 1
 
 
+async def test_ref_04_a_refund_goes_back_to_the_bank_card_that_paid_though_it_was_unlinked(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        paid = await branch.pay(forty())
+        assert await unlink(branch.pool, Wallet(paid.holder_id, 1))
+        name = Original(name=(paid.holder_id, paid.authorization_id))
+        (back,) = await branch.run(buys(2000, kind=Kind.REFUND, about=name, card_ref=b""))
+        assert back is not None and back.approved
+        await branch.recover()
+        assert (await branch.state())[1] == 0
+        assert await branch.available() == 8000
+
+
 @pytest.mark.parametrize(
     ("card", "what"),
     [
