@@ -65,6 +65,8 @@ class Desk(Struct, frozen=True):
     connections: set["Connection"]
     authenticator: Authenticator | None = None
     """None: MACs are neither looked at nor made."""
+    key_guard: Authenticator | None = None
+    """What key changes must prove themselves to, whatever the listener's policy; None: no key."""
     check: CredentialCheck | None = None
     """What looks at chips and PINs; None: nobody does."""
     rates: Buckets | None = None
@@ -215,6 +217,11 @@ class Connection(asyncio.Protocol):
 
     def _consult(self, message: Message, frame: Frame) -> None:
         """What the office answers is no payment: it never waits in a batch."""
+        guard = self._desk.key_guard
+        changes_key = message.fields.get(70) == network.KEY_CHANGE
+        if changes_key and guard is not None and guard.refuses(message, frame.body):
+            self._refuse_unproved(message, frame)
+            return
         self._taken_in()
         deadline_s = self.heard_s + self._desk.limits.decision_deadline_s
         done = partial(self._answer, message, frame, self.heard_s)

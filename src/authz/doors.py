@@ -141,6 +141,7 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
         ),
         engine.connections,
         _authenticator(spoken, door, engine.safe.module),
+        key_guard(spoken, engine.safe.module),
         _credential_check(settings, engine, spoken, door),
         engine.terminal_rates,
     )
@@ -158,6 +159,11 @@ def _credential_check(
         _log.warning("chips_cannot_be_checked", door=str(door), wanted="[[emv_master]] in --keys")
     online = frozenset(settings.ecommerce_acquirers)
     return CredentialCheck(spoken.name, policy, module, engine.digester, online)
+
+
+def key_guard(spoken: Profile, module: SecurityModule) -> Authenticator | None:
+    """Who could take a key with a master key alone, and a replay, is asked for the MAC as well."""
+    return Authenticator(spoken, REQUIRE, module) if module.has_mac_key(spoken.name) else None
 
 
 def _authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Authenticator | None:

@@ -6,14 +6,16 @@ all of them had the time to, so that whoever hears yes may use the new key with 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Final, Protocol
 
 import asyncpg
 import structlog
 from msgspec import Struct
 
+from authz.access.rates import Buckets, Rate
 from authz.hsm import KeyUse, SecurityModule
 from authz.iso8583.message import Message
 from authz.network import KeyChange, key_change_of
@@ -22,6 +24,9 @@ from authz.store import LOST
 from authz.usage import UsageError
 from rules.decision import Reason
 
+WRONG_RATE: Final = Rate(per_s=5 / 60, burst_max=5)
+"""How many wrong changes of one profile's keys are looked at: nobody guesses at a check value."""
+PROFILES_MAX: Final = 64
 LOOK_EVERY_S: Final = 0.5
 SPREAD_S: Final = 0.8
 """How long a change waits for the other processes before it is acknowledged."""
@@ -106,22 +111,33 @@ class DatabaseBook:
 class NetworkKeys:
     """What one process knows of them; the security module has them in use."""
 
-    def __init__(self, book: KeyBook, module: SecurityModule, spread_s: float = SPREAD_S) -> None:
-        """Nothing is known before `catch_up`."""
-        self._book, self._module, self._spread_s = book, module, spread_s
+    def __init__(
+        self,
+        book: KeyBook,
+        module: SecurityModule,
+        spread_s: float = SPREAD_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Nothing is known before `catch_up`; `clock` is monotonic, in seconds."""
+        self._book, self._module, self._spread_s, self._clock = book, module, spread_s, clock
+        self._wrong = Buckets(WRONG_RATE, PROFILES_MAX)
         self._seen: dict[tuple[str, KeyUse], int] = {}
 
     async def take(self, message: Message, profile: str) -> Outcome:
         """A new key of the profile's network: kept, spread, in use. What is none changes nothing.
 
-        Raises what the database raises.
+        After a few wrong ones nothing is looked at for a while. Raises what the database raises.
         """
         change = key_change_of(message)
         if change is None:
             return Outcome(Reason.FORMAT)
+        if self._wrong.wait_s(profile, self._clock()):
+            _log.warning("key_change", profile=profile, use=change.use, outcome="not looked at")
+            return Outcome(Reason.SECURITY)
         file_key = self._module.file_key(profile, change.use)
         right = self._module.can_change_key(profile, change.use, change.wrapped, change.check_value)
         if file_key is None or not right or not await self._book.add(profile, file_key, change):
+            self._wrong.take(profile, self._clock())
             _log.warning("key_change", profile=profile, use=change.use, outcome="refused")
             return Outcome(Reason.SECURITY)
         await asyncio.sleep(self._spread_s)

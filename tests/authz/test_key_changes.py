@@ -108,6 +108,40 @@ async def test_a_change_under_a_master_key_that_is_gone_stops_the_start_with_one
 
 
 @pytest.mark.parametrize(
+    "weak",
+    [
+        bytes(16), bytes(24), b"\x01" * 16, FIRST[:8] * 2, FIRST[:8] * 3, FIRST + FIRST[8:],
+        FIRST[:8] + bytes(byte ^ 1 for byte in FIRST[:8]), FIRST[:8] * 2 + FIRST[8:],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("use", ["M", "P"])
+async def test_single_des_is_no_key_however_it_is_dressed_up(weak: bytes, use: str) -> None:
+    book, module = MemoryBook(), some_module()
+    taken = await an_office(book, module).take(changing(weak, use=use), "ascii")
+    assert taken.reason is Reason.SECURITY and not book.kept
+    assert makes(module) == mac_by(MAC_KEY)
+
+
+async def test_after_five_wrong_changes_none_is_looked_at_for_a_while() -> None:
+    book, clock = MemoryBook(), Clock()
+    office = NetworkKeys(book, some_module(), spread_s=0, clock=clock)
+    for _ in range(5):
+        wrong = await office.take(changing(FIRST, master=bytes(range(16))), "ascii")
+        assert wrong.reason is Reason.SECURITY
+    clock.now_s += 11.5
+    assert (await office.take(changing(FIRST), "ascii")).reason is Reason.SECURITY
+    assert not book.kept
+    clock.now_s += 1
+    assert (await office.take(changing(FIRST), "ascii")).reason is Reason.APPROVED
+
+
+async def test_right_changes_are_not_counted() -> None:
+    office = NetworkKeys(MemoryBook(), some_module(), spread_s=0, clock=Clock())
+    taken = [(await office.take(changing(FIRST), "ascii")).reason for _ in range(8)]
+    assert taken == [Reason.APPROVED] * 8
+
+
+@pytest.mark.parametrize(
     ("message", "profile", "reason"),
     [
         (changing(FIRST, master=bytes(range(16))), "ascii", Reason.SECURITY),

@@ -6,6 +6,7 @@ import psec
 import pytest
 from msgspec.structs import replace
 
+from authz.doors import key_guard
 from authz.iso8583.profiles import profile
 from authz.message_auth import Authenticator
 from simulators import wire
@@ -45,8 +46,12 @@ def a_sealing_peer(
     keys = replace(keys, mac=tuple(replace(each, profile=name) for each in keys.mac))
     module = some_module(keys, clock)
     desk = peer.connection._desk
+    authenticator = None if policy == "off" else Authenticator(profile(name), policy, module)
     peer.connection._desk = replace(
-        desk, office=key_office(module), authenticator=Authenticator(profile(name), policy, module)
+        desk,
+        office=key_office(module),
+        authenticator=authenticator,
+        key_guard=key_guard(profile(name), module),
     )
     return peer
 
@@ -175,6 +180,20 @@ async def test_a_key_that_is_not_right_changes_nothing(change: Fields | None, co
     wrong = key_change(1, check="000000") if change is None else key_change(1) | change
     told = await bodies(peer, with_mac(wrong), with_mac(buy(2)))
     assert [read(answer)["39"] for answer in told] == [code, "00"]
+
+
+@pytest.mark.parametrize("policy", ["off", "accept", "require"])
+async def test_a_key_change_proves_itself_at_every_door(policy: str) -> None:
+    peer = a_sealing_peer(policy)
+    bare = wire.encode(key_change(1), wire.profile_of("ascii"))
+    told = await bodies(peer, bare, with_mac(key_change(2), key=NEW_KEY))
+    assert [read(answer)["39"] for answer in told] == ["63", "63"]
+    [answer] = await bodies(peer, with_mac(key_change(3)))
+    assert read(answer)["39"] == "00"
+
+
+async def test_where_there_is_no_mac_key_a_key_change_needs_none() -> None:
+    assert key_guard(profile("bcd"), some_module()) is None
 
 
 async def test_without_keys_a_key_change_is_refused() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
 
 from authz.hsm import ChipCard, Cryptogram, KeyUse, Pin
-from authz.hsm.des import DesKey, pad_with_zeros
+from authz.hsm.des import BLOCK, DesKey, pad_with_zeros
 from authz.hsm.emv import (
     CSU_APPROVED,
     CSU_DECLINED,
@@ -187,7 +188,10 @@ class SoftwareModule:
         return None if ring is None else ring.file_key
 
     def can_change_key(self, profile: str, use: KeyUse, wrapped: bytes, check_value: bytes) -> bool:
-        """Whether this is a new key under the zone master key; a profile without one gets none."""
+        """Whether this is a new key under the zone master key; a profile without one gets none.
+
+        Single DES is none, however it is dressed up.
+        """
         return self._unwrapped(profile, use, wrapped, check_value) is not None
 
     def change_key(
@@ -210,5 +214,16 @@ class SoftwareModule:
         known = use != "master" and (profile, use) in self._rings
         if master is None or not known or len(wrapped) not in _KEY_SIZES:
             return None
-        key = DesKey(master.current.decrypt(wrapped))
-        return key if compare_digest(key.check_value(), check_value) else None
+        clear = master.current.decrypt(wrapped)
+        key = DesKey(clear)
+        right = compare_digest(key.check_value(), check_value)
+        return key if right and not _is_single(clear) else None
+
+
+def _is_single(key: bytes) -> bool:
+    """Whether it is single DES in triple form: neighbours that are one key undo each other.
+
+    The lowest bit of each byte is parity, at which DES does not look; zeros are equal halves too.
+    """
+    parts = [bytes(b & 0xFE for b in key[at : at + BLOCK]) for at in range(0, len(key), BLOCK)]
+    return any(one == next_one for one, next_one in pairwise(parts))
