@@ -145,7 +145,7 @@ class EventOut(BaseModel):
 
 
 class CardOut(BaseModel):
-    """A card, without its number."""
+    """A card, without its number; `last4` proves that it arrived, and is not told before."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -170,7 +170,7 @@ class CardOut(BaseModel):
     account: str
     status: str
     opposed_as: str | None
-    last4: str
+    last4: str | None
     expiry: str
     generation: str
     visa_logo: bool
@@ -183,7 +183,7 @@ REFUSED: Final = described(404, 409)
 
 @router.get("/cards/{card_id}", summary="A card and what became of it", responses=described(404))
 async def card(deps: Parts, card_id: CardId) -> CardOut:
-    """Its number is nowhere; the last four digits are."""
+    """Its number is nowhere; the last four digits are, once it was activated."""
     async with deps.pool.acquire() as sql, sql.transaction(readonly=True):
         try:
             return await _shown(sql, await profile_of(sql, "card", card_id), card_id)
@@ -332,7 +332,7 @@ async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:
         account=held.account.account_id,
         status=found.status.value,
         opposed_as=None if found.opposed_as is None else found.opposed_as.value,
-        last4=found.last4,
+        last4=None if found.status is CardStatus.ISSUED else found.last4,
         expiry=found.expiry,
         generation=found.generation,
         visa_logo=found.visa_logo,
