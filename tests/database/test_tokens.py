@@ -301,7 +301,7 @@ async def test_a_code_that_could_not_be_sent_is_told_and_another_one_can_be(
             status, told = await p.ask(f"tokens/{token}/resend-code")
             assert (status, told["code"]) == (503, "CODE_NOT_SENT")
         provider.fails = None
-        # What surely reached nobody does not count, and leaves the code before it as it was.
+        # What surely reached nobody is none of the five, and leaves the code before it as it was.
         if surely:
             assert (await p.ask(f"tokens/{token}/resend-code"))[0] == 200
             last = provider.taken[-1].code.reveal()
@@ -342,6 +342,22 @@ async def test_another_code_waits_for_the_pause(calendar_url: str, tmp_path: Pat
         assert answer.headers["retry-after"] == "1"
         await p.t.at("2026-11-24T10:00:30+01:00")
         assert (await p.ask(f"tokens/{token}/resend-code"))[0] == 200
+
+
+async def test_a_code_that_reached_nobody_counts_for_the_pause_and_the_day(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    provider = Provider()
+    provider.fails = NotSent("down", surely=True)
+    async with phones(calendar_url, tmp_path, provider, pause_s=30) as p:
+        await p.http.put("/v1/accounts/acc-1/contact", json={"phone": "+33612345678"})
+        path = f"/v1/tokens/{(await p.add(APPLE))['id']}/resend-code"
+        assert (await p.http.post(path, json={})).json()["code"] == "TOO_SOON"
+        for n in range(1, 21):
+            await p.t.at(f"2026-11-24T11:{n:02d}:00+01:00")
+            last = await p.http.post(path, json={})
+            assert last.json()["code"] == ("CODE_NOT_SENT" if n < 20 else "TOO_SOON")
+        assert last.headers["retry-after"] == "86400"
 
 
 async def test_one_person_gets_twenty_codes_a_day_for_all_tokens(

@@ -2,7 +2,8 @@
 
 What was sent and what was tried are rows that nobody changes; a code is kept as the security module
 keeps PINs. A try counts whether or not it was right, and must therefore be committed. A code that
-surely reached nobody is as good as none: it neither counts nor takes the place of the one before.
+surely reached nobody leaves the one before it in place and is none of the token's few; it counts
+for the pause and for the day, or a broken messenger would be asked without end.
 """
 
 from collections.abc import Callable
@@ -24,17 +25,14 @@ CODES_A_DAY_MAX: Final = 20
 COUNTS: Final = """
     select coalesce(max(c.n), 0) as last,
         count(*) filter (where l.n is null) as arrived,
-        max(c.sent_at) filter (where l.n is null) as latest
+        max(c.sent_at) as latest
     from activation_codes c
     left join activation_losses l on (l.holder_id, l.token, l.n) = (c.holder_id, c.token, c.n)
     where c.holder_id = $1 and c.token = $2
 """
 OF_DAY: Final = """
     select count(*) from activation_codes c
-    where c.holder_id = $1 and c.sent_at > $2 and c.sent_at <= $3 and not exists (
-        select 1 from activation_losses l
-        where (l.holder_id, l.token, l.n) = (c.holder_id, c.token, c.n)
-    )
+    where c.holder_id = $1 and c.sent_at > $2 and c.sent_at <= $3
 """
 LATEST: Final = """
     select c.n, c.code_ref, c.sent_at, count(t.tried_at) as tries
