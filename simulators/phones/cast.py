@@ -34,7 +34,11 @@ def cast(
                 yield story, pool.pop()
                 break
         else:
-            raise CastError(f"this world has too few people for {count} phones")
+            raise CastError(
+                f"this world has too few people for {count} {'phone' if count == 1 else 'phones'}:"
+                f" each wants somebody with {MONEY_MINOR // 100} EUR, one good card and no bank"
+                " card; make a larger one with `millesime world generate --accounts 1000`"
+            )
 
 
 def place_of(world: World, terminal: str) -> TerminalData:

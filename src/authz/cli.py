@@ -18,7 +18,7 @@ INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "serve": ("authz.commands.serve:serve", "Run the engine until SIGTERM, then drain."),
     "demo": ("authz.commands.simulators:demo", "Play a lunch rush and prove the books."),
-    "simulate": ("authz.commands.simulators:simulate", "Terminals and rushes, from outside."),
+    "simulate": ("authz.commands.simulators:simulate", "Terminals, rushes, phones; and a bank."),
     "world": ("authz.commands.world:app", "Load people, cards and money; generate worlds."),
     "loads": ("authz.commands.loads:app", "Employers' orders and their payments."),
     "jobs": ("authz.commands.jobs:app", "What is due at a date, done by hand."),
@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "explain": ("authz.commands.explain:explain", "Tell why a payment was decided so."),
     "backup": ("authz.commands.backup:app", "Backups, and the drill that proves them."),
     "db": ("authz.commands.db:app", "The database schema."),
-    "keys": ("authz.commands.keys:app", "The key file."),
+    "keys": ("authz.commands.keys:app", "API keys, and the key file."),
     "settings": ("authz.commands.settings:show", "Print the effective settings."),
 }
 """Name to where it is and its line of help, in the order of `--help`."""

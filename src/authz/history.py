@@ -52,6 +52,12 @@ _AMONG: Final = """
     and (a.holder_id, a.authorization_id) in (select * from unnest($1::bigint[], $2::bigint[]))
 """
 NAMED: Final = _PAYMENTS + _AMONG
+# A reversal of a refund is about the refund, and that about the payment.
+WHOSE_STEP: Final = """
+    select coalesce(r.about_id, a.about_id) from authorizations a
+    left join authorizations r on r.holder_id = $1 and r.authorization_id = a.about_id
+    where a.holder_id = $1 and a.authorization_id = $2
+"""
 BY_REFERENCE: Final = _PAYMENTS + "and a.rrn = $4 and ($5::text is null or a.terminal = $5)" + _PAGE
 BY_ACCOUNT: Final = (
     _PAYMENTS
@@ -155,6 +161,12 @@ async def find(
     """One payment, or None. `books` tell which vintage a lot counted as."""
     name = PaymentName(holder_id, authorization_id)
     return (await find_all(tx, [name], books)).get(name)
+
+
+async def payment_about(tx: "Tx", holder_id: int, authorization_id: int) -> PaymentName | None:
+    """The payment that a capture, refund, reversal or the like was about: books name these too."""
+    number = await tx.fetchval(WHOSE_STEP, holder_id, authorization_id)
+    return None if number is None else PaymentName(holder_id, number)
 
 
 async def find_all(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import Final
 
+from ledger.names import public_id as public_id
+
 EPOCH_MS: Final = 1_577_836_800_000  # 2020-01-01T00:00:00Z
 NODE_BITS: Final = 10
 COUNTER_BITS: Final = 12
@@ -37,11 +39,6 @@ class AuthorizationIds:
             if self._counter >> COUNTER_BITS:
                 self._ms, self._counter = self._ms + 1, 0
         return self._ms << (NODE_BITS + COUNTER_BITS) | self._node | self._counter
-
-
-def public_id(holder_id: int, authorization_id: int) -> str:
-    """The text that the outside uses."""
-    return f"{holder_id:x}-{authorization_id:x}"
 
 
 def parse_public_id(text: str) -> tuple[int, int] | None:

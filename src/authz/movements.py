@@ -38,8 +38,8 @@ PAGE: Final = """
     ), stood as (
         select moved.*, sum(change) over (order by seq)::bigint as balance from moved
     )
-    select s.seq, s.debit_account, s.credit_account, s.amount_minor, s.day, s.at, s.change,
-        s.balance, a.kind as asked, a.mid,
+    select s.seq, s.kind as movement, s.debit_account, s.credit_account, s.amount_minor, s.day,
+        s.at, s.change, s.balance, a.kind as asked, a.mid,
         coalesce(r.about_id, a.about_id, a.authorization_id) as payment
     from stood s
     left join authorizations a
@@ -57,6 +57,7 @@ class Entry(Struct, frozen=True):
 
     Or of the bank card (no `vintage`), which leaves the balance as it is (TOP-13).
     `kind` is what was asked, or what moved money without a request (LOAD, EXCHANGE, EXPIRED ...).
+    `movement` is `hold`, its settlement (`post`, `void`), or `direct`, which needs no other.
     `day` is the civil day that it counts for, `payment` the public id of the payment it is part of.
     """
 
@@ -64,6 +65,7 @@ class Entry(Struct, frozen=True):
     at: datetime
     day: date
     kind: str
+    movement: str
     vintage: int | None
     amount_minor: int
     change_minor: int
@@ -100,6 +102,7 @@ def _entry(holder_id: int, row: Any, vintages: dict[int, int]) -> Entry:
         row["at"],
         row["day"],
         row["asked"] or _kind(debit, credit),
+        row["movement"],
         vintages.get(credit, vintages.get(debit)),
         row["amount_minor"],
         row["change"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ledger import fec
 from ledger.fec import Booked
+from ledger.names import authorization_of
 from ledger.rollup import Line
 from ledger.transfers import Transfer
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CHUNK_ROWS: Final = 1_000
 JOURNAL_COLUMNS: Final = (
     "booked_on", "at", "holder_id", "seq", "kind", "debit_account", "credit_account",
-    "amount_minor", "authorization_id", "about_seq", "day",
+    "amount_minor", "authorization", "about_seq", "day",
 )  # fmt: skip
 TRIAL_COLUMNS: Final = (
     "line", "debits_pending", "debits_posted", "credits_pending", "credits_posted",
@@ -49,7 +50,7 @@ async def journal(tx: "Tx", first: date, last: date, zone: str) -> AsyncIterator
         yield csv_line(
             (
                 each.booked_on, t.at.isoformat(), t.holder_id, t.seq, t.kind, t.debit_account,
-                t.credit_account, t.amount_minor, t.authorization_id, t.about_seq, t.day,
+                t.credit_account, t.amount_minor, authorization_of(t), t.about_seq, t.day,
             )
         )  # fmt: skip
 

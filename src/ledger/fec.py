@@ -15,6 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from ledger.accounts import AccountKind, House, is_lot, kind_of, lot_no_of
+from ledger.names import authorization_of
 from ledger.transfers import Kind, Transfer
 
 COLUMNS: Final = (
@@ -101,10 +102,8 @@ def euros(amount_minor: int) -> str:
 
 
 def piece_of(transfer: Transfer) -> str:
-    """What the entry rests on: the authorization where there is one, else the movement itself."""
-    if transfer.authorization_id is not None:
-        return f"A{transfer.holder_id}-{transfer.authorization_id}"
-    return f"M{transfer.holder_id}-{transfer.seq}"
+    """What the entry rests on: the authorization by its public id, else the movement itself."""
+    return authorization_of(transfer) or f"M{transfer.holder_id}-{transfer.seq}"
 
 
 def journal_of(transfer: Transfer) -> tuple[str, str]:

@@ -115,6 +115,15 @@ async def test_the_log_is_read_page_by_page_by_auditors(parts: Deps) -> None:
     assert seen == ["4", "2", "0"]
 
 
+async def test_a_key_is_named_with_or_without_its_prefix(parts: Deps) -> None:
+    async with parts.pool.acquire() as sql:
+        with acting(Act("3f2a9c0b12de", acts.HTTP, "test")):
+            await acts.note(sql)
+        for who in ("3f2a9c0b12de", "mk_3f2a9c0b12de"):
+            assert [row.who for row in await acts.page(sql, 9, None, who)] == ["3f2a9c0b12de"], who
+        assert await acts.page(sql, 9, None, "mk_user") == []
+
+
 @pytest.mark.parametrize(
     "change", ["update acts set who = 'x'", "delete from acts", "truncate acts"]
 )

@@ -53,6 +53,22 @@ async def test_the_journal_holds_every_movement_of_its_days(tx: "Tx") -> None:
     assert (await audit(tx)).holds
 
 
+async def test_the_exports_name_an_authorization_as_everybody_does(tx: "Tx") -> None:
+    await a_small_world(tx)
+    there = await tx.fetch(
+        "select holder_id, seq, to_hex(holder_id) || '-' || to_hex(authorization_id) as name"
+        " from transfers where authorization_id is not null"
+    )
+    named = {(row["holder_id"], row["seq"]): row["name"] for row in there}
+    rows = await read(journal(tx, *YEAR, ZONE))
+    told = {(int(r["holder_id"]), int(r["seq"])): r["authorization"] for r in rows}
+    assert {place: name for place, name in told.items() if name} == named
+    assert named
+    pieces = {row["PieceRef"] for row in await read(entries(tx, *YEAR, ZONE), "\t")}
+    assert pieces & set(named.values())
+    assert all(piece in named.values() or piece[0] == "M" for piece in pieces)
+
+
 async def test_a_movement_after_midnight_in_paris_is_of_the_next_year(tx: "Tx") -> None:
     await a_small_world(tx, holders=1)
     await tx.execute("update transfers set at = '2026-12-31T23:30Z' where seq = 15")

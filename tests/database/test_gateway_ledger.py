@@ -34,6 +34,9 @@ async def test_the_trial_balance_says_what_is_behind_and_then_balances(
     payable = lines["MERCHANT_PAYABLE"]
     assert (payable["credits_posted"], payable["debits_posted"]) == (2050, 300)
     assert payable["credits_pending"] == lines["HOLDER_LOT"]["debits_pending"] == 700
+    assert {line["name"]: line["account"] for line in told["lines"]} == {
+        "HOLDER_LOT": None, "MERCHANT_PAYABLE": None, "TRUST_CASH": 100, "EMPLOYER_PREPAID": 200,
+    }  # fmt: skip
     assert told["totals"]["debits_posted"] == sum(line["credits_posted"] for line in told["lines"])
     assert (await get(http, "trial-balance", until="2026-11-23"))["totals"]["debits_pending"] == 0
 
@@ -55,7 +58,15 @@ async def test_a_lot_shows_what_it_has(parts: Deps, http: httpx.AsyncClient) -> 
     assert (told["available"], told["held"], told["totals"]) == (4300, 700, None)
 
 
-@pytest.mark.parametrize("unknown", ["7", "4096", "8190"])
+async def test_a_house_account_is_found_by_its_name(parts: Deps, http: httpx.AsyncClient) -> None:
+    await roll_up(parts.pool, BOOK, datetime.now(UTC))
+    named = await get(http, "accounts/TRUST_CASH")
+    assert (named["id"], named["kind"]) == (100, "TRUST_CASH") and named["days"]
+    assert named == await get(http, "accounts/100")
+    assert_problem(await http.get("/v1/ledger/accounts/CASH"), 422, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize("unknown", ["7", "4096", "8190", "9" * 19])
 async def test_no_account_of_the_chart_is_not_found(http: httpx.AsyncClient, unknown: str) -> None:
     answer = await http.get(f"/v1/ledger/accounts/{unknown}")
     assert_problem(answer, 404, "NOT_FOUND")
@@ -87,6 +98,18 @@ async def test_filters_narrow(parts: Deps, http: httpx.AsyncClient) -> None:
     of_account = (await get(http, "transfers", account=account))["data"]
     assert all(account in (each["debit_account"], each["credit_account"]) for each in of_account)
     assert len(of_account) > 1
+
+
+async def test_what_the_books_name_leads_to_the_payment_and_its_reasons(
+    http: httpx.AsyncClient,
+) -> None:
+    named = {each["authorization"] for each in (await get(http, "transfers"))["data"]} - {None}
+    found = [await http.get(f"/v1/authorizations/{name}") for name in named]
+    assert {answer.status_code for answer in found} == {200}
+    assert len({answer.json()["id"] for answer in found}) < len(named), "captures have a number too"
+    traces = [await http.get(f"/v1/authorizations/{name}/trace") for name in named]
+    assert {answer.status_code for answer in traces} == {200}
+    assert {t.json()["id"] for t in traces} == {answer.json()["id"] for answer in found}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """A payment run and its files: what the books paid, once, and the same file for ever."""
 
 import asyncio
+import csv
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from authz.requests import Kind, Original
 from authz.settlement.credit_transfer import NAMESPACE
 from authz.settlement.payment_file import Run, as_credit_transfers, as_csv, find_payment, run_of
 from authz.settlement.remit import NOTHING, Paid, Unpaid, remit
+from authz.settlement.rollup import roll_up
 from authz.usage import UsageError
 from ledger.accounts import House
 from tests.authz.settlement.test_credit_transfer import schema
@@ -185,3 +187,21 @@ async def test_the_command_writes_the_order_and_refuses_what_cannot_be(
     assert isinstance(taken.exception, UsageError)
     await asyncio.to_thread(settle, database_url, *words, str(again))
     assert again.read_bytes() == file.read_bytes()
+
+
+async def test_what_is_owed_is_told_by_the_names_of_the_merchant(
+    street: Town, database_url: str
+) -> None:
+    await street.pay(1000)
+    await street.at("2026-12-02T09:00:00+01:00")
+    await roll_up(street.pool, street.book, datetime.now(UTC))
+    told = await asyncio.to_thread(settle, database_url, "owed", "--until", "2026-12-01")
+    assert told.exit_code == 0, told.output
+    head, row = csv.reader(told.stdout.splitlines())
+    assert head[:4] == ["acquirer", "mid", "name", "voucher_minor"]
+    known = await street.pool.fetchrow(
+        "select record::jsonb ->> 'acquirer', record::jsonb ->> 'mid', record::jsonb ->> 'name'"
+        " from merchants where merchant_no = (select min(merchant_no) from payable_days)"
+    )
+    assert known is not None
+    assert row == [known[0], known[1], known[2] or "", "1000", "0", "0", "0"]

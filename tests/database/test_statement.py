@@ -30,6 +30,8 @@ async def test_every_movement_is_told_with_its_balance(checkout: Checkout) -> No
         ("HOLD", 2_300, -2_300, 7_700),
         ("LOAD", 10_000, 10_000, 10_000),
     ]
+    kinds = ["direct", "post", "hold", "void", "hold", "direct"]
+    assert [m["movement"] for m in whole["data"]] == kinds
     assert {m["authorization"] for m in whole["data"][:-1]} == {held["id"]}
     assert (whole["data"][-1]["authorization"], whole["data"][-1]["leg"]) == (None, "VOUCHER")
     assert {m["vintage"] for m in whole["data"]} == {2026}

@@ -47,7 +47,7 @@ def test_a_purchase_is_two_lines_of_one_entry() -> None:
         "JournalCode": "PA", "JournalLib": "Paiements par titres", "EcritureNum": "42",
         "EcritureDate": "20270101", "CompteNum": "467100",
         "CompteLib": "Titres-restaurant en circulation", "CompAuxNum": "T5",
-        "CompAuxLib": "Porteur 5, lot 2", "PieceRef": "A5-77", "PieceDate": "20261230",
+        "CompAuxLib": "Porteur 5, lot 2", "PieceRef": "5-4d", "PieceDate": "20261230",
         "EcritureLib": "Paiement chez un commerçant", "Debit": "12,50", "Credit": "0,00",
         "EcritureLet": "", "DateLet": "", "ValidDate": "20270101", "Montantdevise": "",
         "Idevise": "",

@@ -253,7 +253,9 @@ def test_a_rush_with_chips_remembers_their_counters(world: str, keys: Path) -> N
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--phones", "2"), "too few people for 2 phones"),
+        (("--phones", "2"), "too few people for 2 phones: each"),
+        (("--phones", "1"), "too few people for 1 phone: each"),
+        (("--phones", "1"), "world generate --accounts 1000"),
         (("--clock", "2026-11-24T11:30:00"), "an instant has a zone"),
         (("--clock", "lunch"), "Invalid isoformat"),
     ],

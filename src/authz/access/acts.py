@@ -18,6 +18,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from authz.access.api_keys import id_of
 from authz.echo import without_numbers
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ async def note(tx: "Tx", about: str | None = None, outcome: str = DONE) -> None:
 
 
 async def page(sql: "Tx", limit: int, before: UUID | None, who: str | None) -> Sequence[Row]:
-    """Acts, newest first."""
-    return [Row(**dict(row)) for row in await sql.fetch(PAGE, before, who, limit)]
+    """Acts, newest first; `who` is a user, or the id of a key with or without its `mk_`."""
+    by = None if who is None else id_of(who)
+    return [Row(**dict(row)) for row in await sql.fetch(PAGE, before, by, limit)]
 
 
 def system_user() -> str:

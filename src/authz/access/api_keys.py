@@ -21,6 +21,7 @@ SECRET_BYTES: Final = 32
 ID_BYTES: Final = 6
 NAME_MAX: Final = 64
 _WRITTEN: Final = re.compile(r"mk_([0-9a-f]{12})_([0-9a-f]{64})")
+_SHOWN: Final = re.compile(r"mk_([0-9a-f]{12})")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -78,6 +79,12 @@ def read_key(text: str) -> Presented | None:
     """The parts of a key, or None where the text is none."""
     written = _WRITTEN.fullmatch(text)
     return None if written is None else Presented(written[1], Secret(bytes.fromhex(written[2])))
+
+
+def id_of(text: str) -> str:
+    """The id of a key from what people see of it (`mk_ID`); any other text stays as it is."""
+    shown = _SHOWN.fullmatch(text)
+    return text if shown is None else shown[1]
 
 
 def draw_key(

@@ -20,7 +20,9 @@ LIMIT_MAX: Final = 100_000
 
 def acts(
     limit: Annotated[int, typer.Option(min=1, max=LIMIT_MAX, help="How many.")] = 50,
-    who: Annotated[str | None, typer.Option(help="Id of an API key, or a user.")] = None,
+    who: Annotated[
+        str | None, typer.Option(help="Id of an API key (mk_ID or ID), or a user.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line an act.")] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
@@ -44,7 +46,12 @@ async def _read(url: str, limit: int, who: str | None) -> Sequence[Row]:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table("at", "who", "through", "action", "object", "outcome", show_edge=False)
+    table = Table(show_edge=False)
+    for title in ("at", "who", "through", "action", "object", "outcome"):
+        # Who it was can be asked for again, so it is never cut.
+        table.add_column(
+            title, no_wrap=title == "who", min_width=12 if title == "who" else None, overflow="fold"
+        )
     for row in rows:
         at = f"{row.at:%Y-%m-%d %H:%M:%S}Z"
         table.add_row(at, row.who, row.through, row.action, row.object, row.outcome)

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.store import opened, rulebooks_of, url_of
-from authz.history import NoRulebook, Payment, find, trace
-from authz.ids import parse_public_id
+from authz.history import NoRulebook, Payment, find, payment_about, trace
+from authz.ids import parse_public_id, public_id
 from authz.response_codes import RESPONSE_CODES
 from authz.settings import load
 from authz.telling import tell_wait
@@ -19,7 +19,7 @@ from rules.rulebook import Rulebook
 
 
 def explain(
-    authorization_id: Annotated[str, typer.Argument(help="As /v1/authorizations names it.")],
+    authorization_id: Annotated[str, typer.Argument(help="As the books and HTTP name it.")],
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     rulebook: RulebookFiles = None,
@@ -33,7 +33,7 @@ def explain(
     settings = load({**flags, "config": config})
     books = tuple(rulebooks_of(settings.rulebook).values())
     payment, told = asyncio.run(_explain(url_of(settings), named, books))
-    show(authorization_id, payment, told)
+    show(public_id(payment.holder_id, payment.authorization_id), payment, told)
 
 
 explain.epilog = "Example: millesime explain 1f-3c0a51b2400"  # type: ignore[attr-defined]
@@ -44,6 +44,8 @@ async def _explain(
 ) -> tuple[Payment, Trace]:
     async with opened(url) as sql:
         payment = await find(sql, *named, books)
+        if payment is None and (about := await payment_about(sql, *named)) is not None:
+            payment = await find(sql, about.holder_id, about.authorization_id, books)
     if payment is None:
         raise UsageError("there is no such authorization in this database")
     try:

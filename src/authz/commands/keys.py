@@ -7,7 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
+import msgspec
 import typer
+from msgspec import Struct
+from msgspec.structs import astuple
 from rich.console import Console
 from rich.table import Table
 
@@ -26,17 +29,39 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 T = TypeVar("T")
+ID_WIDTH: Final = len("mk_3f2a9c0b12de")
 UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
 app = typer.Typer(help="API keys, and the key file.", no_args_is_help=True, add_completion=False)
 app.add_typer(key_file.app, name="file")
 
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON line a key.")]
 Expires = Annotated[
     str | None,
     typer.Option(
         metavar="WHEN", help="A day (its last), an instant, or in: 90d, 12h (default: never)."
     ),
 ]
+
+
+class Told(Struct, frozen=True):
+    """A key as `--json` tells of it: nothing of its secret."""
+
+    id: str
+    name: str
+    generation: int
+    scopes: Sequence[str]
+    proof_wanted: bool
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    state: str
+
+
+class Made(Told, frozen=True, kw_only=True):
+    """A new key with its text, which is told this once."""
+
+    key: str
 
 
 @app.callback()
@@ -58,6 +83,9 @@ def create(
     no_proof: Annotated[
         bool, typer.Option("--no-proof", help="Its online payments need no holder's proof.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON line: what is kept of it, and `key`.")
+    ] = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     config: Config = None,
@@ -72,16 +100,26 @@ def create(
     key, text = _in_store(
         database_url, data_dir, config, lambda tx: key_store.create_key(tx, wanted), "keys create"
     )
+    if as_json:
+        _write(Made(*astuple(_told(key, key.created_at)), key=text))
+        return
     _show([key], key.created_at)
     _tell(text)
 
 
 @app.command("list", epilog="Example: millesime keys list --data-dir /srv/millesime")
 def list_(
-    database_url: DatabaseUrl = None, data_dir: DataDir = None, config: Config = None
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
 ) -> None:
     """Show every API key there ever was, by name; never its secret."""
     keys, now = _in_store(database_url, data_dir, config, key_store.all_keys)
+    if as_json:
+        for key in keys:
+            _write(_told(key, now))
+        return
     _show(keys, now, Console(highlight=False))
 
 
@@ -188,7 +226,11 @@ def _span(text: str) -> timedelta | None:
 
 
 def _show(keys: Sequence[ApiKey], now: datetime, console: Console | None = None) -> None:
-    table = Table("key", "name", "scopes", "proof", "created", "ends", "state", show_edge=False)
+    table = Table(show_edge=False)
+    # What other commands want to be told stays whole however narrow the terminal is.
+    table.add_column("key", no_wrap=True, min_width=ID_WIDTH)
+    for title in ("name", "scopes", "proof", "created", "ends", "state"):
+        table.add_column(title, overflow="fold")
     for key in keys:
         table.add_row(
             key.shown,
@@ -200,6 +242,24 @@ def _show(keys: Sequence[ApiKey], now: datetime, console: Console | None = None)
             key.standing(now).value,
         )
     (console or Console(stderr=True, highlight=False)).print(table)
+
+
+def _told(key: ApiKey, now: datetime) -> Told:
+    return Told(
+        key.shown,
+        key.name,
+        key.generation,
+        in_order(key.scopes),
+        key.proof_wanted,
+        key.created_at,
+        key.expires_at,
+        key.revoked_at,
+        key.standing(now).value,
+    )
+
+
+def _write(told: Told) -> None:
+    sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
 
 
 def _minute(instant: datetime | None) -> str:

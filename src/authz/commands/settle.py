@@ -19,16 +19,17 @@ from authz.commands.store import as_act, opened, rulebooks_of, url_of
 from authz.jobs import SETTLED, clock
 from authz.settings import load
 from authz.settlement.business_day import current_day
-from authz.settlement.payables import Payables
+from authz.settlement.payables import Owed, Payables
 from authz.settlement.payment_file import (
     COLUMNS,
+    Payee,
     Run,
     as_credit_transfers,
     as_csv,
     find_payment,
     run_of,
 )
-from authz.settlement.remit import NOTHING, PAID_UNTIL, Paid, remit
+from authz.settlement.remit import NOTHING, PAID_UNTIL, Paid, payees_of, remit
 from authz.usage import UsageError
 from ledger.exports import csv_line
 from rules.rulebook import Rulebook
@@ -39,7 +40,15 @@ NO_ISSUER: Final = (
     " /v1/issuer"
 )
 BUSINESS_DAY: Final = "select business_day from control"
-OWED_COLUMNS: Final = ("merchant_no", "voucher_minor", "bank_minor", "loss_minor", "withheld_minor")
+OWED_COLUMNS: Final = (
+    "acquirer",
+    "mid",
+    "name",
+    "voucher_minor",
+    "bank_minor",
+    "loss_minor",
+    "withheld_minor",
+)
 
 
 class Form(StrEnum):
@@ -129,11 +138,14 @@ def find(
 async def _owed(url: str, book: Rulebook, until: date, output: Path | None) -> None:
     async with opened(url) as sql, sql.transaction(isolation="repeatable_read", readonly=True):
         owed_now = await Payables(book).owed(sql, until)
-    rows = (
-        (o.merchant_no, o.voucher_minor, o.bank_minor, o.loss_minor, o.withheld_minor)
-        for o in owed_now
-    )
-    text_to(output, [csv_line(OWED_COLUMNS), *map(csv_line, rows)])
+        payees = await payees_of(sql, owed_now)
+    rows = (_owed_row(payees[each.merchant_no], each) for each in owed_now)
+    text_to(output, [csv_line(OWED_COLUMNS), *map(csv_line, sorted(rows))])
+
+
+def _owed_row(payee: Payee, owed: Owed) -> tuple[str | int, ...]:
+    who = payee.acquirer, payee.mid, payee.name
+    return *who, owed.voucher_minor, owed.bank_minor, owed.loss_minor, owed.withheld_minor
 
 
 async def _pay(url: str, book: Rulebook, order: Order) -> tuple[Paid, Run | None]:

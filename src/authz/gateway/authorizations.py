@@ -240,7 +240,7 @@ async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
 )
 async def authorization(deps: Parts, authorization_id: PublicId) -> AuthorizationOut:
     """State, amounts, vouchers by vintage and events."""
-    return shown(await find_payment(deps, authorization_id))
+    return shown(await _find_by_any_name(deps, authorization_id))
 
 
 @router.get(
@@ -250,7 +250,7 @@ async def authorization(deps: Parts, authorization_id: PublicId) -> Authorizatio
 )
 async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
     """The rules in order, run again on the facts that were kept."""
-    payment = await find_payment(deps, authorization_id)
+    payment = await _find_by_any_name(deps, authorization_id)
     try:
         told = history.trace(payment, deps.rulebooks.values())
     except history.NoRulebook as missing:
@@ -260,7 +260,7 @@ async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
         for step in told.steps
     ]
     return TraceOut(
-        id=authorization_id,
+        id=public_id(payment.holder_id, payment.authorization_id),
         rulebook=told.rulebook,
         reason=None if payment.waits else told.decision.reason.value,
         steps=steps,
@@ -292,7 +292,27 @@ async def find_payment(deps: Deps, text: str) -> Payment:
     payment = None if named is None else await deps.payments.find(PaymentName(*named))
     if payment is not None:
         return payment
-    raise ProblemError(404, "NOT_FOUND", "there is no such authorization")
+    raise _unknown()
+
+
+async def _find_by_any_name(deps: Deps, text: str) -> Payment:
+    """The payment of a public id, or of that of a step about it, as the books have it. Or 404."""
+    try:
+        return await find_payment(deps, text)
+    except ProblemError:
+        named = parse_public_id(text)
+        if named is None:
+            raise
+    async with deps.pool.acquire() as sql:
+        name = await history.payment_about(sql, *named)
+    payment = None if name is None else await deps.payments.find(name)
+    if payment is None:
+        raise _unknown()
+    return payment
+
+
+def _unknown() -> ProblemError:
+    return ProblemError(404, "NOT_FOUND", "there is no such authorization")
 
 
 def shown(payment: Payment) -> AuthorizationOut:

@@ -11,18 +11,21 @@ from pydantic.config import JsonDict
 
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
-from authz.ids import parse_public_id, public_id
+from authz.ids import parse_public_id
 from ledger import queries, rollup
 from ledger.accounts import CHART, House, holder_of, is_lot, kind_of, lot_no_of
+from ledger.names import authorization_of
 from ledger.transfers import Transfer
 
 LIMIT_MAX: Final = 200
 LIMIT_DEFAULT: Final = 50
+NUMBER_OR_NAME: Final = f"^(-?[0-9]{{1,19}}|{'|'.join(House.__members__)})$"
 
 router = APIRouter(tags=["ledger"], prefix="/ledger")
 
 LINE: Final[JsonDict] = {
     "name": "TRUST_CASH",
+    "account": 100,
     "debits_pending": 0,
     "debits_posted": 30000,
     "credits_pending": 0,
@@ -59,9 +62,13 @@ class Sides(BaseModel):
 
 
 class LineOut(Sides):
-    """A line of the chart with the sums over all its accounts."""
+    """A line of the chart with the sums over all its accounts.
+
+    `account` is the number of an account of the house; lots and merchants have many.
+    """
 
     name: str
+    account: int | None
 
 
 class TrialBalanceOut(BaseModel):
@@ -175,7 +182,10 @@ async def trial_balance(
     ):
         lines = await rollup.trial_balance(sql, until)
         _, behind = await rollup.behind(sql)
-    shown = [LineOut(name=line.name, **_sides(line)) for line in lines]
+    shown = [
+        LineOut(name=line.name, account=House.__members__.get(line.name), **_sides(line))
+        for line in lines
+    ]
     totals = _summed(shown)
     balanced = (totals.debits_pending, totals.debits_posted) == (
         totals.credits_pending,
@@ -189,17 +199,21 @@ async def trial_balance(
 @router.get("/accounts/{account_id}", summary="An account of the books", responses=described(404))
 async def account(
     deps: Parts,
-    account_id: Annotated[int, Path(ge=-(1 << 63), lt=1 << 63, examples=[-1])],
+    account_id: Annotated[str, Path(pattern=NUMBER_OR_NAME, examples=["-1", "TRUST_CASH"])],
 ) -> LedgerAccountOut:
-    """A merchant's is its number below zero, the house's are below 4096, the others are lots."""
+    """A merchant's is its number below zero, the house's are below 4096, the others are lots.
+
+    Those of the house may be named as the trial balance names them.
+    """
+    number = _number(account_id)
     async with deps.pool.acquire() as sql:
-        if is_lot(account_id):
-            return await _lot(cast("asyncpg.Connection", sql), account_id)
-        days = await rollup.days_of(sql, account_id)
-    if account_id >= 0 and account_id not in list(House):
+        if is_lot(number):
+            return await _lot(cast("asyncpg.Connection", sql), number)
+        days = await rollup.days_of(sql, number)
+    if number >= 0 and number not in list(House):
         raise _unknown()
     shown = [DayOut(day=each.day, **_sides(each)) for each in days]
-    return _account(account_id, totals=_summed(shown), days=shown)
+    return _account(number, totals=_summed(shown), days=shown)
 
 
 @router.get("/transfers", summary="Movements, by holder and number")
@@ -233,6 +247,15 @@ async def _lot(sql: asyncpg.Connection, account_id: int) -> LedgerAccountOut:
     return _account(account_id, available=found.available_minor, held=found.held_minor)
 
 
+def _number(account: str) -> int:
+    """The number of an account, given itself or as a house account's name. Raises 404."""
+    named = House.__members__.get(account)
+    number = int(account) if named is None else int(named)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise _unknown()
+    return number
+
+
 def _account(
     account_id: int,
     *,
@@ -256,7 +279,6 @@ def _account(
 
 
 def _transfer(transfer: Transfer) -> TransferOut:
-    number = transfer.authorization_id
     return TransferOut(
         id=f"{transfer.holder_id}-{transfer.seq}",
         holder=transfer.holder_id,
@@ -265,7 +287,7 @@ def _transfer(transfer: Transfer) -> TransferOut:
         debit_account=transfer.debit_account,
         credit_account=transfer.credit_account,
         amount=transfer.amount_minor,
-        authorization=None if number is None else public_id(transfer.holder_id, number),
+        authorization=authorization_of(transfer),
         about=transfer.about_seq,
         day=transfer.day,
         at=transfer.at,

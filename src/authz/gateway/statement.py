@@ -21,6 +21,7 @@ EXAMPLE: Final[JsonDict] = {
     "at": "2026-11-24T11:30:00Z",
     "day": "2026-11-24",
     "type": "PURCHASE",
+    "movement": "direct",
     "leg": "VOUCHER",
     "vintage": 2026,
     "amount": 2500,
@@ -34,6 +35,8 @@ EXAMPLE: Final[JsonDict] = {
 class MovementOut(BaseModel):
     """One movement; `change` is what it did to what is available, `balance` what that left.
 
+    `movement` is what it is in the books: `direct` moves at once; `hold` sets aside, and its `post`
+    (settled) or `void` (let go) ends it: a payment that asked the bank has a `hold` and a `post`.
     `leg` is VOUCHER or BANK; what the bank card pays changes no balance of vouchers.
     """
 
@@ -41,6 +44,7 @@ class MovementOut(BaseModel):
     at: datetime
     day: date
     type: str
+    movement: str
     leg: str
     vintage: int | None
     amount: int
@@ -100,6 +104,7 @@ def _shown(entry: Entry) -> MovementOut:
         at=entry.at,
         day=entry.day,
         type=entry.kind,
+        movement=entry.movement,
         leg="BANK" if entry.vintage is None else "VOUCHER",
         vintage=entry.vintage,
         amount=entry.amount_minor,

@@ -112,7 +112,7 @@ async def _remit(
             return NOTHING
         owed = await Payables(book).owed(sql, last_day)
         wanted = [each for each in owed if each.payable]
-        payees = await _payees(sql, wanted)
+        payees = await payees_of(sql, wanted)
         due = [e for e in wanted if not to_accounts or payees[e.merchant_no].iban is not None]
         if due:
             await _pay(sql, book, due, payees, execute_on, last_day, now)
@@ -129,7 +129,8 @@ async def _remit(
     )
 
 
-async def _payees(tx: "Tx", owed: Sequence[Owed]) -> Mapping[int, Payee]:
+async def payees_of(tx: "Tx", owed: Sequence[Owed]) -> Mapping[int, Payee]:
+    """The merchants that are owed something, as they are now, by their number."""
     rows = await tx.fetch(PAYEES, [each.merchant_no for each in owed])
     return {number: msgspec.json.decode(record, type=Payee) for number, record in rows}
 

@@ -1,0 +1,67 @@
+"""docs/INTERFACE.md says that it is exact: its tables name every command and every operation."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from authz.cli import COMMANDS, load_command
+from authz.gateway.app import create_app
+from authz.gateway.deps import Deps
+
+PAGE = Path(__file__).parents[1] / "docs" / "INTERFACE.md"
+
+
+def rows(section: str) -> Iterator[list[str]]:
+    """The cells of the rows of the first table below a heading."""
+    text = PAGE.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    for line in text.splitlines():
+        if line.startswith("| "):
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def leaves(name: str, command: Any) -> Iterator[str]:
+    """Every command that does something, by all its words."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name
+        return
+    for word, each in below.items():
+        yield from leaves(f"{name} {word}", each)
+
+
+def test_the_page_names_every_command_and_no_other() -> None:
+    there = {
+        leaf for name, (place, _) in COMMANDS.items() for leaf in leaves(name, load_command(place))
+    }
+    named = [
+        words for row in rows("Commands") for words in re.findall(r"`millesime (.+?)`", row[0])
+    ]
+    told = {
+        next((leaf for leaf in there if f"{words} ".startswith(f"{leaf} ")), words)
+        for words in named
+    }
+    assert told == there
+    assert len(named) == len(there), "each once"
+
+
+def test_the_page_names_every_operation_over_http_and_no_other() -> None:
+    deps = cast("Deps", SimpleNamespace(test_clock=True, body_max_bytes=1))
+    document = create_app(deps).openapi()
+    there = {
+        (verb.upper(), unnamed(path)) for path, verbs in document["paths"].items() for verb in verbs
+    }
+    told = [
+        (verb, unnamed(path.partition("?")[0]))
+        for verbs, paths, _ in list(rows("HTTP"))[1:]
+        for verb in verbs.split(", ")
+        for path in re.findall(r"`(.+?)`", paths)
+    ]
+    assert set(told) == there
+    assert len(told) == len(there), "each once"
+
+
+def unnamed(path: str) -> str:
+    """A path without the names of its parts: the page has shorter ones."""
+    return re.sub(r"{\w+}", "{}", path)
