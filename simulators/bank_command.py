@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +14,7 @@ from simulators.bank import BankHost, Manners
 from simulators.bank_books import BankBooks, BankRules
 from simulators.bank_death import Death, Fatality, parse_death
 from simulators.link import split_address
+from simulators.options import refusal, run
 
 EXAMPLE: Final = (
     "Example: millesime simulate bank --listen 127.0.0.1:8600 --late 0.05 --drop 0.02 --seed 1"
@@ -34,11 +35,17 @@ def bank(
         list[str] | None, typer.Option(metavar="PAN=CODE", help="Decline this card; repeatable.")
     ] = None,
     delay_ms: Annotated[int, typer.Option(help="Before every answer.")] = 0,
-    late: Annotated[float, typer.Option(help="Share of answers that come late.")] = 0.0,
+    late: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of answers that come late.")
+    ] = 0.0,
     late_ms: Annotated[int, typer.Option(help="How late.")] = 2_500,
-    drop: Annotated[float, typer.Option(help="Share of answers never sent.")] = 0.0,
-    lose: Annotated[float, typer.Option(help="Share of questions never heard.")] = 0.0,
-    duplicate: Annotated[float, typer.Option(help="Share of answers sent twice.")] = 0.0,
+    drop: Annotated[float, typer.Option(min=0, max=1, help="Share of answers never sent.")] = 0.0,
+    lose: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of questions never heard.")
+    ] = 0.0,
+    duplicate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of answers sent twice.")
+    ] = 0.0,
     restart_every: Annotated[int, typer.Option(help="Away after so many questions.")] = 0,
     away_ms: Annotated[int, typer.Option(help="For how long.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed, the same faults.")] = 1,
@@ -55,8 +62,15 @@ def bank(
     manners = Manners(
         delay_ms, late, late_ms, drop, lose, duplicate, False, restart_every, away_ms, seed
     )
-    host = BankHost(BankBooks(rules, books), manners, Fatality(_death(die)))
-    asyncio.run(_run(host, listen, control))
+    host = BankHost(_books(rules, books), manners, Fatality(_death(die)))
+    run(_run(host, listen, control))
+
+
+def _books(rules: BankRules, path: Path | None) -> BankBooks:
+    try:
+        return BankBooks(rules, path)
+    except OSError as refused:
+        raise refusal(f"the books {path} cannot be kept: {refused.strerror}") from None
 
 
 def _declines(given: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -80,13 +94,22 @@ async def _run(host: BankHost, listen: str, control: str | None) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    ready = {"event": "ready", "bank": await host.open(*split_address(listen))}
+    ready = {"event": "ready", "bank": await _at(host.open, listen)}
     if control is not None:
-        ready["control"] = await host.open_control(*split_address(control))
+        ready["control"] = await _at(host.open_control, control)
     _say(ready)
     await stop.wait()
     await host.close()
     _say(host.books.summary())
+
+
+async def _at(opening: Callable[[str, int], Awaitable[str]], address: str) -> str:
+    """Listen there; the address with its port. ValueError where that cannot be."""
+    host, port = split_address(address)
+    try:
+        return await opening(host, port)
+    except (OSError, OverflowError) as refused:
+        raise ValueError(f"cannot listen at {address}: {refused}") from None
 
 
 def _say(what: object) -> None:

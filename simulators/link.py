@@ -89,6 +89,11 @@ class Link:
                     reader, writer = await asyncio.open_connection(
                         self._host, self._port, ssl=self._tls
                     )
+            except ssl.SSLCertVerificationError as refused:
+                why = f"its certificate is not trusted here ({refused.verify_message})"
+                raise LinkDownError(
+                    f"{self._host}:{self._port}: {why}; name its authority with --tls-ca"
+                ) from refused
             except OSError as refused:  # TimeoutError and SSLError are some
                 raise LinkDownError(f"cannot connect to {self._host}:{self._port}") from refused
             self._writer = writer

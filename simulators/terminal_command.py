@@ -96,7 +96,9 @@ def terminal(
     repeats: Annotated[int, typer.Option("--repeat", help="Send each so many times again.")] = 0,
     echo: Annotated[bool, typer.Option(help="First ask whether anybody is there.")] = False,
     count: Annotated[int, typer.Option(help="Pay so many times.")] = 1,
-    stan: Annotated[int | None, typer.Option(help="First STAN, to send a known one.")] = None,
+    stan: Annotated[
+        int | None, typer.Option(min=1, max=999_999, help="First STAN, to send a known one.")
+    ] = None,
     keys: KeyFile = None,
     chips: ChipMemory = None,
     entry: Annotated[Entry, typer.Option(help="How the card meets the till.")] = Entry.TOUCH,

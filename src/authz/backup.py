@@ -34,14 +34,17 @@ EMPTY: Final = "select count(*) = 0 from pg_class where relnamespace = 'public':
 
 def dump(url: str, path: Path) -> None:
     """Write a dump of one snapshot to a new file, mode 600. Raises UsageError."""
+    path = Path(_whole(path))
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         raise UsageError(f"{path} is there already; a backup is never overwritten") from None
     try:
         _run("pg_dump", url, "--format=custom", "--no-owner", f"--file={path}")
+        if not path.stat().st_size:
+            raise UsageError(f"pg_dump wrote nothing into {path}")
     except UsageError:
-        path.unlink()
+        path.unlink(missing_ok=True)
         raise
 
 
@@ -55,7 +58,14 @@ async def restore(path: Path, url: str) -> None:
             await sql.execute(statement)
     finally:
         await sql.close()
-    _run("pg_restore", url, "--no-owner", "--single-transaction", "--exit-on-error", str(path))
+    _run(
+        "pg_restore",
+        url,
+        "--no-owner",
+        "--single-transaction",
+        "--exit-on-error",
+        _whole(path),
+    )
 
 
 def base(url: str, data_dir: Path) -> None:
@@ -123,6 +133,11 @@ def _run(program: str, url: str, *arguments: str) -> None:
     done = run_as(None, argv, environment=environment)
     if done.returncode:
         raise UsageError(f"{program}: {_last_line(done.stderr)}")
+
+
+def _whole(path: Path) -> str:
+    """As the programs can find it, which run at the root of all directories."""
+    return str(path.absolute())
 
 
 def _last_line(said: str) -> str:

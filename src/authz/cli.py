@@ -43,6 +43,9 @@ class _Later(TyperCommand):
         self._place = place
 
     def make_context(self, *args: Any, **options: Any) -> Any:
+        from authz.logs import configure_logs
+
+        configure_logs("info", "json")  # standard output is for what a command was asked for
         return load_command(self._place).make_context(*args, **options)
 
 
@@ -100,9 +103,16 @@ def main() -> None:
 
 def refuse(error: Exception) -> None:
     """One line on standard error, exit code 2."""
-    words = " ".join(str(error).split()) or type(error).__name__
+    words = " ".join(_said(error).split()) or type(error).__name__
     sys.stderr.write(f"millesime: {words}\n")
     sys.exit(USAGE)
+
+
+def _said(error: Exception) -> str:
+    """Its text; what the system refuses without its number, the file in front."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -12,6 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from authz.clock_row import mark_as_engine
+
 ENGINE_ROLE: Final = "millesime_engine"
 OLDEST_SERVER: Final = 150000
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -62,7 +64,7 @@ async def open_pool(
 
     `answer_timeout_s`: no answer for so long, to whatever statement, is a lost connection: a
     network that swallows everything must not hold a lane for ever. `hot` is for the road: its
-    statements always go by index, whatever the statistics of the hour.
+    statements always go by index, whatever the statistics of the hour, and an engine lives by it.
     """
     try:
         return await asyncpg.create_pool(
@@ -74,6 +76,7 @@ async def open_pool(
             max_inactive_connection_lifetime=0,
             max_queries=_QUERIES_MAX,
             reset=_keep_as_it_is,
+            init=mark_as_engine if hot else None,
             server_settings=_session(ENGINE_ROLE, statement_timeout_ms) | (_HOT if hot else {}),
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:

@@ -15,15 +15,12 @@ from authz.access.rates import Buckets, Rate
 from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener
 from authz.credential_check import REQUIRE, CredentialCheck
-from authz.framing import framing
-from authz.hsm import SecurityModule
-from authz.iso8583.profiles import Profile, profile
-from authz.message_auth import OFF, Authenticator
+from authz.dialects import authenticator, dialect, refuse_keyless_chips
+from authz.iso8583.profiles import Profile
 from authz.parts import Parts
 from authz.senders import code_sender
 from authz.server import Patience, Server, listening_socket
 from authz.settings import Settings
-from authz.usage import UsageError
 from authz.web import serve_web
 from authz.whole import Whole
 
@@ -122,10 +119,7 @@ def addresses(iso: Sequence[Address], http: Address | None) -> dict[str, object]
 
 
 def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
-    try:
-        spoken, cut = profile(door.profile), framing(door.framing)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    spoken, cut = dialect(door)
     return peers.Desk(
         spoken,
         cut,
@@ -140,7 +134,7 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
             settings.decision_deadline_ms / 1000,
         ),
         engine.connections,
-        _authenticator(spoken, door, engine.safe.module),
+        authenticator(spoken, door, engine.safe.module),
         key_guard(spoken, engine.safe.module),
         _credential_check(settings, engine, spoken, door),
         engine.terminal_rates,
@@ -153,8 +147,7 @@ def _credential_check(
     module = engine.safe.module
     policy = door.cryptogram or spoken.cryptogram or settings.cryptogram_policy
     if policy == REQUIRE and not module.has_card_keys():
-        if door.cryptogram is not None:
-            raise UsageError(f"{door}: cryptogram=require needs [[emv_master]] keys in --keys")
+        refuse_keyless_chips(door, module)
         # Nobody asked for it at this door, and HTTP may be all that is wanted.
         _log.warning("chips_cannot_be_checked", door=str(door), wanted="[[emv_master]] in --keys")
     online = frozenset(settings.ecommerce_acquirers)
@@ -164,12 +157,3 @@ def _credential_check(
 def key_guard(spoken: Profile, module: SecurityModule) -> Authenticator | None:
     """Who could take a key with a master key alone, and a replay, is asked for the MAC as well."""
     return Authenticator(spoken, REQUIRE, module) if module.has_mac_key(spoken.name) else None
-
-
-def _authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Authenticator | None:
-    policy = door.mac or spoken.mac
-    if policy == OFF:
-        return None
-    if not module.has_mac_key(spoken.name):
-        raise UsageError(f"{door}: mac={policy} needs a [[mac]] key of {spoken.name} in --keys")
-    return Authenticator(spoken, policy, module)

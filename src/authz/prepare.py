@@ -1,24 +1,27 @@
 """Before the doors open, once for all workers: store, schema, keys, clock, rulebooks and world."""
 
-from datetime import datetime
+from collections import deque
 from pathlib import Path
 
-import asyncpg
 import structlog
 
 from authz import database
 from authz.access.tls import context_of
 from authz.addresses import Address
 from authz.bank.desk import vault_for_bank
+from authz.clock_row import set_clock
+from authz.dialects import dialect, doors_have_keys
 from authz.digest_check import agree_on_digest_key
 from authz.keys import Keys, development_keys, read_key_file
 from authz.postgres import Embedded, ensure_running
 from authz.safe import Safe
 from authz.sealed_numbers import refuse_missing_keys
+from authz.senders import refuse_unsigned
 from authz.server import listening_socket
 from authz.settings import Settings
 from authz.usage import UsageError
 from authz.world.load import load_world
+from authz.world.read import read_world
 from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 
 _log = structlog.get_logger()
@@ -36,6 +39,25 @@ def certificates_are_good(settings: Settings) -> None:
     for files in {settings.http_tls, *map(settings.iso_tls, settings.listeners)}:
         if files is not None:
             context_of(files)
+
+
+def arguments_are_good(settings: Settings) -> None:
+    """Whatever can be told without a store, before one is made. Raises UsageError."""
+    rulebooks(settings.rulebook)
+    for door in settings.listeners:
+        dialect(door)
+    if settings.keys is not None:
+        keys_suffice(settings, read_key_file(settings.keys))
+    if settings.world is not None:
+        deque(read_world(settings.world), maxlen=0)
+
+
+def keys_suffice(settings: Settings, keys: Keys) -> None:
+    """Every key that doors, bank and webhooks take is there. Raises UsageError."""
+    vault_for_bank(settings, keys)
+    doors_have_keys(settings, Safe.of(keys).module)
+    webhook = keys.code_webhook
+    refuse_unsigned(settings, None if webhook is None else webhook.key)
 
 
 def store(settings: Settings) -> tuple[str, Embedded | None]:
@@ -70,9 +92,9 @@ def rulebooks(paths: tuple[Path, ...]) -> dict[str, Rulebook]:
 async def prepare(settings: Settings, url: str) -> None:
     """Once for all workers: schema, keys, clock and world.
 
-    Keys come after the store: a mistake in its address must not leave a new key file behind.
+    Keys come after the store: a mistake in its address must not leave a new key file behind. Clock
+    and world come last and together: who is refused has changed neither, for engines that run.
     """
-    rulebooks(settings.rulebook)
     if settings.database_url is None:
         await database.upgrade(url)
     sql = await database.connect(url)
@@ -80,20 +102,13 @@ async def prepare(settings: Settings, url: str) -> None:
         await database.check(sql)
         keys = keys_of(settings)
         digester, safe = keys.digester(), Safe.of(keys)
-        vault_for_bank(settings, keys)
-        await agree_on_digest_key(sql, digester)
+        keys_suffice(settings, keys)
         await refuse_missing_keys(sql, safe.vault)
-        await _set_clock(sql, settings.test_clock)
-        if settings.world is not None:
-            report = await load_world(sql, settings.world, digester, safe=safe)
-            _log.info("world_loaded", loaded=report.loaded, skipped=report.skipped)
+        async with sql.transaction():
+            await set_clock(sql, settings.test_clock)
+            await agree_on_digest_key(sql, digester)
+            if settings.world is not None:
+                report = await load_world(sql, settings.world, digester, safe=safe)
+                _log.info("world_loaded", loaded=report.loaded, skipped=report.skipped)
     finally:
         await sql.close()
-
-
-async def _set_clock(sql: asyncpg.Connection, test_clock: datetime | None) -> None:
-    """The clock is a row that every process reads; a real engine never runs on a stopped one."""
-    before = await sql.fetchval("select test_clock from control")
-    if before is not None and test_clock is None:
-        _log.warning("test_clock_removed", was=before.isoformat())
-    await sql.execute("update control set test_clock = $1", test_clock)

@@ -13,6 +13,20 @@ from authz.settings import Settings
 from authz.usage import UsageError
 
 
+def refuse_unsigned(settings: Settings, key: Secret | None) -> None:
+    """Raises UsageError for a webhook without the `key` that signs what is posted to it."""
+    if settings.codes_url is not None and settings.codes_file is None:
+        _signing("codes_url", key)
+    if settings.notices_url is not None and settings.notices_file is None:
+        _signing("notices_url", key)
+
+
+def _signing(setting: str, key: Secret | None) -> Secret:
+    if key is None:
+        raise UsageError(f"{setting} needs a [code_webhook] key in the key file, to sign with")
+    return key
+
+
 async def code_sender(
     settings: Settings, key: Secret | None, parts: AsyncExitStack
 ) -> CodeSender | None:
@@ -45,8 +59,7 @@ async def _sender(
         return MessageFile(file)
     if url is None:
         return None
-    if key is None:
-        raise UsageError(f"{setting} needs a [code_webhook] key in the key file, to sign with")
+    key = _signing(setting, key)
     # Neither proxies of the environment nor redirects: messages go where they are told to.
     client = await parts.enter_async_context(httpx.AsyncClient(trust_env=False))
     return Webhook(client, url, key, settings.codes_timeout_ms / 1000)

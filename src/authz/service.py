@@ -22,7 +22,7 @@ from authz.jobs import timers
 from authz.logs import configure_logs
 from authz.parts import Parts
 from authz.postgres.guard import guarding
-from authz.prepare import certificates_are_good, ports_are_free, prepare, store
+from authz.prepare import arguments_are_good, certificates_are_good, ports_are_free, prepare, store
 from authz.senders import notice_sender
 from authz.settings import Settings
 from authz.whole import telling
@@ -36,6 +36,7 @@ def serve(settings: Settings) -> int:
     """Run until SIGTERM, then drain; the exit code. Raises `UsageError` and `DatabaseError`."""
     configure_logs(settings.log_level, settings.log_format)
     settings = fit_connections(settings)
+    arguments_are_good(settings)
     ports_are_free(settings)
     certificates_are_good(settings)
     url, embedded = store(settings)

@@ -63,12 +63,20 @@ def _instant(value: object) -> object:
     """ISO 8601 only: pydantic alone would take a bare number for seconds since 1970."""
     if value is None:
         return None
-    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    instant = _fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(instant, datetime) or instant.tzinfo is None:
         raise ValueError(
             "an ISO 8601 instant with its zone is wanted, as 2026-11-24T12:30:00+01:00"
         )
     return within_reach(instant)
+
+
+def _fromisoformat(text: str) -> datetime | None:
+    """None for what is no instant: the library's own words say nothing of what is wanted."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _time_of_day(value: object) -> object:
@@ -294,7 +302,7 @@ class Settings(BaseSettings):
         """Flags, environment, TOML file; which file is itself a flag or a variable."""
         named = init_settings().get("config") or env_settings().get("config")
         path = _config_file(Path(named) if named else None)
-        toml = (TomlConfigSettingsSource(settings_cls, path),) if path else ()
+        toml = (_toml(settings_cls, path),) if path else ()
         return (init_settings, env_settings, *toml)
 
 
@@ -308,8 +316,6 @@ def load(flags: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as refused:
         raise UsageError(_one_line(refused)) from None
-    except ValueError as unreadable:  # tomllib's, with line and column
-        raise UsageError(f"the settings file is not TOML: {unreadable}") from None
 
 
 def masked(settings: Settings) -> dict[str, object]:
@@ -353,6 +359,13 @@ def _config_file(named: Path | None) -> Path | None:
     if not named.is_file():
         raise UsageError(f"settings file {named} is not there")
     return named
+
+
+def _toml(settings_cls: type[BaseSettings], path: Path) -> TomlConfigSettingsSource:
+    try:
+        return TomlConfigSettingsSource(settings_cls, path)
+    except ValueError as unreadable:  # tomllib's, with line and column
+        raise UsageError(f"the settings file {path} is not TOML: {unreadable}") from None
 
 
 def _one_line(refused: ValidationError) -> str:

@@ -65,6 +65,15 @@ MISTAKES = [
     (["keys", "rotate", "x", "--overlap", "1w"], "7d, 24h, 30m"),
     (["explain", "x"], "'x' is not the id of an authorization"),
     (["settings", "--config", "nowhere.toml"], "settings file nowhere.toml is not there"),
+    (["audit", "--data-dir", "nothere"], "there is no database in nothere"),
+    (["backup", "dump", "x", "--data-dir", "nothere"], "there is no database in nothere"),
+    (["keys", "list", "--data-dir", "nothere"], "there is no database in nothere"),
+    (["loads", "import", "nope.csv"], "millesime: nope.csv: No such file or directory"),
+    (["serve", "--test-clock", "yesterday"], "test_clock: an ISO 8601 instant with its zone is"),
+    (["serve", "--profile", "ebcdic", "--data-dir", "nothere"], "ebcdic"),
+    (["serve", "--rulebook", "nope.toml", "--data-dir", "nothere"], "nope.toml"),
+    (["serve", "--keys", "nope.toml", "--data-dir", "nothere"], "nope.toml"),
+    (["serve", "--world", "nope.json", "--data-dir", "nothere"], "nope.json: cannot be read"),
 ]
 
 
@@ -77,6 +86,26 @@ def test_a_mistake_is_one_line_and_exit_code_two(
     assert ended.stderr.startswith("millesime: ")
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_are_no_toml_are_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("lanes =\n")
+    ended = run("settings", "--config", "mine.toml", folder=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("millesime: the settings file mine.toml is not TOML: ")
+
+
+def test_standard_output_is_what_was_asked_for_and_logs_are_not(tmp_path: Path) -> None:
+    said = "structlog.get_logger().warning('a word')"
+    (tmp_path / "chatty.py").write_text(f"import structlog\ndef chat() -> None:\n    {said}\n")
+    start = "import authz.cli as c; c.COMMANDS['chat'] = ('chatty:chat', 'Talk.'); c.main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", start, "chat"], capture_output=True, text=True, check=False,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert "a word" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,31 @@ def test_an_older_backup_is_never_overwritten(make_database: MakeDatabase, tmp_p
     assert (tmp_path / "books.dump").read_text() == "older"
 
 
+async def test_a_dump_goes_where_a_relative_name_points_and_comes_back_from_there(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    backup.dump(calendar_url, Path("books.dump"))
+    assert not Path("/books.dump").exists()
+    made = (tmp_path / "books.dump").stat()
+    assert made.st_size > 10_000
+    assert made.st_mode & 0o777 == 0o600
+    fresh = await backup.scratch_database(calendar_url)
+    try:
+        await backup.restore(Path("books.dump"), fresh)
+    finally:
+        await backup.drop_scratch(fresh, calendar_url)
+
+
+def test_a_dump_that_came_out_empty_is_an_error_and_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(backup, "_run", lambda *_: None)
+    with pytest.raises(UsageError, match="pg_dump wrote nothing"):
+        backup.dump("postgresql://nobody@db/x", tmp_path / "books.dump")
+    assert not (tmp_path / "books.dump").exists()
+
+
 def test_a_password_is_in_no_command_line() -> None:
     plain, environment = backup.without_password("postgresql://me:s%20t@db:5432/x?sslmode=require")
     assert plain == "postgresql://me@db:5432/x?sslmode=require"

@@ -89,6 +89,11 @@ def test_a_silence_is_a_difference() -> None:
         (("terminal", *PAYING, "--connect", "127.0.0.1:1"), "cannot connect"),
         (("terminal", *PAYING, "--connect", "nowhere"), "HOST:PORT"),
         (("terminal", *PAYING, "--profile", "ebcdic"), "unknown profile"),
+        (("terminal", *PAYING, "--stan", "12345678"), "--stan"),
+        (("bank", "--listen", "nonsense"), "HOST:PORT"),
+        (("bank", "--listen", "192.0.2.1:1"), "cannot listen at 192.0.2.1:1"),
+        (("bank", "--listen", "127.0.0.1:0", "--books", "/dev/null/x"), "cannot be kept"),
+        (("bank", "--listen", "127.0.0.1:0", "--late", "7"), "--late"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(arguments: tuple[str, ...], words: str) -> None:

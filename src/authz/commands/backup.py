@@ -62,7 +62,7 @@ def restore(
 ) -> None:
     """Put a dump into an empty database. `millesime audit` then proves it."""
     settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
-    asyncio.run(backup.restore(path, url_of(settings)))
+    asyncio.run(backup.restore(path, url_of(settings, new=True)))
     _say("restored; prove it: millesime audit")
 
 

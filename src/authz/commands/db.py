@@ -24,6 +24,6 @@ def upgrade(
 ) -> None:
     """Bring the schema to the version of this program."""
     settings = load(locals())
-    before, after = asyncio.run(bring_forward(url_of(settings)))
+    before, after = asyncio.run(bring_forward(url_of(settings, new=True)))
     said = f"schema {after}, as it was" if before == after else f"schema {before} -> {after}"
     Console(stderr=True, highlight=False, soft_wrap=True).print(said)

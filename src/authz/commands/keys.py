@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 T = TypeVar("T")
+CREATE: Final = "keys create"
 ID_WIDTH: Final = len("mk_3f2a9c0b12de")
 UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
@@ -98,7 +99,7 @@ def create(
         _end(expires),
     )
     key, text = _in_store(
-        database_url, data_dir, config, lambda tx: key_store.create_key(tx, wanted), "keys create"
+        database_url, data_dir, config, lambda tx: key_store.create_key(tx, wanted), CREATE
     )
     if as_json:
         _write(Made(*astuple(_told(key, key.created_at)), key=text))
@@ -189,7 +190,7 @@ def _in_store(
         except key_store.KeyRefused as refused:
             raise UsageError(str(refused)) from None
 
-    return asyncio.run(run(url_of(settings)))
+    return asyncio.run(run(url_of(settings, new=action == CREATE)))
 
 
 def _good(read: Callable[..., T], value: object) -> T:

@@ -19,12 +19,18 @@ from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 T = TypeVar("T")
 
 
-def url_of(settings: Settings) -> str:
-    """The database URL. A server that this process starts is stopped at its exit."""
+def url_of(settings: Settings, *, new: bool = False) -> str:
+    """The database URL. A server that this process starts is stopped at its exit.
+
+    Only a `new` database is made where there is none: a mistyped directory is refused by
+    UsageError.
+    """
     if settings.database_url is not None:
         return settings.database_url
-    from authz.postgres import ensure_running
+    from authz.postgres import ensure_running, holds_cluster
 
+    if not new and not holds_cluster(settings.data_dir):
+        raise UsageError(f"there is no database in {settings.data_dir}")
     return ensure_running(settings.data_dir).url
 
 

@@ -44,7 +44,7 @@ def load(
     flags = {"database_url": database_url, "data_dir": data_dir, "keys": keys}
     settings = load_settings({**flags, "rulebook": rulebook, "config": config})
     console = Console(stderr=True, highlight=False)
-    report = asyncio.run(_load(settings, url_of(settings), file, console))
+    report = asyncio.run(_load(settings, url_of(settings, new=True), file, console))
     console.print(_summary(report))
     console.print(_sums(report), soft_wrap=True)
 

@@ -20,7 +20,7 @@ from authz.credentials.tokens import (
     CardStopped,
     Tokens,
 )
-from authz.gateway.cards import EVENT, EventOut, Who, event_out
+from authz.gateway.cards import ANYBODY, EVENT, EventOut, Who, event_out
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
@@ -201,7 +201,7 @@ async def activate(deps: Parts, token_id: TokenId, body: CodeIn) -> TokenOut:
     summary="Send another code",
     responses=described(404, 409, 429, 503),
 )
-async def resend(deps: Parts, token_id: TokenId, body: Who) -> SentOut:
+async def resend(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> SentOut:
     """The codes before it are worth nothing any more, unless it surely reached nobody."""
     tokens = _tokens(deps, sends=True)
     try:
@@ -223,13 +223,13 @@ async def resend(deps: Parts, token_id: TokenId, body: Who) -> SentOut:
 
 
 @router.post("/tokens/{token_id}/suspend", summary="Suspend a token", responses=REFUSED)
-async def suspend(deps: Parts, token_id: TokenId, body: Who) -> TokenOut:
+async def suspend(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
     """A lost phone: the card and its other tokens go on (TOK-05)."""
     return await _moved(deps, token_id, TokenAction.SUSPEND, body)
 
 
 @router.post("/tokens/{token_id}/resume", summary="Resume a token", responses=REFUSED)
-async def resume(deps: Parts, token_id: TokenId, body: Who) -> TokenOut:
+async def resume(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
     """It pays again; under a blocked card only if it was active before the block (TOK-07)."""
     return await _moved(deps, token_id, TokenAction.RESUME, body)
 

@@ -6,7 +6,7 @@ other PostgreSQL is used through DATABASE_URL and never comes here.
 
 from authz.postgres.account import PostgresError
 from authz.postgres.binaries import binary
-from authz.postgres.place import default_data_dir
+from authz.postgres.place import default_data_dir, holds_cluster
 from authz.postgres.server import Embedded, ensure_running, remove
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "binary",
     "default_data_dir",
     "ensure_running",
+    "holds_cluster",
     "remove",
 ]

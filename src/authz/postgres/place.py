@@ -16,6 +16,9 @@ from authz.postgres.account import Account, PostgresError, public_directory, rea
 SHELTER = Path("/var/lib/millesime")
 """Root's place for what the server's account could not reach elsewhere."""
 
+CLUSTER = "cluster"
+ELSEWHERE = "elsewhere"
+
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES_MAX = 107
 """`sun_path` holds 108 bytes with its final zero (unix(7))."""
@@ -35,7 +38,7 @@ class Place:
     @property
     def cluster(self) -> Path:
         """PostgreSQL's own data directory."""
-        return self.home / "cluster"
+        return self.home / CLUSTER
 
     @property
     def log(self) -> Path:
@@ -53,6 +56,14 @@ def default_data_dir() -> Path:
     if os.geteuid() == 0:
         return SHELTER / "default"
     return Path(platformdirs.user_data_dir("millesime"))
+
+
+def holds_cluster(data_dir: Path) -> bool:
+    """Tell whether a data directory has a database in it; nothing is made for the question."""
+    data_dir = data_dir.expanduser().resolve()
+    link = data_dir / ELSEWHERE
+    home = link.readlink() if link.is_symlink() else data_dir
+    return (home / CLUSTER).exists()
 
 
 def place_of(data_dir: Path) -> Place:
@@ -89,7 +100,7 @@ def _home(data_dir: Path, account: Account | None) -> Path:
     opened to it; its cluster goes to SHELTER. The name there is used once: who deletes the data
     directory and starts again gets new data, as for any other directory.
     """
-    link = data_dir / "elsewhere"
+    link = data_dir / ELSEWHERE
     if link.is_symlink():
         return link.readlink()
     if account is None or reaches(account, data_dir):

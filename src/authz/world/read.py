@@ -19,7 +19,7 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class WorldError(UsageError):
-    """A record that cannot be loaded; the text begins with its place."""
+    """A record that cannot be loaded; the text begins with its place, or its file."""
 
 
 class Placed(Struct, frozen=True):
@@ -39,6 +39,8 @@ def read_world(path: Path) -> Iterator[Placed]:
             yield from _read_object(path)
     except OSError as refused:
         raise WorldError(f"{path}: cannot be read: {refused.strerror}") from None
+    except WorldError as refused:
+        raise WorldError(f"{path}: {refused}") from None
 
 
 def _is_lines(path: Path) -> bool:
@@ -46,7 +48,7 @@ def _is_lines(path: Path) -> bool:
     with path.open("rb") as file:
         first = next((line for line in file if not line.isspace()), b"")
     if not first:
-        raise WorldError(f"{path}: is empty")
+        raise WorldError("is empty")
     try:
         value = _ANY.decode(first)
     except (msgspec.DecodeError, RecursionError):

@@ -13,7 +13,9 @@ from tests.authz.world.builders import some_world, write, write_lines
 def refusal(path: Path) -> str:
     with pytest.raises(WorldError) as refused:
         list(read_world(path))
-    return str(refused.value)
+    file, said = str(refused.value).split(": ", 1)
+    assert file == str(path)
+    return said
 
 
 def test_the_example_of_the_interface_is_read(tmp_path: Path) -> None:

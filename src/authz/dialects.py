@@ -1,0 +1,41 @@
+"""What is spoken at an ISO 8583 door, and the keys that it takes: refused before anything runs."""
+
+from authz.addresses import Listener
+from authz.credential_check import REQUIRE
+from authz.framing import Framing, framing
+from authz.hsm import SecurityModule
+from authz.iso8583.profiles import Profile, profile
+from authz.message_auth import OFF, Authenticator
+from authz.settings import Settings
+from authz.usage import UsageError
+
+
+def dialect(door: Listener) -> tuple[Profile, Framing]:
+    """Profile and framing of a door. Raises UsageError for a name that is none."""
+    try:
+        return profile(door.profile), framing(door.framing)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Authenticator | None:
+    """Who makes and checks the MACs of a door. Raises UsageError where the key is not there."""
+    policy = door.mac or spoken.mac
+    if policy == OFF:
+        return None
+    if not module.has_mac_key(spoken.name):
+        raise UsageError(f"{door}: mac={policy} needs a [[mac]] key of {spoken.name} in --keys")
+    return Authenticator(spoken, policy, module)
+
+
+def refuse_keyless_chips(door: Listener, module: SecurityModule) -> None:
+    """Raises UsageError for a door that requires cryptograms which nobody could check."""
+    if door.cryptogram == REQUIRE and not module.has_card_keys():
+        raise UsageError(f"{door}: cryptogram=require needs [[emv_master]] keys in --keys")
+
+
+def doors_have_keys(settings: Settings, module: SecurityModule) -> None:
+    """Every door as it would be opened. Raises UsageError."""
+    for door in settings.listeners:
+        authenticator(dialect(door)[0], door, module)
+        refuse_keyless_chips(door, module)
