@@ -13,7 +13,7 @@ import structlog
 from authz.usage import UsageError
 
 ENGINE_LIVES: Final = 5264721
-LIVE: Final = f"select pg_advisory_lock_shared({ENGINE_LIVES})"
+LIVE: Final = "select pg_advisory_lock_shared($1)"
 ANOTHER_LIVES: Final = """
     select exists (
         select from pg_locks where locktype = 'advisory' and classid = 0 and objid = $1
@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 
 async def mark_as_engine(sql: asyncpg.Connection) -> None:
     """Show that an engine lives for as long as this session does."""
-    await sql.execute(LIVE)
+    await sql.execute(LIVE, ENGINE_LIVES)
 
 
 async def set_clock(tx: asyncpg.Connection, test_clock: datetime | None) -> None:
