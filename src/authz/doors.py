@@ -16,7 +16,9 @@ from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener
 from authz.credential_check import REQUIRE, CredentialCheck
 from authz.dialects import authenticator, dialect, refuse_keyless_chips
+from authz.hsm import SecurityModule
 from authz.iso8583.profiles import Profile
+from authz.message_auth import Authenticator
 from authz.parts import Parts
 from authz.senders import code_sender
 from authz.server import Patience, Server, listening_socket
