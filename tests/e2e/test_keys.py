@@ -39,6 +39,16 @@ async def test_a_key_lives_from_its_making_to_its_end(database_url: str, tmp_pat
         assert (asked(first), asked(second)) == ((200, ""), (200, ""))
         listed = output_of("keys", "list", "--database-url", database_url, width=200)
         assert listed.count("app") == 2
+        narrow = output_of("keys", "list", "--database-url", database_url, width=40)
+        ids = [key.rpartition("_")[0] for key in (first, second)]
+        assert all(key_id in narrow for key_id in ids), "other commands want the whole id"
+        lines = output_of("keys", "list", "--json", "--database-url", database_url).splitlines()
+        assert {json.loads(line)["id"] for line in lines} == set(ids)
+        assert not any("key" in json.loads(line) for line in lines)
+        words = ("create", "--scopes", "ops", "--name", "other", "--json")
+        other = json.loads(keys(database_url, *words).stdout)
+        assert other["key"].startswith(f"{other['id']}_") and other["scopes"] == ["ops"]
+        assert asked(other["key"]) == (200, "")
         assert not any(secret.rpartition("_")[2] in listed for secret in (first, second))
         assert keys(database_url, "revoke", first.rpartition("_")[0]).returncode == 0
         assert (asked(first), asked(second)) == ((401, "KEY_REVOKED"), (200, ""))
@@ -55,6 +65,7 @@ async def test_a_key_lives_from_its_making_to_its_end(database_url: str, tmp_pat
     assert told[::-1] == [
         (user, "keys create", "DONE"),
         (user, "keys rotate", "DONE"),
+        (user, "keys create", "DONE"),
         (user, "keys revoke", "DONE"),
         (user, "keys revoke", "DONE"),
         (user, "keys revoke", "REFUSED"),
