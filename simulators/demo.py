@@ -25,7 +25,15 @@ from simulators.demo_scenes import (
     lunch,
     week,
 )
-from simulators.engine_process import Engine, EngineError, command, forget, output_of, running
+from simulators.engine_process import (
+    Engine,
+    EngineError,
+    command,
+    forget,
+    output_of,
+    running,
+    started,
+)
 from simulators.journal import Journal
 from simulators.link import LinkDownError
 from simulators.rush import AcquirerError
@@ -33,6 +41,8 @@ from simulators.world_file import World, read_world
 
 DATA_DIR: Final = Path(".data/demo")
 KEY_FILE: Final = "keys.development.toml"
+BANK: Final = ("simulate", "bank", "--listen", "127.0.0.1:0")
+"""The bank whose cards pay what vouchers cannot (TOP-01)."""
 Scene = Callable[[Setting], Awaitable[bool]]
 
 INTERRUPTED: Final = 130
@@ -100,12 +110,15 @@ class _Demo:
             f" and {len(world.places)} places to eat"
         )
         with self._console.status("starting the engine on a PostgreSQL of its own"):
-            engine = contextlib.ExitStack()
-            doors = engine.enter_context(running(self._serving(), self._place / "engine.log"))
-        with engine:
+            running_here = contextlib.ExitStack()
+            _, bank = running_here.enter_context(started(BANK, self._place / "bank.log"))
+            serving = self._serving(bank["bank"])
+            doors = running_here.enter_context(running(serving, self._place / "engine.log"))
+        with running_here:
             self._console.print(
                 f"engine up: ISO 8583 on {doors.iso}, HTTP on {doors.http},"
-                f" its clock stands at {LUNCH_CLOCK} (12:30 in Paris)"
+                f" its clock stands at {LUNCH_CLOCK} (12:30 in Paris);"
+                f" a bank answers for the holders' own cards on {bank['bank']}"
             )
             sound = asyncio.run(self._play(world, doors, payments, rate))
             audit = self._audit()
@@ -135,9 +148,9 @@ class _Demo:
         self._world.write_text(output_of("world", "generate", *arguments))
         return read_world(self._world)
 
-    def _serving(self) -> tuple[str, ...]:
+    def _serving(self, bank: str) -> tuple[str, ...]:
         ports = ("--iso-port", "0", "--http-port", "0", "--test-clock", LUNCH_CLOCK)
-        return (*ports, *self._store, "--world", str(self._world))
+        return (*ports, "--bank", bank, *self._store, "--world", str(self._world))
 
     def _chips(self) -> Drawer:
         """Chips that know the keys which the engine made for itself."""
