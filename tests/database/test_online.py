@@ -215,6 +215,7 @@ async def test_a_decline_is_an_answer(
     assert (answer.status_code, said["state"], said["reason"]) == (201, "DECLINED", reason)
     assert (said["approved"], said["events"][0]["type"]) == (0, "DECLINED")
     assert (said["id"] is None) == (reason == "UNKNOWN_CARD")
+    assert {said["at"][:10], said["events"][0]["at"][:10]} == {"2026-11-24"}  # by the test clock
 
 
 async def test_a_phone_pays_with_its_token(checkout: Checkout) -> None:

@@ -170,7 +170,7 @@ async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
     outcome = await call.decide(asked)
     number = outcome.authorization_id
     if not number:
-        return _not_kept(asked, outcome)
+        return _not_kept(asked, outcome, await call.deps.civil_instant(asked.received_at))
     return await call.answer(outcome.holder_id, number, number)
 
 
@@ -210,9 +210,9 @@ def _amount(body: AmountIn | None) -> int | None:
     return None if body is None else body.amount
 
 
-def _not_kept(asked: Asked, outcome: Outcome) -> AuthorizationOut:
+def _not_kept(asked: Asked, outcome: Outcome, at: datetime) -> AuthorizationOut:
     """The decline of a card that nobody issued: there is no holder to keep it under."""
-    decline = {"type": "DECLINED", "at": asked.received_at, "amount": 0}
+    decline = {"type": "DECLINED", "at": at, "amount": 0}
     return AuthorizationOut(
         id=None,
         account=None,
@@ -223,7 +223,7 @@ def _not_kept(asked: Asked, outcome: Outcome) -> AuthorizationOut:
         requested=asked.purchase.amount_minor,
         eligible=0,
         approved=0,
-        at=asked.received_at,
+        at=at,
         day=None,
         vouchers=[],
         bank=None,

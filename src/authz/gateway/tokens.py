@@ -21,7 +21,7 @@ from authz.credentials.tokens import (
     Tokens,
 )
 from authz.gateway.cards import ANYBODY, EVENT, EventOut, Who, event_out
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import CLOCK, Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.sending import NotSent
@@ -30,7 +30,6 @@ from rules.facts import Wallet
 
 router = APIRouter(tags=["tokens"])
 
-CLOCK: Final = "select coalesce(test_clock, $1) from control"
 TokenId = Annotated[str, Path(max_length=64, examples=["tok-1"])]
 REFUSED: Final = described(404, 409)
 SENT, NOT_SENT = "SENT", "NOT_SENT"
