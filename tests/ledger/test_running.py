@@ -31,7 +31,7 @@ def figures(transfers: list[Transfer], since: date = FIRST) -> Running:
 
 def test_the_fields_are_the_columns_of_the_holder_in_order() -> None:
     columns = tuple(column.name for column in HOLDERS.columns)
-    assert (*Running.__struct_fields__, "profile") == columns
+    assert (*Running.__struct_fields__, "profile", "counters") == columns
 
 
 def test_every_change_moves_the_version_and_the_last_number() -> None:

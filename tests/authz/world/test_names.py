@@ -37,7 +37,9 @@ def refusal(path: Path, text: str) -> str:
     path.write_text(text)
     with pytest.raises(WorldError) as refused:
         list(read_world(path))
-    return str(refused.value)
+    where, _, what = str(refused.value).partition(": ")
+    assert where == str(path), "the file is named first"
+    return what
 
 
 def test_a_line_of_a_world_is_refused_at_its_number(tmp_path: Path) -> None:
