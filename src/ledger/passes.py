@@ -24,10 +24,7 @@ SET_MARK: Final = """
     on conflict (name) do update set begun_at = excluded.begun_at,
         everybody_at = case when $3 then excluded.everybody_at else m.everybody_at end
 """
-MOVED: Final = """
-    select distinct holder_id from transfers where at >= $1 and holder_id > $2
-    order by holder_id limit $3
-"""
+MOVED: Final = "select distinct holder_id from transfers where at >= $1 order by holder_id"
 EVERYBODY: Final = "select holder_id from holders where holder_id > $1 order by holder_id limit $2"
 
 
@@ -51,7 +48,8 @@ async def go_through(
     """
     async with pool.acquire() as sql:
         since = await moved_since(sql, name, now)
-    async for holder_ids in _chunks(pool, since, holders_max):
+    chunks = _everybody(pool, holders_max) if since is None else _moved(pool, since, holders_max)
+    async for holder_ids in chunks:
         while holder_ids:
             async with pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
                 holder_ids = (await take(sql, holder_ids)).unfinished
@@ -77,17 +75,15 @@ async def covered_until(tx: "Tx", name: str) -> datetime | None:
     return None if mark is None else mark["begun_at"] - LATE_MAX
 
 
-async def _chunks(
-    pool: asyncpg.Pool, since: datetime | None, holders_max: int
-) -> AsyncIterator[list[int]]:
+async def _everybody(pool: asyncpg.Pool, holders_max: int) -> AsyncIterator[list[int]]:
     last = 0
-    while True:
-        async with pool.acquire() as sql:
-            if since is None:
-                rows = await sql.fetch(EVERYBODY, last, holders_max)
-            else:
-                rows = await sql.fetch(MOVED, since, last, holders_max)
-        if not rows:
-            return
+    while rows := await pool.fetch(EVERYBODY, last, holders_max):
         yield [row[0] for row in rows]
         last = rows[-1][0]
+
+
+async def _moved(pool: asyncpg.Pool, since: datetime, holders_max: int) -> AsyncIterator[list[int]]:
+    """One reading of the recent movements: to ask again for each chunk would read them as often."""
+    holder_ids = [row[0] for row in await pool.fetch(MOVED, since)]
+    for first in range(0, len(holder_ids), holders_max):
+        yield holder_ids[first : first + holders_max]

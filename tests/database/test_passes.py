@@ -54,6 +54,14 @@ async def test_the_first_pass_takes_everybody_and_the_next_only_who_moved(quiet:
     assert await taken(quiet, later + HOUR) == [paid.holder_id]
 
 
+async def test_all_who_moved_are_taken_once_in_steps_in_order(quiet: Town) -> None:
+    later = quiet.now + HOUR
+    await taken(quiet, later)
+    await quiet.at(later.isoformat())
+    moved = [(await quiet.pay(1000, person)).holder_id for person in (4, 1, 3)]
+    assert await taken(quiet, later + HOUR, holders_max=2) == sorted(moved)
+
+
 async def test_a_movement_is_found_though_it_was_committed_after_its_instant(quiet: Town) -> None:
     later = quiet.now + HOUR
     await quiet.at(later.isoformat())
