@@ -20,6 +20,7 @@ from authz.bank.forwarding import settle_left_behind, tell_the_bank
 from authz.bank.matters import read_matters
 from authz.bank.teller import BankDesk
 from authz.batcher import Batcher
+from authz.clock_row import civil_instant
 from authz.database import DatabaseError
 from authz.expiry import expire_holds
 from authz.holder_notices import LogLine, NoticeSender, tell_holders
@@ -45,7 +46,6 @@ Counts = Mapping[str, int]
 
 SETTLED: Final = "fr-meal"
 """The programme whose rulebook says until when vouchers may be presented (VIN-12)."""
-TEST_CLOCK: Final = "select test_clock from control"
 LOOK_BACK: Final = timedelta(days=60)
 """Days that a job which has run before looks at again; its first run looks at all."""
 LOG_LINE: Final = LogLine()
@@ -177,11 +177,6 @@ JOBS: Final[Mapping[str, Job]] = {
 }
 
 
-async def clock(pool: asyncpg.Pool) -> datetime:
-    """The instant that everything civil goes by: the test clock where one is set."""
-    return await pool.fetchval(TEST_CLOCK) or datetime.now(UTC)
-
-
 @asynccontextmanager
 async def timers(
     pool: asyncpg.Pool,
@@ -241,7 +236,7 @@ async def _repeat(name: str, job: Job, work: Work) -> None:
     since = date.min
     while True:
         try:
-            now = await clock(work.pool)
+            now = await civil_instant(work.pool, datetime.now(UTC))
             done = await job.run(replace(work, now=now, since=since))
         except (*LOST, asyncpg.PostgresError, DatabaseError) as error:
             _log.warning("job_failed", job=name, error=type(error).__name__)

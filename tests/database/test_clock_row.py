@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from authz import database
-from authz.clock_row import BEFORE, set_clock
+from authz.clock_row import READ, set_clock
 from authz.prepare import prepare
 from authz.settings import load
 from authz.usage import UsageError
@@ -24,11 +24,11 @@ async def test_the_clock_of_a_living_engine_is_not_removed(calendar_url: str) ->
         await session.fetchval("select 1")
     with pytest.raises(UsageError, match="another engine of this database runs with --test-clock"):
         await set_clock(sql, None)
-    assert await sql.fetchval(BEFORE) == NOON
+    assert await sql.fetchval(READ) == NOON
     await set_clock(sql, LATER)
     await engine.close()
     await set_clock(sql, None)
-    assert await sql.fetchval(BEFORE) is None
+    assert await sql.fetchval(READ) is None
     await sql.close()
 
 
@@ -49,5 +49,5 @@ async def test_who_is_refused_for_the_world_leaves_the_clock(
     flags = {"database_url": calendar_url, "data_dir": tmp_path, "world": tmp_path / "none.json"}
     with pytest.raises(UsageError, match="cannot be read"):
         await prepare(load(flags), calendar_url)
-    assert await sql.fetchval(BEFORE) == NOON
+    assert await sql.fetchval(READ) == NOON
     await sql.close()

@@ -15,12 +15,12 @@ from msgspec import Struct
 from authz.access.acts import note
 from authz.access.api_keys import ApiKey, Standing, draw_key
 from authz.access.scopes import Scope, in_order
+from authz.clock_row import civil_instant
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
 LIVE_MAX: Final = 2
-CLOCK: Final = "select coalesce(test_clock, $1) from control"
 FIND: Final = """
     select k.*, coalesce(c.test_clock, $2) as now
     from api_keys k cross join control c where k.key_id = any ($1)
@@ -67,12 +67,12 @@ async def find_keys(sql: "Tx", key_ids: Collection[str], now: datetime) -> dict[
 
 async def all_keys(sql: "Tx") -> tuple[list[ApiKey], datetime]:
     """Every key there ever was, by name, and the instant that they count by."""
-    return [_key(row) for row in await sql.fetch(ALL)], await _clock(sql)
+    return [_key(row) for row in await sql.fetch(ALL)], await civil_instant(sql, datetime.now(UTC))
 
 
 async def create_key(tx: "Tx", wanted: Wanted) -> tuple[ApiKey, str]:
     """Make a key; its text is given this once. Raises KeyRefused for a name that is in use."""
-    now, before = await _clock(tx), await _of_name(tx, wanted.name)
+    now, before = await civil_instant(tx, datetime.now(UTC)), await _of_name(tx, wanted.name)
     if _live(before, now):
         raise KeyRefused(
             f"a key named {wanted.name} is live: choose another name, or let a new one follow it"
@@ -88,7 +88,7 @@ async def rotate_key(
 
     The new key, its text, and the old one as it is now. Raises KeyRefused.
     """
-    now, before = await _clock(tx), await _of_name(tx, name)
+    now, before = await civil_instant(tx, datetime.now(UTC)), await _of_name(tx, name)
     live = _live(before, now)
     if not live:
         raise KeyRefused(
@@ -111,7 +111,7 @@ async def revoke_keys(tx: "Tx", named: str) -> list[ApiKey]:
 
     Raises KeyRefused where there is nothing to revoke.
     """
-    now = await _clock(tx)
+    now = await civil_instant(tx, datetime.now(UTC))
     key_id = named.removeprefix("mk_").partition("_")[0]
     by_id = [_key(row) for row in await tx.fetch(FIND, [key_id], now)]
     known = by_id or await _of_name(tx, named)
@@ -154,11 +154,6 @@ async def _add(tx: "Tx", wanted: Wanted, now: datetime, generation: int) -> tupl
 
 async def _of_name(sql: "Tx", name: str | None) -> list[ApiKey]:
     return [] if name is None else [_key(row) for row in await sql.fetch(OF_NAME, name)]
-
-
-async def _clock(sql: "Tx") -> datetime:
-    now: datetime = await sql.fetchval(CLOCK, datetime.now(UTC))
-    return now
 
 
 def _live(keys: Sequence[ApiKey], now: datetime) -> list[ApiKey]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -13,12 +13,13 @@ from rich.console import Console
 from authz import database
 from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
+from authz.clock_row import civil_instant
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.store import as_act, keys_at_hand, keys_of, opened, rulebooks_of, url_of
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.instants import within_reach
-from authz.jobs import JOBS, Counts, Work, clock
+from authz.jobs import JOBS, Counts, Work
 from authz.keys import Keys as KeyFile
 from authz.metrics import Metrics
 from authz.retention import USUAL, Retention
@@ -105,7 +106,7 @@ async def run_job(
         node = await pool.fetchval("select nextval('node_nos')")
         ids = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
         engine = Engine(Store(pool, answer_timeout_s=ANSWER_TIMEOUT_S), books, ids, Metrics())
-        due = at or await clock(pool)
+        due = at or await civil_instant(pool, datetime.now(UTC))
         work = Work(pool, lambda asked: engine.run(asked, {}), books, due)
         work = replace(work, retention=retention)
         if settings is not None:

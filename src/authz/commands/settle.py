@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,10 +13,11 @@ from msgspec import Struct
 from rich.console import Console
 
 from authz import database
+from authz.clock_row import civil_instant
 from authz.commands.export import Output, day_of_text, refuse_taken, text_to
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.store import as_act, opened, rulebooks_of, url_of
-from authz.jobs import SETTLED, clock
+from authz.jobs import SETTLED
 from authz.settings import load
 from authz.settlement.business_day import current_day
 from authz.settlement.payables import Owed, Payables
@@ -159,7 +160,9 @@ async def _pay(url: str, book: Rulebook, order: Order) -> tuple[Paid, Run | None
             if to_accounts and await sql.fetchval(ISSUER) is None:
                 raise UsageError(NO_ISSUER)
         days = order.execute_on, order.last_day
-        paid = await remit(pool, book, *days, await clock(pool), to_accounts=to_accounts)
+        paid = await remit(
+            pool, book, *days, await civil_instant(pool, datetime.now(UTC)), to_accounts=to_accounts
+        )
         async with pool.acquire() as sql:
             run = await run_of(sql, order.last_day)
             if run is None and paid == NOTHING:
@@ -211,6 +214,8 @@ async def _find(url: str, end_to_end_id: str) -> Run | None:
 
 
 async def _refuse_open_day(pool: asyncpg.Pool, execute_on: date, last_day: date) -> None:
-    today = current_day(await pool.fetchval(BUSINESS_DAY), await clock(pool))
+    today = current_day(
+        await pool.fetchval(BUSINESS_DAY), await civil_instant(pool, datetime.now(UTC))
+    )
     if not last_day < min(today, execute_on):
         raise UsageError(f"{last_day} is not over: the settlement date is {today}")

@@ -1,17 +1,16 @@
 """What tests need beside: the virtual clock and the codes sent; only with `--test-clock`."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from authz.access.acts import note
+from authz.clock_row import SET
 from authz.credentials.sending import Mailbox
 from authz.gateway.deps import Parts
 from authz.gateway.problems import ProblemError, described
 from authz.instants import within_reach
-
-SET: Final = "update control set test_clock = $1"
 
 router = APIRouter(tags=["test"])
 

@@ -29,8 +29,6 @@ from rules.rulebook import Rulebook
 
 BODY_MAX_BYTES: Final = 1_048_576
 """What the body of a request may come to where nothing else was said."""
-CLOCK: Final = "select coalesce(test_clock, $1) from control"
-"""The instant that everything civil goes by."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,12 +98,6 @@ class Deps:
     enrolment: Enrolment | None = None
     body_max_bytes: int = BODY_MAX_BYTES
     limiter: Limiter | None = None
-
-    async def civil_instant(self, instant: datetime) -> datetime:
-        """`instant` (UTC), or the test clock's where one is set."""
-        async with self.pool.acquire() as sql:
-            civil: datetime = await sql.fetchval(CLOCK, instant)
-            return civil
 
     @cached_property
     def keys(self) -> Together[str, Kept]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz import idempotency, online
+from authz.clock_row import civil_instant
 from authz.gateway.admission import caller_of
 from authz.gateway.authorizations import (
     EXAMPLE,
@@ -170,7 +171,7 @@ async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
     outcome = await call.decide(asked)
     number = outcome.authorization_id
     if not number:
-        return _not_kept(asked, outcome, await call.deps.civil_instant(asked.received_at))
+        return _not_kept(asked, outcome, await civil_instant(call.deps.pool, asked.received_at))
     return await call.answer(outcome.holder_id, number, number)
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
+from authz.clock_row import civil_instant
 from authz.credentials.change import EVENTS, Changed, NotFound
 from authz.credentials.codes import CodesUsedUp, TooSoon, Tried
 from authz.credentials.courier import NoPhone, Sending
@@ -21,7 +22,7 @@ from authz.credentials.tokens import (
     Tokens,
 )
 from authz.gateway.cards import ANYBODY, EVENT, EventOut, Who, event_out
-from authz.gateway.deps import CLOCK, Deps, Parts
+from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.sending import NotSent
@@ -151,7 +152,7 @@ async def create(deps: Parts, body: TokenIn) -> ProvisionOut:
     asked = Asked(body.card, wallet, body.device, path, body.attested)
     try:
         async with deps.pool.acquire() as sql, sql.transaction():
-            now = await sql.fetchval(CLOCK, datetime.now(UTC))
+            now = await civil_instant(sql, datetime.now(UTC))
             made = await tokens.provision(sql, asked, body.by(), now)
     except NotFound as unknown:
         raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown

@@ -10,6 +10,7 @@ from msgspec.structs import astuple
 
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card, renew_card
 from authz.bank.words import BankCard
+from authz.clock_row import civil_instant
 from authz.refusal import Refused
 from authz.safe import Safe
 from authz.sealed_numbers import Row, find, keep
@@ -115,7 +116,7 @@ async def put_bank_card(
     linked = record.topup
     if linked is UNSET:
         return
-    at = await tx.fetchval(sql.TEST_CLOCK) or datetime.now(UTC)
+    at = await civil_instant(tx, datetime.now(UTC))
     wallet = await _wallet(tx, holder_id, record)
     if not linked:
         await remove_card(tx, wallet, at)

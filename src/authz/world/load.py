@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct, field
 
+from authz.clock_row import civil_instant
 from authz.digest_check import agree_on_digest_key
 from authz.pan import PanDigester
 from authz.safe import Safe
@@ -103,7 +104,7 @@ async def load_records(
         await _stage_all(tx, staging, progress)
         report = WorldReport()
         await _drop_what_is_known(tx, report)
-        at = await tx.fetchval(sql.TEST_CLOCK) or datetime.now(UTC)
+        at = await civil_instant(tx, datetime.now(UTC))
         await _add_reference(tx, at)
         await _check_references(tx)
         await _add_names(tx)

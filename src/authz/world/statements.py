@@ -161,4 +161,3 @@ ADD_BANK_CARD: Final = """
 
 COUNT_BY_KIND: Final = "select kind, count(*) as count from world_stage group by kind"
 OPEN_HOUSE: Final = "select account_id from ledger_accounts where holder_id = 0"
-TEST_CLOCK: Final = "select test_clock from control"
