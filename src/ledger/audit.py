@@ -18,20 +18,22 @@ VIOLATIONS_NAMED_MAX: Final = 5
 
 SNAPSHOTS: Final = ("repeatable read", "serializable")
 
-# Tables of the books as a slice of holders sees them: a law that is said after this sees no others.
 # A `with` that names a table of its own name still reads the real one (PostgreSQL, SELECT).
-SLICE: Final = """
-    with holders as (
-        select * from holders where holder_id > current_setting('audit.after')::bigint
+_SLICED: Final = """{table} as (
+        select * from {table} where holder_id > current_setting('audit.after')::bigint
             and holder_id <= current_setting('audit.last')::bigint
-    ), transfers as (
-        select * from transfers where holder_id > current_setting('audit.after')::bigint
-            and holder_id <= current_setting('audit.last')::bigint
-    ), ledger_accounts as (
-        select * from ledger_accounts where holder_id > current_setting('audit.after')::bigint
-            and holder_id <= current_setting('audit.last')::bigint
-    )
-"""
+    )"""
+
+
+def sliced(*tables: str) -> str:
+    """Tables as a slice of holders sees them: a law that is said behind `with` this sees no others.
+
+    The names are our own, never data.
+    """
+    return ", ".join(_SLICED.format(table=table) for table in tables)
+
+
+SLICE: Final = "with " + sliced("holders", "transfers", "ledger_accounts")
 SET_SLICE: Final = "select set_config('audit.after', $1, true), set_config('audit.last', $2, true)"
 _WITH: Final = "with "
 # Sorting a million movements in memory instead of on disk halves the time; gone with the snapshot.

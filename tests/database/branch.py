@@ -82,6 +82,12 @@ class Branch:
         message = question(card, place, stamp, reserved.bank_minor, hold=hold)
         assert (await self.desk.link.ask(message, 2.0)).fields[39] == "00"
 
+    async def reserve_and_ask(self, asked: Request) -> Reserved:
+        """As far as the bank has booked it and nobody has settled it yet."""
+        reserved = await self.reserve(asked)
+        await self.ask(asked, reserved)
+        return reserved
+
     async def finish(self, asked: Request, reserved: Reserved, word: BankWord) -> Outcome:
         """The last batch: the bank has said this."""
         name = reserved.holder_id, reserved.authorization_id

@@ -54,7 +54,7 @@ async def test_died_while_the_bank_had_approved_both_legs_are_undone(
 ) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty(kind=kind)
-        await branch.ask(asked, await branch.reserve(asked))
+        await branch.reserve_and_ask(asked)
         assert await branch.state() == ("ASKED", 1500)
         assert await branch.recover() == 1
         assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
@@ -65,8 +65,7 @@ async def test_died_after_the_settlement_the_repeat_gets_its_answer(
 ) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty()
-        reserved = await branch.reserve(asked)
-        await branch.ask(asked, reserved)
+        reserved = await branch.reserve_and_ask(asked)
         told = await branch.finish(asked, reserved, BankWord.APPROVED)
         assert await branch.recover() == 0
         (answer,) = await branch.run(again(asked))
@@ -82,8 +81,7 @@ async def test_a_payment_is_settled_once_whoever_comes_second(
 ) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty()
-        reserved = await branch.reserve(asked)
-        await branch.ask(asked, reserved)
+        reserved = await branch.reserve_and_ask(asked)
         assert await branch.recover() == 1
         late = await branch.finish(asked, reserved, BankWord.APPROVED)
         assert late.reason is Reason.ISSUER_DOWN
@@ -95,8 +93,7 @@ async def test_an_approval_that_nobody_waits_for_any_more_is_undone(
 ) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty()
-        reserved = await branch.reserve(asked)
-        await branch.ask(asked, reserved)
+        reserved = await branch.reserve_and_ask(asked)
         over = replace(asked, deadline_s=monotonic() - 1)
         outcome = await branch.finish(over, reserved, BankWord.APPROVED)
         assert outcome.reason is Reason.ISSUER_DOWN
@@ -135,8 +132,7 @@ async def test_a_leg_that_is_not_as_it_was_answered_is_found(
 ) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty()
-        reserved = await branch.reserve(asked)
-        await branch.ask(asked, reserved)
+        reserved = await branch.reserve_and_ask(asked)
         await branch.finish(asked, reserved, BankWord.APPROVED)
         sql = await asyncpg.connect(calendar_url)
         tampered = sql.transaction(isolation="repeatable_read")

@@ -51,8 +51,7 @@ async def test_what_is_open_is_counted_with_its_age(calendar_url: str, tmp_path:
         await branch.at(TUESDAY)
         assert await read_matters(branch.pool) == Matters()
         asked = forty(received_at=branch.now)
-        reserved = await branch.reserve(asked)
-        await branch.ask(asked, reserved)
+        reserved = await branch.reserve_and_ask(asked)
         await branch.at("2026-11-24T12:31:30+01:00")
         assert await read_matters(branch.pool) == Matters(waiting=1, waiting_s=90.0)
         await branch.finish(asked, reserved, BankWord.SILENT)
@@ -201,8 +200,7 @@ async def test_only_what_is_said_first_draws_a_number_and_a_day_without_one_is_w
 ) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty()
-        reserved = await branch.reserve(asked)
-        await branch.ask(asked, reserved)
+        reserved = await branch.reserve_and_ask(asked)
         await branch.finish(asked, reserved, BankWord.SILENT)
         stans = Counted(branch, 0)
         desk = replace(branch.desk, stans=stans)

@@ -6,7 +6,7 @@ books; $1 is how many to name. They share no code with what writes the rows.
 
 from typing import TYPE_CHECKING, Final
 
-from ledger.audit import SLICE, LawResult, check
+from ledger.audit import SLICE, LawResult, check, sliced
 from ledger.laws import Law
 
 if TYPE_CHECKING:
@@ -93,23 +93,10 @@ THE_BANK_IS_TOLD: Final = """
             or (state in ('REVERSED', 'REFUNDED') and not heard)
         order by holder_id, number limit $1)
 """
-# The same tables as a slice of holders sees them, beside those of the books.
-_OF_LEGS: Final = """
-    authorizations as (
-        select * from authorizations where holder_id > current_setting('audit.after')::bigint
-            and holder_id <= current_setting('audit.last')::bigint
-    ), bank_legs as (
-        select * from bank_legs where holder_id > current_setting('audit.after')::bigint
-            and holder_id <= current_setting('audit.last')::bigint
-    ), bank_notices as (
-        select * from bank_notices where holder_id > current_setting('audit.after')::bigint
-            and holder_id <= current_setting('audit.last')::bigint
-    ), pending_payments as (
-        select * from pending_payments where holder_id > current_setting('audit.after')::bigint
-            and holder_id <= current_setting('audit.last')::bigint
-    )
-"""
-LEGS_SLICE: Final = ", ".join((SLICE, _OF_LEGS))
+# What the laws of legs read besides, as the same slice of holders sees it.
+LEGS_SLICE: Final = ", ".join(
+    (SLICE, sliced("authorizations", "bank_legs", "bank_notices", "pending_payments"))
+)
 LAWS: Final = (
     Law(
         "legs_have_one_answer",

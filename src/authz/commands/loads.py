@@ -1,9 +1,10 @@
 """`millesime loads`: import orders from files, match payments, tell who lost what."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,7 +15,7 @@ from authz.commands.store import as_act, opened, rulebooks_of, url_of
 from authz.loads import statements
 from authz.loads.imports import Imported, import_file
 from authz.loads.orders import Taken
-from authz.loads.paper_files import PaperRun, convert_file
+from authz.loads.paper_files import convert_file
 from authz.loads.payments import LoadView, find_load, pay
 from authz.loads.reference import normalized
 from authz.refusal import Refused
@@ -24,8 +25,13 @@ from authz.usage import UsageError
 from authz.vintages.shares import Share, shares_of
 from rules.rulebook import Rulebook
 
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
 REFUSED: Final = 2
 TABLE_LINES_MAX: Final = 1_000
+Done = TypeVar("Done")
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check only; keep nothing.")]
 
 app = typer.Typer(
     help="Employers' orders: import them, match their payments.",
@@ -45,7 +51,7 @@ def import_(
     only_good: Annotated[
         bool, typer.Option("--only-good", help="Order the good lines where others are bad.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; keep nothing.")] = False,
+    dry_run: DryRun = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     rulebook: RulebookFiles = None,
@@ -56,11 +62,8 @@ def import_(
     With a bad line nothing is ordered, unless only the good ones are asked for.
     """
     settings = _settings(database_url, data_dir, config)
-    content = file.read_bytes()
-    books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
-    url = url_of(settings)
-    work = _import(url, content, books, only_good, dry_run)
-    done = asyncio.run(work if dry_run else as_act(url, "loads import", file.name, work))
+    whole = partial(import_file, only_good=only_good, dry_run=dry_run)
+    done = _worked_through(file, "loads import", whole, settings, rulebook, dry_run=dry_run)
     console = Console(highlight=False, soft_wrap=True)
     _show_lines(console, done)
     for line in _summary(done, dry_run=dry_run):
@@ -74,7 +77,7 @@ def paper(
     only_good: Annotated[
         bool, typer.Option("--only-good", help="Convert the good lines where others are bad.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; keep nothing.")] = False,
+    dry_run: DryRun = False,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     rulebook: RulebookFiles = None,
@@ -82,10 +85,8 @@ def paper(
 ) -> None:
     """Turn vouchers into paper for who works mainly outside. The same file twice is one run."""
     settings = _settings(database_url, data_dir, config)
-    books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
-    url = url_of(settings)
-    work = _paper(url, file.read_bytes(), books, only_good, dry_run)
-    run = asyncio.run(work if dry_run else as_act(url, "loads paper", file.name, work))
+    whole = partial(convert_file, only_good=only_good, dry_run=dry_run)
+    run = _worked_through(file, "loads paper", whole, settings, rulebook, dry_run=dry_run)
     say = Console(highlight=False, soft_wrap=True).print
     for bad in run.bad:
         say(f"line {bad.line_no}: BAD {bad.place}: {bad.why}")
@@ -131,20 +132,26 @@ def _settings(database_url: str | None, data_dir: Path | None, config: Path | No
     return load_settings({"database_url": database_url, "data_dir": data_dir, "config": config})
 
 
-async def _import(
-    url: str, content: bytes, books: dict[str, Rulebook], only_good: bool, dry_run: bool
-) -> Imported:
-    async with opened(url) as sql:
-        await sql.execute("set statement_timeout = 0")
-        return await import_file(sql, content, books, only_good=only_good, dry_run=dry_run)
+def _worked_through(
+    file: Path,
+    action: str,
+    whole: Callable[["Tx", bytes, dict[str, Rulebook]], Awaitable[Done]],
+    settings: Settings,
+    rulebook: Sequence[Path] | None,
+    *,
+    dry_run: bool,
+) -> Done:
+    """What became of a bulk file; a trial is no act."""
+    content = file.read_bytes()
+    books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
+    url = url_of(settings)
 
+    async def work() -> Done:
+        async with opened(url) as sql:
+            await sql.execute("set statement_timeout = 0")
+            return await whole(sql, content, books)
 
-async def _paper(
-    url: str, content: bytes, books: dict[str, Rulebook], only_good: bool, dry_run: bool
-) -> PaperRun:
-    async with opened(url) as sql:
-        await sql.execute("set statement_timeout = 0")
-        return await convert_file(sql, content, books, only_good=only_good, dry_run=dry_run)
+    return asyncio.run(work() if dry_run else as_act(url, action, file.name, work()))
 
 
 async def _pay(url: str, reference: str, amount_minor: int) -> LoadView:
