@@ -160,9 +160,8 @@ async def _pay(url: str, book: Rulebook, order: Order) -> tuple[Paid, Run | None
             if to_accounts and await sql.fetchval(ISSUER) is None:
                 raise UsageError(NO_ISSUER)
         days = order.execute_on, order.last_day
-        paid = await remit(
-            pool, book, *days, await civil_instant(pool, datetime.now(UTC)), to_accounts=to_accounts
-        )
+        now = await civil_instant(pool, datetime.now(UTC))
+        paid = await remit(pool, book, *days, now, to_accounts=to_accounts)
         async with pool.acquire() as sql:
             run = await run_of(sql, order.last_day)
             if run is None and paid == NOTHING:
