@@ -9,7 +9,8 @@ from typing import Final
 
 import asyncpg
 
-from authz.store import LOST, StoreDown
+from authz.sessions import LOST, Sessions
+from authz.store import StoreDown
 
 FIND: Final = "select card_ref, holder_id from credentials where card_ref = any ($1)"
 
@@ -17,9 +18,9 @@ FIND: Final = "select card_ref, holder_id from credentials where card_ref = any 
 class Directory:
     """Who holds which card. Keeps at most `known_max` references in memory, oldest out first."""
 
-    def __init__(self, pool: asyncpg.Pool, *, known_max: int, answer_timeout_s: float) -> None:
-        """`pool` is used for one statement per look-up."""
-        self._pool = pool
+    def __init__(self, sessions: Sessions, *, known_max: int, answer_timeout_s: float) -> None:
+        """`sessions` are used for one statement per look-up."""
+        self._sessions = sessions
         self._known_max = known_max
         self._timeout_s = answer_timeout_s
         self._known: dict[bytes, int] = {}
@@ -31,7 +32,7 @@ class Directory:
     async def find(self, card_refs: Iterable[bytes]) -> dict[bytes, int]:
         """The holders of those references that somebody holds. Raises `StoreDown`."""
         try:
-            async with self._pool.acquire(timeout=self._timeout_s) as sql:
+            async with self._sessions.acquire(timeout=self._timeout_s) as sql:
                 rows = await sql.fetch(FIND, list(card_refs), timeout=self._timeout_s)
         except (*LOST, asyncpg.PostgresError) as error:
             raise StoreDown(type(error).__name__) from error

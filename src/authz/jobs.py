@@ -30,9 +30,9 @@ from authz.requests import Request
 from authz.retention import USUAL, Retention, forget
 from authz.sealed_numbers import re_encrypt
 from authz.sealing import seal_books
+from authz.sessions import LOST
 from authz.settlement.closing import close_day
 from authz.settlement.rollup import roll_up
-from authz.store import LOST
 from authz.vault import Vault
 from authz.vintages.job import exchange_vintages
 from authz.watch import alarms

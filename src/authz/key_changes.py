@@ -20,7 +20,7 @@ from authz.hsm import KeyUse, SecurityModule
 from authz.iso8583.message import Message
 from authz.network import KeyChange, key_change_of
 from authz.outcomes import Outcome
-from authz.store import LOST
+from authz.sessions import LOST
 from authz.usage import UsageError
 from rules.decision import Reason
 

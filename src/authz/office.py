@@ -27,9 +27,9 @@ from authz.reconciliation import (
     as_fields,
     totals_of,
 )
+from authz.sessions import LOST
 from authz.settlement.business_day import current_day, day_of, judge_cutover
 from authz.settlement.closing import ADVANCE
-from authz.store import LOST
 from rules.decision import Reason
 from rules.geography import PARIS, civil_day
 

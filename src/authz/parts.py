@@ -29,6 +29,7 @@ from authz.pan import PanDigester
 from authz.prepare import keys_of, rulebooks
 from authz.safe import Safe
 from authz.server import Server
+from authz.sessions import KeptSessions
 from authz.settings import Settings
 from authz.store import Store
 from ledger.seal import SealKey
@@ -77,6 +78,8 @@ class Parts(Struct):
             hot=True,
         )
         parts.push_async_callback(_close_pool, pool)
+        road = KeptSessions(pool)
+        parts.push_async_callback(road.close)
         readers = await database.open_pool(url, size=READERS)
         parts.push_async_callback(_close_pool, readers)
         node = await readers.fetchval("select nextval('node_nos')")
@@ -89,13 +92,13 @@ class Parts(Struct):
         bank = await parts.enter_async_context(bank_desk(settings, keys, sessions))
         next_id = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
         engine = Engine(
-            Store(pool, answer_timeout_s=patience_s),
+            Store(road, answer_timeout_s=patience_s),
             books,
             next_id,
             metrics,
             bank_open=lambda: bank is not None and bank.link.is_open,
         )
-        directory = Directory(pool, known_max=DIRECTORY_KNOWN_MAX, answer_timeout_s=patience_s)
+        directory = Directory(road, known_max=DIRECTORY_KNOWN_MAX, answer_timeout_s=patience_s)
         limits = BatchLimits(
             settings.lanes,
             settings.batch_size_max,

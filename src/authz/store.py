@@ -1,7 +1,7 @@
 """The SQL of the road: what a batch reads, and the one statement that saves it whole."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -10,6 +10,7 @@ from authz.draft import Writes
 from authz.reading import LOCK_HOLDERS, Reader
 from authz.reference import Reference
 from authz.requests import Request
+from authz.sessions import LOST, Sessions
 from authz.state import State
 
 if TYPE_CHECKING:
@@ -41,17 +42,6 @@ class StoreDown(Exception):
     """The database cannot be reached, and nothing was sent that could still be committed."""
 
 
-LOST: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-)
-"""Errors after which nobody knows what the database made of the last statement."""
 _MOVED: Final = frozenset({"MV001", "MV003", "40001", "40P01"})
 _KEY_TAKEN: Final = "request_keys_pkey"
 # A statement that the server ended unfinished: no memory or disk, too long, no leader. Nothing of
@@ -69,21 +59,21 @@ def _meaning(error: asyncpg.PostgresError) -> Exception:
 
 
 class Store:
-    """Loads and saves batches over a pool; one SQL connection for each batch at work."""
+    """Loads and saves batches; one SQL connection for each batch at work."""
 
-    def __init__(self, pool: asyncpg.Pool, *, answer_timeout_s: float) -> None:
+    def __init__(self, sessions: Sessions, *, answer_timeout_s: float) -> None:
         """`answer_timeout_s`: how long a statement's answer is waited for before it counts as lost.
 
         It must be longer than the server's own statement timeout, which ends a statement surely.
         """
-        self._pool = pool
+        self._sessions = sessions
         self._reader = Reader(Reference())
         self._timeout_s = answer_timeout_s
 
     async def load(self, requests: Sequence[Request], holder_of: HolderOf) -> State:
         """Read what the batch needs, without a lock. Raises `StoreDown`."""
         try:
-            async with self._pool.acquire(timeout=self._timeout_s) as sql:
+            async with self._sessions.acquire(timeout=self._timeout_s) as sql:
                 return await self._reader.read(sql, requests, holder_of, doubt_all=False)
         except LOST as error:
             raise StoreDown(type(error).__name__) from error
@@ -95,14 +85,15 @@ class Store:
 
         Any other `asyncpg.PostgresError` says that the batch itself cannot be written.
         """
+        sent = saved = False
         try:
-            sql = await self._pool.acquire(timeout=self._timeout_s)
+            async with self._sessions.acquire(timeout=self._timeout_s) as sql:
+                sent = True
+                await _save(sql, writes, self._timeout_s)
+                saved = True
         except LOST as error:
-            raise StoreDown(type(error).__name__) from error
-        try:
-            await _save(sql, writes, self._timeout_s)
-        finally:
-            await self._release(sql)
+            if not saved:  # else it broke on its way back: nothing that was committed is undone
+                raise (InDoubt if sent else StoreDown)(type(error).__name__) from error
 
     @asynccontextmanager
     async def exclusive(
@@ -111,7 +102,7 @@ class Store:
         """Lock first, then read: nothing can move before the save. Same errors as `save`."""
         saving = False
         try:
-            async with self._pool.acquire(timeout=self._timeout_s) as sql, sql.transaction():
+            async with self._sessions.acquire(timeout=self._timeout_s) as sql, sql.transaction():
                 await sql.fetch(LOCK_HOLDERS, sorted(set(holder_of.values())))
                 state = await self._reader.read(sql, requests, holder_of, doubt_all=True)
 
@@ -137,7 +128,7 @@ class Store:
         holders = writes.holders
         key_hash, _, _, number = writes.keys[0]  # whole or nothing: one key tells of all
         try:
-            async with self._pool.acquire(timeout=self._timeout_s) as sql, sql.transaction():
+            async with self._sessions.acquire(timeout=self._timeout_s) as sql, sql.transaction():
                 await sql.fetch(LOCK_HOLDERS, holders)
                 ours: bool = await sql.fetchval(IS_OURS, key_hash, number)
                 if not ours:
@@ -145,11 +136,6 @@ class Store:
                 return ours
         except (*LOST, asyncpg.PostgresError) as error:
             raise StoreDown(type(error).__name__) from error
-
-    async def _release(self, sql: asyncpg.pool.PoolConnectionProxy) -> None:
-        """Give the SQL connection back; the pool itself ends and replaces one that is broken."""
-        with suppress(*LOST):
-            await self._pool.release(sql, timeout=self._timeout_s)
 
 
 async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:

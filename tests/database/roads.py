@@ -20,6 +20,7 @@ from authz.engine import Engine, Outcomes
 from authz.ids import AuthorizationIds
 from authz.metrics import Metrics
 from authz.requests import Request
+from authz.sessions import KeptSessions
 from authz.store import Store
 from authz.world.load import load_world
 from rules.rulebook import Rulebook
@@ -111,8 +112,9 @@ class Process:
         )
         self._parts.callback(self.pool.terminate)
         timeout_s = self._answer_timeout_s
-        self.store = Store(self.pool, answer_timeout_s=timeout_s)
-        self.directory = Directory(self.pool, known_max=10_000, answer_timeout_s=timeout_s)
+        kept = KeptSessions(self.pool)
+        self.store = Store(kept, answer_timeout_s=timeout_s)
+        self.directory = Directory(kept, known_max=10_000, answer_timeout_s=timeout_s)
         numbers = AuthorizationIds(next(_NODES), lambda: 1_795_000_000_000)
         self.engine = Engine(self.store, self._books, numbers, self.metrics)
         return self

@@ -25,7 +25,7 @@ from authz.identity import finish_key
 from authz.iso8583.message import Message
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
-from authz.store import LOST
+from authz.sessions import LOST
 from authz.topup import BankWord
 from authz.vault import Vault
 

@@ -10,8 +10,8 @@ from msgspec import msgpack
 from msgspec.structs import replace
 
 from authz.reference import employer_of
+from authz.sessions import LOST
 from authz.state import Profile
-from authz.store import LOST
 from authz.vintages.history import read_histories
 from authz.vintages.plan import NO_HISTORY, Move, Plan, Where, Why, plan
 from ledger import journal
