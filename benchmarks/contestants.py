@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.postgres.binaries import binary
-from benchmarks import designs, http_load, loadgen, meter, world
+from benchmarks import designs, http_load, loadgen, meter
 from benchmarks.lab import Lab
 
 READY_S: Final = 60.0
@@ -61,6 +61,8 @@ class Service(Struct, frozen=True):
     name: str
     database: str
     argv: tuple[str, ...]
+    clocked: bool = False
+    """Whether it is to be told where the world's clock stands."""
 
 
 def millesime(lab: Lab, database: str, workers: int = 1, *more: str) -> Service:
@@ -68,10 +70,10 @@ def millesime(lab: Lab, database: str, workers: int = 1, *more: str) -> Service:
     argv = (
         *(sys.executable, "-m", "authz", "serve", "--iso-port", "0", "--http-port", "0"),
         *("--database-url", lab.url(database), "--keys", str(lab.keys)),
-        *("--test-clock", world.NOON, "--workers", str(workers), *more),
+        *("--workers", str(workers), *more),
     )
     name = "millesime" if workers == 1 else f"millesime, {workers} workers"
-    return Service(name, database, argv)
+    return Service(name, database, argv, clocked=True)
 
 
 def design(lab: Lab, name: str, database: str, pool: int = 0) -> Service:
@@ -93,9 +95,14 @@ class Running(Struct, frozen=True):
 def started(lab: Lab, service: Service) -> Iterator[Running]:
     """Run a service for the length of a block."""
     log = lab.directory / "contestant.log"
+    clock = ("--test-clock", lab.clock(service.database)) if service.clocked else ()
     with log.open("ab") as errors:
         child = subprocess.Popen(
-            service.argv, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, text=True
+            (*service.argv, *clock),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+            text=True,
         )
     assert child.stdout is not None
     try:
@@ -103,7 +110,8 @@ def started(lab: Lab, service: Service) -> Iterator[Running]:
         if not said:
             raise RuntimeError(f"{service.name} did not start: {log.read_text()[-2000:]}")
         ready = json.loads(said)
-        yield Running(child.pid, int(ready["iso"].rpartition(":")[2]), ready.get("http", ""))
+        with lab.ticking(service.database):
+            yield Running(child.pid, int(ready["iso"].rpartition(":")[2]), ready.get("http", ""))
     finally:
         child.terminate()
         try:

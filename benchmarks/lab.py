@@ -9,10 +9,13 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -34,6 +37,7 @@ SETTINGS = (
     "wal_buffers",
     "autovacuum",
 )
+TICK_S: Final = 2.0
 
 
 class Unproved(Exception):
@@ -111,6 +115,36 @@ class Lab:
                 await sql.close()
 
         asyncio.run(run())
+
+    def clock(self, name: str) -> str:
+        """Where the civil clock of a world stands."""
+        instant: datetime = self.rows(name, "select test_clock from control")[0][0]
+        return instant.isoformat()
+
+    @contextmanager
+    def ticking(self, name: str) -> Iterator[None]:
+        """Let the civil clock of a world go on for the length of a block.
+
+        Where it stands still, what looks for recent movements finds all that were ever made.
+        """
+        over = threading.Event()
+
+        async def run() -> None:
+            sql = await asyncpg.connect(self.url(name))
+            said = monotonic()
+            while not await asyncio.to_thread(over.wait, TICK_S):
+                now = monotonic()
+                passed, said = timedelta(seconds=now - said), now
+                await sql.execute("update control set test_clock = test_clock + $1", passed)
+            await sql.close()
+
+        clock = threading.Thread(target=asyncio.run, args=(run(),))
+        clock.start()
+        try:
+            yield
+        finally:
+            over.set()
+            clock.join()
 
     def rows(self, name: str, query: str) -> list[Any]:
         """What a query of ours gives."""

@@ -40,7 +40,7 @@ EXPIRY: Final = "2912"
 OPENING_MINOR: Final = 100_000
 LOADED_ON: Final = date(2026, 1, 5)
 NOON: Final = "2026-11-24T12:30:00+01:00"
-"""The clock stands still on a plain Tuesday, so that no benchmark runs into Sunday or midnight."""
+"""The clock begins on a plain Tuesday, so that no benchmark runs into Sunday or midnight."""
 OPENED_AT: Final = datetime(2026, 1, 5, 8, tzinfo=UTC)
 SEED: Final = 1
 REFS_PER_COPY: Final = 100_000

@@ -14,8 +14,12 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-LATE_MAX: Final = timedelta(minutes=15)
-"""How long after its instant a movement may be committed and still be found by the next pass."""
+LATE_MAX: Final = timedelta(minutes=2)
+"""How long after its instant a movement may be committed and still be found by the next pass.
+
+A request's deadlines are seconds. What every pass reads once more grows with this: at lunch each
+minute is some ninety thousand holders. A long job's movements wait for everybody's turn.
+"""
 EVERYBODY_AFTER: Final = timedelta(days=1)
 
 MARK: Final = "select begun_at, everybody_at from pass_marks where name = $1"
