@@ -55,6 +55,9 @@ class Authority:
             content_commitment=False, key_encipherment=False, data_encipherment=False,
             key_agreement=False, encipher_only=False, decipher_only=False,
         )  # fmt: skip
+        # RFC 5280, 4.2.1.1 and 4.2.1.2: Python verifies strictly from 3.13 on and wants both.
+        subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -66,6 +69,8 @@ class Authority:
             .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
             .add_extension(uses, critical=True)
             .add_extension(names, critical=False)
+            .add_extension(subject_key, critical=False)
+            .add_extension(issuer_key, critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
