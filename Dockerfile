@@ -5,7 +5,7 @@
 #
 # Without DATABASE_URL the embedded PostgreSQL runs inside, with its data in the volume below.
 
-FROM python:3.12-slim AS build
+FROM python:3.14-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/millesime
 WORKDIR /build
@@ -20,7 +20,7 @@ COPY simulators simulators
 RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
     && /opt/millesime/bin/pip install --no-deps --no-index /dist/*.whl
 
-FROM python:3.12-slim
+FROM python:3.14-slim
 LABEL org.opencontainers.image.title="Millésime"
 RUN groupadd --system --gid 8583 millesime \
     && useradd --system --uid 8583 --gid millesime --home-dir /var/lib/millesime millesime \

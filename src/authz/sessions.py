@@ -24,6 +24,8 @@ LOST: Final = (
 )
 """Errors after which nobody knows what the database made of the last statement."""
 
+Lent = AsyncIterator[PoolConnectionProxy]
+
 
 class KeptSessions:
     """Some of a pool's SQL connections, as many as were ever needed at a time; `acquire` alike.
@@ -37,15 +39,17 @@ class KeptSessions:
         self._idle: list[PoolConnectionProxy] = []
 
     @asynccontextmanager
-    async def acquire(self, *, timeout: float) -> AsyncIterator[PoolConnectionProxy]:  # noqa: ASYNC109 - the pool's own word
+    async def acquire(self, *, timeout: float) -> Lent:  # noqa: ASYNC109 - the pool's own word
         """A connection of one's own for a block. Raises `LOST` where none is to be had in time."""
-        sql = await self._take(timeout)
+        sql, whole = await self._take(timeout), False
         try:
             yield sql
-        except BaseException:
-            await self._give_back(sql, timeout)
-            raise
-        self._idle.append(sql)
+            whole = True
+        finally:
+            if whole:
+                self._idle.append(sql)
+            else:
+                await self._give_back(sql, timeout)
 
     async def close(self) -> None:
         """Give everything back to the pool."""
