@@ -46,8 +46,11 @@ def run(lab: Lab, options: Options) -> None:
         for measure in ("p50_us", "p99_us", "resident_mib")
     }
     results.show("Soak", results.medians(samples), "window 1")
+    loads = [sample.load for sample in samples if sample.load is not None]
+    refused = sum(load.sent - load.codes.get("00", 0) for load in loads)
+    results.say(f"{sum(load.sent for load in loads):,} sent, {refused} refused or unanswered")
     memory = [f"{sample.resident_mib:.0f}" for sample in samples]
     results.say(f"memory in MiB: {' '.join(memory)}; last third to second third: {flat}")
     assert __doc__ is not None
-    findings = {"last_to_middle_third": flat, "audit": proof}
+    findings = {"last_to_middle_third": flat, "refused_or_unanswered": refused, "audit": proof}
     results.keep("soak", __doc__, lab, samples, findings, options, load_before)
