@@ -25,7 +25,7 @@ PGBENCH: Final = "pgbench"
 SCALE: Final = 50
 _TPS: Final = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 _DONE: Final = re.compile(r"actually processed: ([0-9]+)")
-_BUCKET: Final = re.compile(r'^millesime_batch_requests_bucket\{le="([^"]+)"\} ([0-9.]+)')
+_BUCKET: Final = re.compile(r'^millesime_batch_requests_bucket\{le="([^"]+)"\} ([0-9.e+]+)')
 
 
 class Sample(Struct, frozen=True):
