@@ -20,6 +20,7 @@ from authz.iso8583.profiles import profile
 from authz.keys import read_key_file
 from authz.pan import PanDigester
 from authz.requests import Request
+from authz.sessions import KeptSessions
 from authz.store import HolderOf, Store
 from authz.translate import to_request
 from benchmarks.frames import Traffic, cards
@@ -63,8 +64,9 @@ async def _measure(
     url: str, options: Options, digester: PanDigester, seconds: float
 ) -> tuple[dict[int, list[Timing]], int]:
     pool = await database.open_pool(url, size=1, hot=True)
-    store = Store(pool, answer_timeout_s=WAIT_S)
-    directory = Directory(pool, known_max=1_000_000, answer_timeout_s=WAIT_S)
+    road = KeptSessions(pool)
+    store = Store(road, answer_timeout_s=WAIT_S)
+    directory = Directory(road, known_max=1_000_000, answer_timeout_s=WAIT_S)
     incoming = _requests(options.accounts, digester)
     next_id = AuthorizationIds(1, lambda: time.time_ns() // 1_000_000)
     timings, approved = {}, 0
@@ -78,6 +80,7 @@ async def _measure(
             took.append([stage_s / size * 1e6 for stage_s in stages])
             approved += good
         timings[size] = [_timing(name, [t[n] for t in took]) for n, name in enumerate(STAGES)]
+    await road.close()
     await pool.close()
     return timings, approved
 

@@ -24,10 +24,11 @@ def run(lab: Lab, options: Options) -> None:
     sample = contestants.measure(
         lab, contestants.millesime(lab, DATABASE), seconds=seconds, rate=RATE
     )
-    proof = lab.prove(DATABASE, contestants.approved([sample]))
+    approved = contestants.approved([sample])
+    proof = lab.prove(DATABASE, approved)
     load = sample.load
     assert load is not None
-    refused = load.sent - load.codes.get("00", 0)
+    refused = load.sent - approved
     findings = {"rate": RATE, "refused_or_unanswered": refused, "audit": proof}
     results.show("Open loop at lunch", results.medians([sample]), "millesime")
     results.say(f"{load.sent:,} sent, {refused} refused or unanswered, codes {load.codes}")

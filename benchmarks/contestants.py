@@ -297,3 +297,8 @@ def _latencies_us(lab: Lab) -> Iterator[int]:
 def approved(samples: Iterable[Sample]) -> int:
     """How many approvals the load generator was answered."""
     return sum(sample.load.codes.get("00", 0) for sample in samples if sample.load is not None)
+
+
+def sent(samples: Iterable[Sample]) -> int:
+    """How many requests the load generator sent."""
+    return sum(sample.load.sent for sample in samples if sample.load is not None)

@@ -20,6 +20,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from authz.clock_row import READ
 from authz.database import upgrade
 from authz.jobs import JOBS
 from authz.keys import new_key_file, read_key_file
@@ -118,7 +119,7 @@ class Lab:
 
     def clock(self, name: str) -> str:
         """Where the civil clock of a world stands."""
-        instant: datetime = self.rows(name, "select test_clock from control")[0][0]
+        instant: datetime = self.rows(name, READ)[0][0]
         return instant.isoformat()
 
     @contextmanager

@@ -288,31 +288,33 @@ def _afterwards(payment: Payment) -> Iterator[AfterwardsOut]:
 
 async def find_payment(deps: Deps, text: str) -> Payment:
     """The payment of a public id. Raises the problem 404."""
-    named = parse_public_id(text)
-    payment = None if named is None else await deps.payments.find(PaymentName(*named))
-    if payment is not None:
-        return payment
-    raise _unknown()
+    return _there(await _find(deps, _named(text)))
 
 
 async def _find_by_any_name(deps: Deps, text: str) -> Payment:
     """The payment of a public id, or of that of a step about it, as the books have it. Or 404."""
-    try:
-        return await find_payment(deps, text)
-    except ProblemError:
-        named = parse_public_id(text)
-        if named is None:
-            raise
-    async with deps.pool.acquire() as sql:
-        name = await history.payment_about(sql, *named)
-    payment = None if name is None else await deps.payments.find(name)
+    name = _named(text)
+    payment = await _find(deps, name)
+    if payment is None and name is not None:
+        async with deps.pool.acquire() as sql:
+            about = await history.payment_about(sql, name.holder_id, name.authorization_id)
+        payment = await _find(deps, about)
+    return _there(payment)
+
+
+def _named(text: str) -> PaymentName | None:
+    named = parse_public_id(text)
+    return None if named is None else PaymentName(*named)
+
+
+async def _find(deps: Deps, name: PaymentName | None) -> Payment | None:
+    return None if name is None else await deps.payments.find(name)
+
+
+def _there(payment: Payment | None) -> Payment:
     if payment is None:
-        raise _unknown()
+        raise ProblemError(404, "NOT_FOUND", "there is no such authorization")
     return payment
-
-
-def _unknown() -> ProblemError:
-    return ProblemError(404, "NOT_FOUND", "there is no such authorization")
 
 
 def shown(payment: Payment) -> AuthorizationOut:
