@@ -23,7 +23,7 @@ from msgspec import Struct
 from authz import database
 from authz.addresses import Address
 from authz.authorize import authorize
-from authz.batcher import Done
+from authz.batches import Done
 from authz.connection import Desk, Limits
 from authz.directory import Directory
 from authz.framing import framing

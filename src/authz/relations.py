@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 def relations(s: "Settings") -> Iterable[tuple[bool, str]]:
     """How the limits relate; a limit that another one makes unreachable is a mistake."""
-    yield s.lanes & (s.lanes - 1) == 0, f"lanes is {s.lanes}: a power of two is wanted"
     yield s.batch_size_max <= s.waiting_max, "batch_size_max is above waiting_max"
     yield s.repeats_reserved < s.waiting_max, "repeats_reserved leaves nothing of waiting_max"
     yield (

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Any, Final, cast
 
 from authz.access.rates import Buckets
-from authz.batcher import Batcher, Done
+from authz.batcher import Batcher
 from authz.batcher import Limits as BatchLimits
+from authz.batches import Done
 from authz.connection import Connection, Desk, Limits
 from authz.directory import Directory
 from authz.engine import Engine

@@ -9,7 +9,6 @@ import pytest
 
 from authz.batcher import Batcher, Limits
 from authz.directory import Directory
-from authz.lanes import lane_of
 from authz.outcomes import Outcome
 from authz.requests import Request
 from authz.store import HolderOf, StoreDown
@@ -123,34 +122,6 @@ async def test_a_batch_is_never_larger_than_allowed() -> None:
     assert [len(batch) for batch, _ in desk.batches] == [3, 3, 2]
     amounts = [request.purchase.amount_minor for request, _ in desk.answered]
     assert amounts == [100 + n for n in range(8)]
-
-
-async def test_each_lane_has_one_batch_at_work_and_lanes_do_not_wait_for_each_other() -> None:
-    lanes = 4
-    desk = Desk(Limits(lanes, batch_size_max=100, waiting_max=100, repeats_reserved=4))
-    people = {lane_of(number, lanes): number for number in range(1, 100)}
-    assert len(people) == lanes
-    for _ in range(2):
-        desk.submit(*(some_request(100, number) for number in people.values()))
-        await desk.started(lanes)
-    assert len(desk.batches) == lanes
-    for batch, _ in desk.batches:
-        assert len(batch) == 1
-    desk.finish(2)
-    await desk.started(lanes + 1)
-    assert desk.batches[lanes][0][0].card_ref == desk.batches[2][0][0].card_ref
-    await desk.finish_all()
-
-
-async def test_a_person_stays_in_one_lane() -> None:
-    desk = Desk(Limits(8, batch_size_max=1, waiting_max=100, repeats_reserved=4))
-    desk.submit(*(some_request(100 + n, 7) for n in range(5)))
-    await desk.started(1)
-    assert len(desk.batches) == 1
-    await desk.finish_all()
-    assert [batch[0].purchase.amount_minor for batch, _ in desk.batches] == [
-        100 + n for n in range(5)
-    ]
 
 
 async def test_when_too_many_wait_a_first_request_is_refused_at_once(desk: Desk) -> None:

@@ -68,7 +68,7 @@ def test_the_test_clock_is_kept_in_utc() -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"lanes": 3}, "power of two"),
+        ({"lanes": 0}, "lanes"),
         ({"iso_port": 65_536}, "iso_port"),
         ({"batch_size_max": 512, "waiting_max": 511}, "batch_size_max"),
         ({"statement_timeout_ms": 2_000, "decision_deadline_ms": 2_000}, "statement_timeout_ms"),

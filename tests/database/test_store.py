@@ -7,14 +7,11 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from authz import finding, reading, restamped
 from authz.authorize import authorize
 from authz.draft import Writes
-from authz.lanes import hashint8
 from authz.reading import Reader
 from authz.reference import Reference
 from authz.requests import Kind, Original, Request
@@ -264,24 +261,3 @@ def reverses(paid: Request, **changes: Any) -> Request:
     about = Original(keys=(paid.key_hash,), stan=paid.stan, amount_minor=1250)
     plain = buys(1250, kind=Kind.REVERSAL, about=about)
     return replace(plain, card_ref=paid.card_ref, terminal=paid.terminal, **changes)
-
-
-@pytest.fixture
-def hashes(postgres_url: str) -> Callable[[list[int]], list[int]]:
-    """PostgreSQL's own `hashint8`, many at a time."""
-
-    async def ask(values: list[int]) -> list[int]:
-        numbered = "unnest($1::bigint[]) with ordinality as u (v, n)"
-        question = f"select array(select hashint8(v) from {numbered} order by n)"
-        return list(await one(postgres_url, question, values))
-
-    return lambda values: asyncio.run(ask(values))
-
-
-@given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=50, max_size=200))
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_lane_hash_is_postgresqls(
-    hashes: Callable[[list[int]], list[int]], values: list[int]
-) -> None:
-    edges = [0, 1, -1, (1 << 63) - 1, -(1 << 63), 1 << 32, -(1 << 32), (1 << 31), -(1 << 31)]
-    assert [hashint8(value) for value in values + edges] == hashes(values + edges)

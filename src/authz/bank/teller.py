@@ -20,7 +20,9 @@ from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink, NotSent, Silent
 from authz.bank.stans import NoStanLeft, Stans
 from authz.bank.words import APPROVED, Place, question, reference_of
-from authz.batcher import Batcher, Done, Gatherer
+from authz.batcher import Batcher
+from authz.batches import Done
+from authz.gatherer import Gatherer
 from authz.identity import finish_key
 from authz.iso8583.message import Message
 from authz.outcomes import Later, Outcome, Reserved

@@ -55,7 +55,7 @@ def serve(
     rulebook: RulebookFiles = None,
     workers: Annotated[int | None, typer.Option(help="Engine processes (default: 1).")] = None,
     lanes: Annotated[
-        int | None, typer.Option(help="Batches at work at a time, a power of two (default: 2).")
+        int | None, typer.Option(help="Batches at work at a time (default: 2).")
     ] = None,
     test_clock: Annotated[
         str | None,

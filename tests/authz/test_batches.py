@@ -1,0 +1,170 @@
+"""Several batches at work: no holder in two of them, each holder's requests in their order."""
+
+import asyncio
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz.batches import Batches, Done, Waiting
+from authz.requests import Request
+from tests.authz.builders import some_request
+
+REQUEST: Final[Request] = some_request()
+
+
+def nobody_hears(_outcome: object) -> None:
+    """These requests are not answered: only the order of their batches counts."""
+
+
+ANSWER: Final[Done] = nobody_hears
+
+
+class Bench:
+    """Batches that stay at work until they are let go; requests are told apart by themselves."""
+
+    def __init__(self, at_once_max: int = 2, size_max: int = 100) -> None:
+        self.batches = Batches(self._work, at_once_max=at_once_max, size_max=size_max)
+        self.put_in: list[Waiting] = []
+        self.begun: list[list[Waiting]] = []
+        self.at_work: dict[int, asyncio.Event] = {}
+
+    async def _work(self, batch: list[Waiting]) -> None:
+        number, gate = len(self.begun), asyncio.Event()
+        self.begun.append(batch)
+        self.at_work[number] = gate
+        await gate.wait()
+        del self.at_work[number]
+
+    async def put(self, *holders: int | None) -> None:
+        """Requests of these holders, all in one turn of the loop."""
+        for holder_id in holders:
+            item = Waiting(REQUEST, ANSWER, holder_id)
+            self.put_in.append(item)
+            self.batches.put(item)
+        await turns()
+
+    async def finish(self, number: int) -> None:
+        """Let the batch of this number end."""
+        self.at_work[number].set()
+        await turns()
+
+    async def finish_all(self) -> None:
+        """Let everything end that is at work or comes after it."""
+        while self.at_work:
+            await self.finish(next(iter(self.at_work)))
+
+    @property
+    def holders(self) -> list[list[int | None]]:
+        """Of each batch so far, whose requests it had."""
+        return [[item.holder_id for item in batch] for batch in self.begun]
+
+
+async def turns() -> None:
+    """So many turns of the loop that whatever can begin has begun."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_in_one_turn_goes_together_and_at_once() -> None:
+    bench = Bench()
+    await bench.put(1, 2, 3)
+    assert bench.holders == [[1, 2, 3]]
+    await bench.finish_all()
+
+
+async def test_another_begins_beside_the_first_for_other_holders() -> None:
+    bench = Bench()
+    await bench.put(1)
+    await bench.put(1, 2)
+    assert bench.holders == [[1], [2]]
+    await bench.finish(1)
+    assert bench.holders == [[1], [2]]
+    await bench.finish(0)
+    assert bench.holders == [[1], [2], [1]]
+    await bench.finish_all()
+
+
+async def test_no_more_are_at_work_than_allowed() -> None:
+    bench = Bench(at_once_max=3)
+    for holder_id in range(1, 6):
+        await bench.put(holder_id)
+    assert bench.holders == [[1], [2], [3]]
+    await bench.finish(1)
+    assert bench.holders == [[1], [2], [3], [4, 5]]
+    await bench.finish_all()
+
+
+async def test_few_wait_for_a_large_batch_and_enough_of_them_do_not() -> None:
+    bench = Bench()
+    await bench.put(*range(1, 11))
+    await bench.put(11, 12, 13, 14)
+    assert len(bench.begun) == 1
+    await bench.put(15)
+    assert bench.holders[1:] == [[11, 12, 13, 14, 15]]
+    await bench.finish_all()
+
+
+async def test_what_was_not_worth_a_batch_goes_when_the_large_one_is_done() -> None:
+    bench = Bench()
+    await bench.put(*range(1, 11))
+    await bench.put(11)
+    await bench.finish(0)
+    assert bench.holders[1:] == [[11]]
+    await bench.finish_all()
+
+
+async def test_a_batch_is_never_larger_than_allowed() -> None:
+    bench = Bench(at_once_max=1, size_max=2)
+    await bench.put(1, 2, 3, 4, 5)
+    await bench.finish_all()
+    assert bench.holders == [[1, 2], [3, 4], [5]]
+
+
+@pytest.mark.parametrize("nobody", [None, 7])
+async def test_requests_of_nobody_go_one_batch_at_a_time_like_those_of_a_holder(
+    nobody: int | None,
+) -> None:
+    bench = Bench()
+    await bench.put(nobody)
+    await bench.put(nobody)
+    assert bench.holders == [[nobody]]
+    await bench.finish_all()
+    assert bench.holders == [[nobody], [nobody]]
+
+
+PUT = st.lists(st.one_of(st.none(), st.integers(1, 5)), min_size=1, max_size=12)
+FINISH = st.integers(0, 3)
+
+
+@given(
+    st.lists(st.one_of(PUT, FINISH), max_size=30),
+    st.integers(1, 4),
+    st.integers(1, 6),
+)
+def test_whatever_comes_and_ends_when_nobody_is_lost_twice_at_work_or_overtaken(
+    steps: list[list[int | None] | int], at_once_max: int, size_max: int
+) -> None:
+    async def live() -> Bench:
+        bench = Bench(at_once_max, size_max)
+        for step in steps:
+            if isinstance(step, list):
+                await bench.put(*step)
+            elif bench.at_work:
+                await bench.finish(list(bench.at_work)[step % len(bench.at_work)])
+            working = [{item.holder_id for item in bench.begun[n]} for n in bench.at_work]
+            assert len(working) <= at_once_max
+            assert sum(map(len, working)) == len(set().union(*working))
+            begun = sum(map(len, bench.begun))
+            assert working or begun == len(bench.put_in), "somebody waits, and nothing is at work"
+        await bench.finish_all()
+        return bench
+
+    bench = asyncio.run(live())
+    assert all(1 <= len(batch) <= size_max for batch in bench.begun)
+    went = [item for batch in bench.begun for item in batch]
+    assert len(went) == len(bench.put_in)
+    for holder_id in {item.holder_id for item in bench.put_in}:
+        came = [id(item) for item in bench.put_in if item.holder_id == holder_id]
+        assert [id(item) for item in went if item.holder_id == holder_id] == came
