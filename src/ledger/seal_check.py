@@ -30,7 +30,9 @@ BLOCKS: Final = """
 """
 MOVEMENTS: Final = """
     select t.* from transfers t where t.holder_id between $1 and $2
-        and t.seq <= (select max(to_seq) from seals s where s.holder_id = t.holder_id)
+        and t.seq <= (
+            select to_seq from seals where holder_id = t.holder_id order by from_seq desc limit 1
+        )
     order by t.holder_id, t.seq
 """
 HEADS: Final = """

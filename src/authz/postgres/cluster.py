@@ -51,7 +51,10 @@ def server_of(place: Place) -> Path:
 def write_settings(place: Place, settings: Mapping[str, str]) -> None:
     """Write millesime.conf, which the cluster's own postgresql.conf includes last."""
     socket_dir = str(place.socket_dir).replace('"', '""')  # a list, so the name is quoted
-    text = settings_text({**settings, "unix_socket_directories": f'"{socket_dir}"'})
+    text = settings_text(
+        {**settings, "unix_socket_directories": f'"{socket_dir}"'},
+        disk_free_bytes=shutil.disk_usage(place.cluster).free,
+    )
     draft = place.cluster / "millesime.conf.new"
     draft.write_text(text)
     draft.chmod(0o644)  # for the server's account; the directory itself is 0700

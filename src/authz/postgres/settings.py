@@ -15,10 +15,11 @@ SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    # Checkpoints rarely: after each, the first change of a page writes the whole page again.
+    # Checkpoints rarely: after each, the first change of a page writes the whole page again. By
+    # time, and not by size as long as there is disk (`_spread`): what comes of size alone is that
+    # a large world writes whole pages, which fill the WAL, which makes another checkpoint.
     "checkpoint_timeout": "15min",
     "checkpoint_completion_target": "0.9",
-    "max_wal_size": "4GB",
     "min_wal_size": "256MB",
     "wal_buffers": "16MB",
     # The wheel has neither lz4 nor zstd, and pglz would spend the processor that decides.
@@ -43,10 +44,15 @@ SETTINGS = {
 }
 
 
-def settings_text(extra: Mapping[str, str], memory_bytes: int | None = None) -> str:
-    """Return the text of the settings file; `extra` may add and change all but DURABLE."""
+def settings_text(
+    extra: Mapping[str, str], *, disk_free_bytes: int, memory_bytes: int | None = None
+) -> str:
+    """Return the text of the settings file; `extra` may add and change all but DURABLE.
+
+    `disk_free_bytes` is what is free where the cluster lies.
+    """
     memory = memory_bytes if memory_bytes is not None else machine_memory_bytes()
-    chosen = {**SETTINGS, **_sized(memory), **extra, **DURABLE}
+    chosen = {**SETTINGS, **_sized(memory), **_spread(disk_free_bytes), **extra, **DURABLE}
     lines = (f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in chosen.items())
     return "\n".join(("# Written at each start; change nothing here.", *lines, ""))
 
@@ -67,3 +73,13 @@ def _sized(memory_bytes: int) -> dict[str, str]:
         "maintenance_work_mem": f"{min(max(memory_mib // 64, 32), 512)}MB",
         "work_mem": "16MB" if memory_mib >= 4096 else "4MB",
     }
+
+
+def _spread(disk_free_bytes: int) -> dict[str, str]:
+    """Let the WAL of a whole interval fit: a quarter of the free disk, and no more than is used.
+
+    A quarter of an hour of lunch over ten million accounts is some 12 GB; the server begins a
+    checkpoint at half of the limit.
+    """
+    free_mib = disk_free_bytes // MEBIBYTE
+    return {"max_wal_size": f"{min(max(free_mib // 4, 1024), 32 * 1024)}MB"}

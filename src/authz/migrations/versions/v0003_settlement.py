@@ -94,16 +94,16 @@ SEALS = (
         sealed_at timestamptz not null
     )
     """,
+    # One unique key: a second one would be another page of another index to write for each block.
     """
     create table seals (
         holder_id bigint not null check (holder_id > 0),
-        to_seq    bigint not null,
         from_seq  bigint not null check (from_seq > 0),
+        to_seq    bigint not null,
         head_no   bigint not null,
         previous  bytea not null check (length(previous) = 32),
         digest    bytea not null check (length(digest) = 32),
-        primary key (holder_id, to_seq),
-        unique (holder_id, from_seq),
+        primary key (holder_id, from_seq),
         constraint a_block_has_rows check (from_seq <= to_seq)
     )
     """,
