@@ -265,21 +265,26 @@ def prepare_pgbench(lab: Lab, scale: int = SCALE) -> None:
     _pgbench(lab, "-i", "-q", "-s", str(scale))
 
 
-def measure_pgbench(lab: Lab, clients: int, seconds: float) -> Sample:
-    """TPC-B with prepared statements; pgbench is its own load generator and has no engine."""
+def measure_pgbench(
+    lab: Lab, clients: int, seconds: float, *, name: str | None = None, rate: float | None = None
+) -> Sample:
+    """TPC-B with prepared statements; pgbench is its own load generator and has no engine.
+
+    With a `rate` (transactions a second) in an open loop: latency from the scheduled instant.
+    """
     for old in lab.directory.glob("pgbench_log*"):
         old.unlink()
     costs = _Costs(lab, lab.url(PGBENCH), None)
     said = _pgbench(
         lab, "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)),
-        "-T", str(round(seconds)), "-l",
+        "-T", str(round(seconds)), "-l", *(() if rate is None else ("-R", f"{rate:.0f}")),
     )  # fmt: skip
-    rate, done = _TPS.search(said), _DONE.search(said)
-    assert rate is not None and done is not None, said
+    reached, done = _TPS.search(said), _DONE.search(said)
+    assert reached is not None and done is not None, said
     took = sorted(_latencies_us(lab))
     return Sample(
-        contestant=f"pgbench -c {clients}",
-        per_second=float(rate[1]),
+        contestant=name or f"pgbench -c {clients}",
+        per_second=float(reached[1]),
         p50_us=took[len(took) // 2],
         p99_us=took[len(took) * 99 // 100],
         p999_us=took[len(took) * 999 // 1000],

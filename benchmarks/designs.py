@@ -87,8 +87,6 @@ class Plain:
 
     async def _answer(self, request: Request, done: Done) -> None:
         holder_id = self._directory.known(request.card_ref)
-        if holder_id is None:
-            holder_id = (await self._directory.find([request.card_ref])).get(request.card_ref)
         holder_of = {request.card_ref: holder_id} if holder_id else {}
         for _ in range(ATTEMPTS):
             try:
@@ -116,8 +114,8 @@ async def serve(order: Order) -> None:
     batcher: Any = Echo()
     if order.design == "plain":
         pool = await database.open_pool(order.database_url, size=order.pool, hot=True)
-        directory = Directory(pool, known_max=1_000_000, answer_timeout_s=PATIENCE_S)
-        store = Store(pool, answer_timeout_s=PATIENCE_S)
+        directory = Directory(known_max=1_000_000)
+        store = Store(pool, directory, answer_timeout_s=PATIENCE_S)
         batcher = Plain(store, directory, {"fr-meal": bundled("fr-meal")})
     desk = Desk(
         profile("ascii"),

@@ -39,6 +39,10 @@ SETTINGS = (
     "autovacuum",
 )
 TICK_S: Final = 2.0
+WAL_READY_MIB: Final = 1024
+_WAL_FILE_MIB: Final = 16
+# A WAL file that is left must have something in it.
+_FILL_ONE: Final = "select pg_logical_emit_message(false, 'age', ''), pg_switch_wal()"
 
 
 class Unproved(Exception):
@@ -77,7 +81,9 @@ class Lab:
             asyncio.run(linked.link(self.url(name), size.holders, vault))
         self._sizes[name] = size
         for job in JOBS:
-            self._millesime(name, "jobs", "run", job, "--keys", str(self.keys))
+            ended = self._millesime(name, "jobs", "run", job, "--keys", str(self.keys))
+            if ended.returncode:
+                raise RuntimeError(f"the job {job} failed: {ended.stderr[-500:]}")
         self.execute(name, "vacuum (analyze)")
 
     def _millesime(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -190,6 +196,17 @@ class Lab:
         }
 
 
+def _age(lab: Lab) -> None:
+    """Make WAL files ahead, as a server that has run for a while has them from its checkpoints.
+
+    In a new one every 16 MB somebody makes one, and all that commit wait: eight times in a minute of
+    lunch, for tens of milliseconds.
+    """
+    for _ in range(WAL_READY_MIB // _WAL_FILE_MIB):
+        lab.execute("postgres", _FILL_ONE)
+    lab.execute("postgres", "checkpoint")
+
+
 @contextmanager
 def opened() -> Iterator[Lab]:
     """A lab for the length of a block; nothing of it stays."""
@@ -198,9 +215,11 @@ def opened() -> Iterator[Lab]:
         data.mkdir()
         for path in (Path(directory), data):
             path.chmod(0o755)
-        server = ensure_running(data)
+        server = ensure_running(data, {"min_wal_size": f"{WAL_READY_MIB}MB"})
         try:
-            yield Lab(Path(directory), server)
+            lab = Lab(Path(directory), server)
+            _age(lab)
+            yield lab
         finally:
             server.stop()
             remove(data)

@@ -1,8 +1,7 @@
-"""Where requests wait: each finds its holder, then a batch, and is answered when that is done.
+"""Where requests wait: each for its batch, and is answered when that is done.
 
-The holder is known from memory, or looked up together with others. When too many wait, a new
-request is refused at once; repeats have a share of the room of their own, since refusing them would
-tell the acquirer "declined" of something that may stand approved.
+When too many wait, a new request is refused at once; repeats have a share of the room of their own,
+since refusing them would tell the acquirer "declined" of something that may stand approved.
 """
 
 import asyncio
@@ -14,10 +13,9 @@ from msgspec import Struct
 
 from authz.batches import Batches, Done, Waiting
 from authz.directory import Directory
-from authz.gatherer import Gatherer
 from authz.outcomes import Later, Outcome, refusal
 from authz.requests import Request
-from authz.store import HolderOf, StoreDown
+from authz.store import HolderOf
 
 Run = Callable[[Sequence[Request], HolderOf], Awaitable[Sequence[Outcome | None]]]
 Wait = Callable[[Request, Later, Done], None]
@@ -47,7 +45,6 @@ class Batcher:
         self._run = run
         self._directory = directory
         self._limits = limits
-        self._lookup = Gatherer(self._resolve, limits.batch_size_max)
         self._batches = Batches(
             self._decide, at_once_max=limits.lanes, size_max=limits.batch_size_max
         )
@@ -70,11 +67,7 @@ class Batcher:
             return
         self._waiting += 1
         self._idle.clear()
-        item = Waiting(request, done, self._directory.known(request.card_ref))
-        if item.holder_id is None:
-            self._lookup.put(item)
-        else:
-            self._batches.put(item)
+        self._batches.put(Waiting(request, done, self._directory.known(request.card_ref)))
 
     def submit_again(self, request: Request, holder_id: int, done: Done) -> None:
         """Take in what belongs to a request that was taken in before: it finds room always."""
@@ -96,18 +89,6 @@ class Batcher:
     async def drained(self) -> None:
         """Wait until everything that was taken in has been answered."""
         await self._idle.wait()
-
-    async def _resolve(self, batch: list[Waiting]) -> None:
-        """Find the holders of a batch of unknown card references; nobody may have them."""
-        try:
-            found = await self._directory.find({item.request.card_ref for item in batch})
-        except StoreDown:
-            for item in batch:
-                self._finish(item, refusal(item.request))
-            return
-        for item in batch:
-            item.holder_id = found.get(item.request.card_ref)
-            self._batches.put(item)
 
     async def _decide(self, batch: list[Waiting]) -> None:
         requests = [item.request for item in batch]

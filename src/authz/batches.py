@@ -1,7 +1,8 @@
-"""Which requests go together: several batches at work at a time, and no holder in two of them.
+"""Which requests go together: several batches at work at a time, and no card in two of them.
 
 Batches make themselves, without a timer: what comes while others are at work gathers, and goes as
-soon as it is worth a batch of its own. A holder's requests keep the order in which they came.
+soon as it is worth a batch of its own. A card's requests keep the order in which they came. Two
+cards of one holder may meet in two batches: the version of the holder's row lets only one through.
 """
 
 import asyncio
@@ -17,8 +18,6 @@ from authz.requests import Request
 Done = Callable[[Outcome | None], None]
 """Takes the outcome, once; None means that silence is the only honest answer."""
 
-NOBODY: Final = 0
-"""Who stands for the holder of a request that has none: one batch at a time has such requests."""
 WORTH_A_BATCH: Final = 0.5
 """What must wait, as a part of what is at work, before another batch begins beside it.
 
@@ -46,14 +45,14 @@ class Batches:
         self._at_once_max = at_once_max
         self._size_max = size_max
         self._queue: list[Waiting] = []
-        self._busy: set[int] = set()
+        self._busy: set[bytes] = set()
         self._batches_at_work = 0
         self._requests_at_work = 0
         self._beginning = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def put(self, item: Waiting) -> None:
-        """Add a request; it goes with the next batch that its holder may be in."""
+        """Add a request; it goes with the next batch that its card may be in."""
         self._queue.append(item)
         if not self._beginning and self._is_due():
             self._beginning = True
@@ -71,17 +70,17 @@ class Batches:
         """One batch after the other. What this leaves, a batch that is still at work will find."""
         self._beginning = False
         while self._is_due() and (batch := self._take()):
-            holders = {item.holder_id or NOBODY for item in batch}
-            self._busy |= holders
+            cards = {item.request.card_ref for item in batch}
+            self._busy |= cards
             self._batches_at_work += 1
             self._requests_at_work += len(batch)
             await self._work(batch)
             self._requests_at_work -= len(batch)
             self._batches_at_work -= 1
-            self._busy -= holders
+            self._busy -= cards
 
     def _take(self) -> list[Waiting]:
-        """Those who came first and whose holder is in no batch; the others stay, in their order."""
+        """Those who came first and whose card is in no batch; the others stay, in their order."""
         batch: list[Waiting] = []
         left: list[Waiting] = []
         busy, queue = self._busy, self._queue
@@ -89,6 +88,6 @@ class Batches:
             if len(batch) == self._size_max:
                 left.extend(islice(queue, place, None))
                 break
-            (left if (item.holder_id or NOBODY) in busy else batch).append(item)
+            (left if item.request.card_ref in busy else batch).append(item)
         self._queue = left
         return batch

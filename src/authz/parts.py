@@ -91,14 +91,14 @@ class Parts(Struct):
             parts.push_async_callback(_close_pool, sessions)
         bank = await parts.enter_async_context(bank_desk(settings, keys, sessions))
         next_id = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
+        directory = Directory(known_max=DIRECTORY_KNOWN_MAX)
         engine = Engine(
-            Store(road, answer_timeout_s=patience_s),
+            Store(road, directory, answer_timeout_s=patience_s),
             books,
             next_id,
             metrics,
             bank_open=lambda: bank is not None and bank.link.is_open,
         )
-        directory = Directory(road, known_max=DIRECTORY_KNOWN_MAX, answer_timeout_s=patience_s)
         limits = BatchLimits(
             settings.lanes,
             settings.batch_size_max,

@@ -1,6 +1,6 @@
 """What a batch reads, in a constant number of statements; a holder is one row with its version."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,13 +32,17 @@ READ_KEPT: Final = """
         on a.holder_id = k.holder_id and a.authorization_id = k.authorization_id
     where k.key_hash = any ($1)
 """
-# One row at least: the control row, beside the holders.
+# One row at least: the control row, beside the holders. Those whose holder nobody remembers come
+# by their card's reference: to look it up first would be one more round trip for a batch.
 READ_HOLDERS: Final = """
     select c.reference_epoch, c.test_clock, c.business_day,
            h.holder_id, h.version, h.last_seq, h.usage_since, h.usage_accounts, h.usage_days,
            h.usage_minor, h.lot_available, h.lot_held, h.profile, h.counters
-    from control c left join holders h on h.holder_id = any ($1)
+    from control c left join holders h on h.holder_id = any ($1::bigint[] || array(
+        select k.holder_id from credentials k where k.card_ref = any ($2)
+    ))
 """
+READ_OWNERS: Final = "select card_ref, holder_id from credentials where card_ref = any ($1)"
 LOCK_HOLDERS: Final = """
     select 1 from holders where holder_id = any ($1) order by holder_id for update
 """
@@ -60,7 +64,9 @@ class Reader:
         *,
         doubt_all: bool,
     ) -> State:
-        """Everything that deciding `requests` needs. `holder_of` maps known card references.
+        """Everything that deciding `requests` needs. `holder_of` has the cards that are remembered.
+
+        The state's own has all of them that somebody holds.
 
         Without `doubt_all`, only what says itself that it came before, or is about something that
         did, is looked up by its key; for all others the save finds out, and refuses. A holder's
@@ -70,11 +76,16 @@ class Reader:
         kept: dict[bytes, KeptAnswer] = {}
         if keys := _keys(requests, doubt_all=doubt_all):
             kept = {row[0]: kept_answer(row[1:]) for row in await sql.fetch(READ_KEPT, keys)}
+            # Where the past is looked for, its holder must be known first.
+            holder_of = await with_owners(sql, requests, holder_of)
         named = await find_named(sql, requests, holder_of, kept)
-        rows = await sql.fetch(READ_HOLDERS, [*{*holder_of.values(), *named.holders}])
+        strangers = _strangers(requests, holder_of)
+        rows = await sql.fetch(READ_HOLDERS, [*{*holder_of.values(), *named.holders}], strangers)
         epoch, test_clock, business_day = rows[0][:3]
         self._reference.seen(epoch)
         holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
+        if strangers:
+            holder_of = {**holder_of, **_owners(holders, set(strangers))}
         await read_restamped(sql, requests, holder_of, kept, test_clock)
         payments, refunds = await read_payments(sql, named.payments)
         waiting = {name for name in named.payments if name not in payments and name not in refunds}
@@ -100,6 +111,31 @@ class Reader:
             pending,
             refunds=refunds,
         )
+
+
+async def with_owners(
+    sql: "Tx", requests: Sequence[Request], holder_of: Mapping[bytes, int]
+) -> Mapping[bytes, int]:
+    """`holder_of` with the holders of all cards of the requests that somebody holds."""
+    if not (strangers := _strangers(requests, holder_of)):
+        return holder_of
+    return {**holder_of, **{row[0]: row[1] for row in await sql.fetch(READ_OWNERS, strangers)}}
+
+
+def _strangers(requests: Sequence[Request], holder_of: Mapping[bytes, int]) -> list[bytes]:
+    """Cards whose holder is not known yet."""
+    refs = {request.card_ref for request in requests if request.card_ref not in holder_of}
+    return [*refs - {b""}]
+
+
+def _owners(holders: Mapping[int, Holder], strangers: Set[bytes]) -> dict[bytes, int]:
+    """Whose these cards are, as their holders' own rows say."""
+    return {
+        credential.card_ref: holder_id
+        for holder_id, holder in holders.items()
+        for credential in holder.profile.credentials
+        if credential.card_ref in strangers
+    }
 
 
 def _keys(requests: Sequence[Request], *, doubt_all: bool) -> list[bytes]:

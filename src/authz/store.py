@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from authz.directory import Directory
 from authz.draft import Writes
-from authz.reading import LOCK_HOLDERS, Reader
+from authz.reading import LOCK_HOLDERS, Reader, with_owners
 from authz.reference import Reference
 from authz.requests import Request
 from authz.sessions import LOST, Sessions
@@ -61,12 +62,16 @@ def _meaning(error: asyncpg.PostgresError) -> Exception:
 class Store:
     """Loads and saves batches; one SQL connection for each batch at work."""
 
-    def __init__(self, sessions: Sessions, *, answer_timeout_s: float) -> None:
+    def __init__(
+        self, sessions: Sessions, directory: Directory, *, answer_timeout_s: float
+    ) -> None:
         """`answer_timeout_s`: how long a statement's answer is waited for before it counts as lost.
 
         It must be longer than the server's own statement timeout, which ends a statement surely.
+        `directory` is told whose cards were found.
         """
         self._sessions = sessions
+        self._directory = directory
         self._reader = Reader(Reference())
         self._timeout_s = answer_timeout_s
 
@@ -74,11 +79,13 @@ class Store:
         """Read what the batch needs, without a lock. Raises `StoreDown`."""
         try:
             async with self._sessions.acquire(timeout=self._timeout_s) as sql:
-                return await self._reader.read(sql, requests, holder_of, doubt_all=False)
+                state = await self._reader.read(sql, requests, holder_of, doubt_all=False)
         except LOST as error:
             raise StoreDown(type(error).__name__) from error
         except asyncpg.PostgresError as error:
             raise _meaning(error) from error
+        self._directory.remember(state.holder_of.items() - holder_of.items())
+        return state
 
     async def save(self, writes: Writes) -> None:
         """Commit the batch, or nothing of it. Raises `Conflict`, `InDoubt`, `StoreDown`.
@@ -103,8 +110,10 @@ class Store:
         saving = False
         try:
             async with self._sessions.acquire(timeout=self._timeout_s) as sql, sql.transaction():
+                known, holder_of = holder_of, await with_owners(sql, requests, holder_of)
                 await sql.fetch(LOCK_HOLDERS, sorted(set(holder_of.values())))
                 state = await self._reader.read(sql, requests, holder_of, doubt_all=True)
+                self._directory.remember(state.holder_of.items() - known.items())
 
                 async def save(writes: Writes) -> None:
                     nonlocal saving

@@ -71,6 +71,8 @@ class MemoryStore:
         """What is known now, with the answers kept under these requests' keys."""
         self.calls.append(("load", len(requests)))
         self._fault("load")
+        found = {r.card_ref: self.state.holder_of.get(r.card_ref) for r in requests}
+        holder_of = {**{ref: n for ref, n in found.items() if n is not None}, **holder_of}
         wanted = set(holder_of.values())
         holders = {number: h for number, h in self.state.holders.items() if number in wanted}
         known = {ref: number for ref, number in holder_of.items() if number in holders}

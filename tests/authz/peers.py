@@ -4,7 +4,6 @@ Behind it the real batcher, engine and rules, on a store in memory.
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any, Final, cast
 
 from authz.access.rates import Buckets
@@ -85,19 +84,6 @@ class Slow:
         self.waiting.append((request, done))
 
 
-class Cards:
-    """A directory that knows the people of a state by heart."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    def known(self, ref: bytes) -> int | None:
-        return self._store.state.holder_of.get(ref)
-
-    async def find(self, refs: Iterable[bytes]) -> dict[bytes, int]:
-        return {}
-
-
 class Peer:
     """One connected peer, its connection and all that is behind it."""
 
@@ -117,9 +103,8 @@ class Peer:
         self._framing = framing_of(name)
         self._frames = FrameReader(self._framing)
         engine = Engine(self.store.as_store(), BOOKS, numbers(), self.metrics)
-        directory = cast(Directory, Cards(self.store))
         room = BatchLimits(lanes=2, batch_size_max=64, waiting_max=100, repeats_reserved=10)
-        self.batcher = Batcher(engine.run, directory, room)
+        self.batcher = Batcher(engine.run, Directory(known_max=0), room)
         self.connections: set[Connection] = set()
         desk = Desk(
             profile(profile_name),

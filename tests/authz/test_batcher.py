@@ -1,9 +1,8 @@
 """Requests gather while a batch is at work; too many are refused, what was taken is answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import cast
 
 import pytest
 
@@ -11,44 +10,23 @@ from authz.batcher import Batcher, Limits
 from authz.directory import Directory
 from authz.outcomes import Outcome
 from authz.requests import Request
-from authz.store import HolderOf, StoreDown
+from authz.store import HolderOf
 from rules.decision import Reason
 from tests.authz.builders import again, card_ref, reason_of, some_request
 
 LIMITS = Limits(lanes=1, batch_size_max=100, waiting_max=10, repeats_reserved=4)
 
 
-class Cards:
-    """A directory that knows some cards by heart and finds the others when asked."""
-
-    def __init__(self) -> None:
-        self.by_heart: set[int] = set(range(1, 100))
-        self.asked: list[set[bytes]] = []
-        self.down = False
-
-    def known(self, ref: bytes) -> int | None:
-        number = int.from_bytes(ref, "big")
-        return number if number in self.by_heart else None
-
-    async def find(self, refs: Iterable[bytes]) -> dict[bytes, int]:
-        self.asked.append(set(refs))
-        await asyncio.sleep(0)
-        if self.down:
-            raise StoreDown("OSError")
-        numbers = {ref: int.from_bytes(ref, "big") for ref in self.asked[-1]}
-        return {ref: number for ref, number in numbers.items() if number < 1_000}
-
-
 class Desk:
     """A batcher whose batches wait until they are let go."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
-        self.cards = Cards()
+        self.directory = Directory(known_max=100)
         self.batches: list[tuple[list[Request], HolderOf]] = []
         self.answered: list[tuple[Request, Outcome | None]] = []
         self._gates: list[asyncio.Event] = []
         self._started = asyncio.Event()
-        self.batcher = Batcher(self._run, cast(Directory, self.cards), limits)
+        self.batcher = Batcher(self._run, self.directory, limits)
 
     async def _run(
         self, requests: Sequence[Request], holder_of: HolderOf
@@ -153,23 +131,20 @@ async def test_room_comes_back_with_each_answer(desk: Desk) -> None:
     assert desk.reasons() == [Reason.APPROVED] * 7
 
 
-async def test_unknown_cards_are_looked_up_together(desk: Desk) -> None:
-    desk.submit(some_request(100, 200))
-    await asyncio.sleep(0)
-    desk.submit(some_request(100, 201), some_request(200, 201), some_request(100, 5_000))
+async def test_a_batch_is_told_of_the_holders_that_are_remembered(desk: Desk) -> None:
+    desk.directory.remember([(card_ref(7), 700)])
+    desk.submit(some_request(100, 7), some_request(100, 8))
     await desk.finish_all()
-    assert desk.cards.asked == [{card_ref(200)}, {card_ref(201), card_ref(5_000)}]
-    holders = {ref: number for _, holder_of in desk.batches for ref, number in holder_of.items()}
-    assert holders == {card_ref(200): 200, card_ref(201): 201}
-    assert desk.reasons() == [Reason.APPROVED] * 4
+    ((batch, holder_of),) = desk.batches
+    assert [request.card_ref for request in batch] == [card_ref(7), card_ref(8)]
+    assert holder_of == {card_ref(7): 700}
 
 
-async def test_without_a_database_nobody_can_be_looked_up(desk: Desk) -> None:
-    desk.cards.down = True
-    desk.submit(some_request(100, 200), again(some_request(100, 201)))
-    await desk.finish_all()
-    assert desk.reasons() == [Reason.ISSUER_DOWN, None]
-    assert desk.batches == []
+def test_a_directory_forgets_the_oldest_first() -> None:
+    directory = Directory(known_max=2)
+    directory.remember([(card_ref(1), 1), (card_ref(2), 2)])
+    directory.remember([(card_ref(3), 3)])
+    assert [directory.known(card_ref(n)) for n in (1, 2, 3)] == [None, 2, 3]
 
 
 async def test_draining_answers_everything_that_was_taken_in(desk: Desk) -> None:

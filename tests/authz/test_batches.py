@@ -1,4 +1,4 @@
-"""Several batches at work: no holder in two of them, each holder's requests in their order."""
+"""Several batches at work: no card in two of them, each card's requests in their order."""
 
 import asyncio
 from typing import Final
@@ -6,12 +6,13 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from authz.batches import Batches, Done, Waiting
-from authz.requests import Request
 from tests.authz.builders import some_request
 
-REQUEST: Final[Request] = some_request()
+NOBODYS: Final = replace(some_request(), card_ref=b"")
+REQUESTS: Final = {card: some_request(holder_id=card) for card in range(1, 16)}
 
 
 def nobody_hears(_outcome: object) -> None:
@@ -37,10 +38,10 @@ class Bench:
         await gate.wait()
         del self.at_work[number]
 
-    async def put(self, *holders: int | None) -> None:
-        """Requests of these holders, all in one turn of the loop."""
-        for holder_id in holders:
-            item = Waiting(REQUEST, ANSWER, holder_id)
+    async def put(self, *cards: int | None) -> None:
+        """Requests by these cards, or by none, all in one turn of the loop."""
+        for card in cards:
+            item = Waiting(NOBODYS if card is None else REQUESTS[card], ANSWER)
             self.put_in.append(item)
             self.batches.put(item)
         await turns()
@@ -56,9 +57,14 @@ class Bench:
             await self.finish(next(iter(self.at_work)))
 
     @property
-    def holders(self) -> list[list[int | None]]:
-        """Of each batch so far, whose requests it had."""
-        return [[item.holder_id for item in batch] for batch in self.begun]
+    def cards(self) -> list[list[int | None]]:
+        """Of each batch so far, by which cards its requests were."""
+        return [list(map(card_of, batch)) for batch in self.begun]
+
+
+def card_of(item: Waiting) -> int | None:
+    """The number of the card of a request."""
+    return int.from_bytes(item.request.card_ref, "big") or None
 
 
 async def turns() -> None:
@@ -70,29 +76,29 @@ async def turns() -> None:
 async def test_what_comes_in_one_turn_goes_together_and_at_once() -> None:
     bench = Bench()
     await bench.put(1, 2, 3)
-    assert bench.holders == [[1, 2, 3]]
+    assert bench.cards == [[1, 2, 3]]
     await bench.finish_all()
 
 
-async def test_another_begins_beside_the_first_for_other_holders() -> None:
+async def test_another_begins_beside_the_first_for_other_cards() -> None:
     bench = Bench()
     await bench.put(1)
     await bench.put(1, 2)
-    assert bench.holders == [[1], [2]]
+    assert bench.cards == [[1], [2]]
     await bench.finish(1)
-    assert bench.holders == [[1], [2]]
+    assert bench.cards == [[1], [2]]
     await bench.finish(0)
-    assert bench.holders == [[1], [2], [1]]
+    assert bench.cards == [[1], [2], [1]]
     await bench.finish_all()
 
 
 async def test_no_more_are_at_work_than_allowed() -> None:
     bench = Bench(at_once_max=3)
-    for holder_id in range(1, 6):
-        await bench.put(holder_id)
-    assert bench.holders == [[1], [2], [3]]
+    for card in range(1, 6):
+        await bench.put(card)
+    assert bench.cards == [[1], [2], [3]]
     await bench.finish(1)
-    assert bench.holders == [[1], [2], [3], [4, 5]]
+    assert bench.cards == [[1], [2], [3], [4, 5]]
     await bench.finish_all()
 
 
@@ -102,7 +108,7 @@ async def test_few_wait_for_a_large_batch_and_enough_of_them_do_not() -> None:
     await bench.put(11, 12, 13, 14)
     assert len(bench.begun) == 1
     await bench.put(15)
-    assert bench.holders[1:] == [[11, 12, 13, 14, 15]]
+    assert bench.cards[1:] == [[11, 12, 13, 14, 15]]
     await bench.finish_all()
 
 
@@ -111,7 +117,7 @@ async def test_what_was_not_worth_a_batch_goes_when_the_large_one_is_done() -> N
     await bench.put(*range(1, 11))
     await bench.put(11)
     await bench.finish(0)
-    assert bench.holders[1:] == [[11]]
+    assert bench.cards[1:] == [[11]]
     await bench.finish_all()
 
 
@@ -119,19 +125,19 @@ async def test_a_batch_is_never_larger_than_allowed() -> None:
     bench = Bench(at_once_max=1, size_max=2)
     await bench.put(1, 2, 3, 4, 5)
     await bench.finish_all()
-    assert bench.holders == [[1, 2], [3, 4], [5]]
+    assert bench.cards == [[1, 2], [3, 4], [5]]
 
 
 @pytest.mark.parametrize("nobody", [None, 7])
-async def test_requests_of_nobody_go_one_batch_at_a_time_like_those_of_a_holder(
+async def test_requests_without_a_card_go_one_batch_at_a_time_like_those_of_a_card(
     nobody: int | None,
 ) -> None:
     bench = Bench()
     await bench.put(nobody)
     await bench.put(nobody)
-    assert bench.holders == [[nobody]]
+    assert bench.cards == [[nobody]]
     await bench.finish_all()
-    assert bench.holders == [[nobody], [nobody]]
+    assert bench.cards == [[nobody], [nobody]]
 
 
 PUT = st.lists(st.one_of(st.none(), st.integers(1, 5)), min_size=1, max_size=12)
@@ -153,7 +159,7 @@ def test_whatever_comes_and_ends_when_nobody_is_lost_twice_at_work_or_overtaken(
                 await bench.put(*step)
             elif bench.at_work:
                 await bench.finish(list(bench.at_work)[step % len(bench.at_work)])
-            working = [{item.holder_id for item in bench.begun[n]} for n in bench.at_work]
+            working = [set(bench.cards[n]) for n in bench.at_work]
             assert len(working) <= at_once_max
             assert sum(map(len, working)) == len(set().union(*working))
             begun = sum(map(len, bench.begun))
@@ -165,6 +171,6 @@ def test_whatever_comes_and_ends_when_nobody_is_lost_twice_at_work_or_overtaken(
     assert all(1 <= len(batch) <= size_max for batch in bench.begun)
     went = [item for batch in bench.begun for item in batch]
     assert len(went) == len(bench.put_in)
-    for holder_id in {item.holder_id for item in bench.put_in}:
-        came = [id(item) for item in bench.put_in if item.holder_id == holder_id]
-        assert [id(item) for item in went if item.holder_id == holder_id] == came
+    for card in set(map(card_of, bench.put_in)):
+        came = [id(item) for item in bench.put_in if card_of(item) == card]
+        assert [id(item) for item in went if card_of(item) == card] == came

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from authz.directory import Directory
 from authz.draft import Writes
 from authz.store import InDoubt, Store, StoreDown
 
@@ -37,7 +38,7 @@ class Line:
 
 
 def save(line: Any) -> None:
-    asyncio.run(Store(line, answer_timeout_s=1).save(NOTHING))
+    asyncio.run(Store(line, Directory(known_max=0), answer_timeout_s=1).save(NOTHING))
 
 
 def test_what_was_answered_stays_saved_though_the_connection_breaks_on_its_way_back() -> None:

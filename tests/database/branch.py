@@ -21,6 +21,7 @@ from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk, finish_of
 from authz.bank.words import Place, question, reference_of
+from authz.directory import Directory
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.jobs import JOBS, Counts, Work
@@ -51,15 +52,13 @@ class Branch:
         self.url, self.pool, self.bank = url, pool, bank
         self.now: datetime | None = None
         ids = AuthorizationIds(1, lambda: 1_795_000_000_000)
-        self.engine = Engine(
-            Store(pool, answer_timeout_s=8), BOOKS, ids, Metrics(), bank_open=lambda: True
-        )
+        store = Store(pool, Directory(known_max=0), answer_timeout_s=8)
+        self.engine = Engine(store, BOOKS, ids, Metrics(), bank_open=lambda: True)
         self.desk = BankDesk(pool, link, VAULT, Stans(pool, "99"), "99", 1.5, BankGauges(link))
 
     async def run(self, *requests: Request) -> list[Outcome | None]:
         """The road, without waiting for the bank."""
-        rows = await self.pool.fetch("select card_ref, holder_id from credentials")
-        return await self.engine.run(requests, {row[0]: row[1] for row in rows})
+        return await self.engine.run(requests, {})
 
     async def reserve(self, asked: Request) -> Reserved:
         """The first batch: vouchers are held."""

@@ -150,8 +150,8 @@ async def checkout(
 async def opened(url: str) -> AsyncIterator[Checkout]:
     """A shop over a database that somebody else proves and drops."""
     pool = await database.open_pool(url, size=6)
-    engine = Engine(Store(pool, answer_timeout_s=10), BOOKS, numbers(), Metrics())
-    directory = Directory(pool, known_max=100, answer_timeout_s=10)
+    directory = Directory(known_max=100)
+    engine = Engine(Store(pool, directory, answer_timeout_s=10), BOOKS, numbers(), Metrics())
     batcher = Batcher(engine.run, directory, Limits(2, 64, 1_000, 100))
     road = Road(batcher.ask, DIGESTER, PROOF_KEY, proof_wanted=False, patience_s=DAYS_S)
     desk = CardDesk(DIGESTER, some_safe(), Mailbox())

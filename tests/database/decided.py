@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from authz import database
+from authz.directory import Directory
 from authz.engine import Engine
 from authz.gateway import Deps, create_app
 from authz.metrics import Metrics
@@ -55,10 +56,9 @@ def pay(amount_minor: int, rrn: str, card: str = PARIS_CARD, **changes: Any) -> 
 async def decide(url: str, requests: Sequence[Request]) -> list[Outcome | None]:
     """Let the engine decide them one after the other, as it would on the road."""
     pool = await database.open_pool(url, size=1)
-    engine = Engine(Store(pool, answer_timeout_s=10), {"fr-meal": BOOK}, numbers(), Metrics())
-    rows = await pool.fetch("select card_ref, holder_id from credentials")
-    holder_of = {row["card_ref"]: row["holder_id"] for row in rows}
-    answers = [(await engine.run([request], holder_of))[0] for request in requests]
+    store = Store(pool, Directory(known_max=0), answer_timeout_s=10)
+    engine = Engine(store, {"fr-meal": BOOK}, numbers(), Metrics())
+    answers = [(await engine.run([request], {}))[0] for request in requests]
     await pool.close()
     return list(answers)
 

@@ -19,6 +19,7 @@ from authz.directory import Directory
 from authz.engine import Engine, Outcomes
 from authz.ids import AuthorizationIds
 from authz.metrics import Metrics
+from authz.reading import with_owners
 from authz.requests import Request
 from authz.sessions import KeptSessions
 from authz.store import Store
@@ -113,8 +114,8 @@ class Process:
         self._parts.callback(self.pool.terminate)
         timeout_s = self._answer_timeout_s
         kept = KeptSessions(self.pool)
-        self.store = Store(kept, answer_timeout_s=timeout_s)
-        self.directory = Directory(kept, known_max=10_000, answer_timeout_s=timeout_s)
+        self.directory = Directory(known_max=10_000)
+        self.store = Store(kept, self.directory, answer_timeout_s=timeout_s)
         numbers = AuthorizationIds(next(_NODES), lambda: 1_795_000_000_000)
         self.engine = Engine(self.store, self._books, numbers, self.metrics)
         return self
@@ -124,16 +125,18 @@ class Process:
         await self._parts.aclose()
 
     async def holder_of(self, requests: Iterable[Request]) -> dict[bytes, int]:
-        """The look-up that comes before the batch."""
+        """The holders of all cards of these requests, as nobody needs to know them beforehand."""
+        async with self.pool.acquire() as sql:
+            return dict(await with_owners(sql, list(requests), {}))
+
+    def remembered(self, requests: Iterable[Request]) -> dict[bytes, int]:
+        """What the batcher knows of their holders."""
         refs = {request.card_ref for request in requests}
-        known = {ref: self.directory.known(ref) for ref in refs}
-        if None in known.values():
-            await self.directory.find(refs)
         return {ref: found for ref in refs if (found := self.directory.known(ref)) is not None}
 
     async def run(self, *requests: Request) -> Outcomes:
         """One batch."""
-        return await self.engine.run(requests, await self.holder_of(requests))
+        return await self.engine.run(requests, self.remembered(requests))
 
     async def reasons(self, *requests: Request) -> list[str | None]:
         """One batch; what its outcomes are, by name."""

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from authz.requests import Request
-from tests.authz.builders import again
+from tests.authz.builders import again, some_request
 from tests.database.roads import PEOPLE, Process, buys, one, people, people_template
 
 __all__ = ["people", "people_template"]
@@ -124,7 +124,10 @@ async def watch(engine: Process) -> list[str]:
     return statements
 
 
-async def test_a_batch_of_256_takes_as_many_statements_as_a_batch_of_one(people: str) -> None:
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_batch_of_256_takes_as_many_statements_as_a_batch_of_one(
+    people: str, *, remembered: bool
+) -> None:
     taken: list[int] = []
     async with Process(people) as engine:
         statements = await watch(engine)
@@ -132,12 +135,27 @@ async def test_a_batch_of_256_takes_as_many_statements_as_a_batch_of_one(people:
             # Merchants are learned once; a batch that knows them already is the usual one.
             for amount_minor in (100, 200):
                 requests = [buys(amount_minor, 1 + n) for n in range(width)]
-                holder_of = await engine.holder_of(requests)
+                holder_of = await engine.holder_of(requests) if remembered else {}
+                await asyncio.sleep(0)  # the driver tells of a statement one turn late
                 statements.clear()
                 outcomes = await engine.engine.run(requests, holder_of)
+                await asyncio.sleep(0)
             assert {outcome and outcome.reason.name for outcome in outcomes} == {"APPROVED"}
             taken.append(len(statements))
     assert taken == [2, 2], statements
+
+
+async def test_a_card_that_nobody_remembers_is_found_with_its_batch_and_remembered(
+    people: str,
+) -> None:
+    async with Process(people) as engine:
+        known, unknown, nobodys = buys(100, 1), buys(100, 2), some_request(100, PEOPLE + 1)
+        assert engine.remembered([known, unknown]) == {}
+        assert await engine.reasons(known) == ["APPROVED"]
+        reasons = await engine.reasons(again(known), unknown, nobodys)
+        assert reasons == ["APPROVED", "APPROVED", "UNKNOWN_CARD"]
+        holders = engine.remembered([known, unknown, nobodys])
+        assert holders == await engine.holder_of([known, unknown])
 
 
 async def test_a_first_batch_learns_all_its_merchants_in_one_statement(people: str) -> None:

@@ -13,7 +13,7 @@ from authz.directory import Directory
 from authz.jobs import JOBS, Counts, Job, Work, keep_running, timers
 from authz.requests import Kind
 from authz.usage import UsageError
-from tests.database.town import LONG_S, town
+from tests.database.town import town
 from tests.road.people import Setting
 
 FRIDAY = "2026-11-27T12:30:00+01:00"
@@ -56,8 +56,7 @@ async def test_the_service_sends_expiries_with_everybody_elses_batches(
         await t.at(FRIDAY)
         await t.pay(2300, kind=Kind.HOLD)
         await t.at("2026-12-05T00:00:00+01:00")
-        directory = Directory(t.pool, known_max=10, answer_timeout_s=LONG_S)
-        batcher = Batcher(t.engine.run, directory, Limits(2, 8, 100, 10))
+        batcher = Batcher(t.engine.run, Directory(known_max=10), Limits(2, 8, 100, 10))
         async with asyncio.timeout(10), timers(t.pool, batcher, t.books):
             while (await t.lots())[0][3]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

@@ -156,7 +156,7 @@ async def recovered(engine: Process) -> None:
     while tries < engine.pool.get_size():
         tries += 1
         with suppress(StoreDown):
-            await engine.directory.find([])
+            await engine.store.load([], {})
 
 
 async def test_a_save_into_silence_is_in_doubt_and_never_a_fault(between: Between) -> None:
@@ -178,7 +178,7 @@ async def test_a_silent_server_does_not_hold_a_look_up(between: Between) -> None
     async with Process(between.url, answer_timeout_s=0.5, statement_timeout_ms=300) as engine:
         between.proxy.black_hole = True
         with pytest.raises(StoreDown):
-            await engine.directory.find([b"x" * 16])
+            await engine.store.load([buys(1250)], {})
 
 
 async def test_under_locks_a_silent_server_is_given_up_too(between: Between) -> None:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from authz import database
 from authz.audit import audit
 from authz.balances import AccountView, account_view, find_account
+from authz.directory import Directory
 from authz.engine import Engine
 from authz.identity import request_key
 from authz.ids import AuthorizationIds
@@ -46,7 +47,8 @@ class Town:
         self.now = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
         self._numbers = count(1)
         ids = AuthorizationIds(1, lambda: 200_000_000_000 + 1_577_836_800_000)
-        self.engine = Engine(Store(pool, answer_timeout_s=LONG_S), self.books, ids, Metrics())
+        store = Store(pool, Directory(known_max=0), answer_timeout_s=LONG_S)
+        self.engine = Engine(store, self.books, ids, Metrics())
 
     async def at(self, instant: str) -> None:
         """Set the clock of everything civil."""

@@ -16,6 +16,7 @@ from authz.bank.desk import opened as line_is_up
 from authz.clock_row import civil_instant
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.store import as_act, keys_at_hand, keys_of, opened, rulebooks_of, url_of
+from authz.directory import Directory
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.instants import within_reach
@@ -105,7 +106,8 @@ async def run_job(
     try:
         node = await pool.fetchval("select nextval('node_nos')")
         ids = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
-        engine = Engine(Store(pool, answer_timeout_s=ANSWER_TIMEOUT_S), books, ids, Metrics())
+        store = Store(pool, Directory(known_max=0), answer_timeout_s=ANSWER_TIMEOUT_S)
+        engine = Engine(store, books, ids, Metrics())
         due = at or await civil_instant(pool, datetime.now(UTC))
         work = Work(pool, lambda asked: engine.run(asked, {}), books, due)
         work = replace(work, retention=retention)
