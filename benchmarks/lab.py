@@ -199,8 +199,8 @@ class Lab:
 def _age(lab: Lab) -> None:
     """Make WAL files ahead, as a server that has run for a while has them from its checkpoints.
 
-    In a new one every 16 MB somebody makes one, and all that commit wait: eight times in a minute of
-    lunch, for tens of milliseconds.
+    In a new one every 16 MB somebody makes one, and all that commit wait: eight times in a minute
+    of lunch, for tens of milliseconds.
     """
     for _ in range(WAL_READY_MIB // _WAL_FILE_MIB):
         lab.execute("postgres", _FILL_ONE)

@@ -28,7 +28,7 @@ def test_the_wal_may_have_a_quarter_of_the_free_disk(disk_gib: float, wal_mib: i
     assert settings(disk_gib=disk_gib)["max_wal_size"] == f"{wal_mib}MB"
 
 
-@pytest.mark.parametrize(("memory_gib", "buffers_mib"), [(0.25, 64), (4, 512), (64, 2_048)])
+@pytest.mark.parametrize(("memory_gib", "buffers_mib"), [(0.125, 64), (4, 1_024), (64, 8_192)])
 def test_buffers_follow_the_memory(memory_gib: float, buffers_mib: int) -> None:
     assert settings(memory_gib=memory_gib)["shared_buffers"] == f"{buffers_mib}MB"
 

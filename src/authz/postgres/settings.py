@@ -65,10 +65,14 @@ def machine_memory_bytes() -> int:
 
 
 def _sized(memory_bytes: int) -> dict[str, str]:
-    """Scale the buffers: an eighth of memory, for the engine and the reader share the machine."""
+    """Scale the buffers: a quarter of memory, as PostgreSQL's own manual begins.
+
+    Ten million holders and their indexes are 12 GB, of which a minute needs every part: a request
+    cost 255 us with 2 GB of buffers, and then 212 with 6 GB, a minute each in one run.
+    """
     memory_mib = memory_bytes // MEBIBYTE
     return {
-        "shared_buffers": f"{min(max(memory_mib // 8, 64), 2048)}MB",
+        "shared_buffers": f"{min(max(memory_mib // 4, 64), 8192)}MB",
         "effective_cache_size": f"{max(memory_mib // 2, 128)}MB",
         "maintenance_work_mem": f"{min(max(memory_mib // 64, 32), 512)}MB",
         "work_mem": "16MB" if memory_mib >= 4096 else "4MB",
