@@ -1,7 +1,7 @@
 """A PostgreSQL of its own for a benchmark: databases with worlds, and the proof afterwards.
 
-One server for all contestants, with the product's own settings: fsync and synchronous_commit on, a
-unix socket for each of them.
+One server for all contestants: fsync and synchronous_commit on, a unix socket for each of them, the
+product's own settings but for the WAL files that lie ready (`_age`).
 """
 
 import asyncio
@@ -34,6 +34,7 @@ SETTINGS = (
     "full_page_writes",
     "shared_buffers",
     "max_wal_size",
+    "min_wal_size",
     "checkpoint_timeout",
     "wal_buffers",
     "autovacuum",

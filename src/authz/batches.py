@@ -1,37 +1,43 @@
-"""Which requests go together: several batches at work at a time, and no card in two of them.
+"""Which requests go together: several batches at work at a time, and nobody in two of them.
 
-Batches make themselves, without a timer: what comes while others are at work gathers, and goes as
-soon as it is worth a batch of its own. A card's requests keep the order in which they came. Two
-cards of one holder may meet in two batches: the version of the holder's row lets only one through.
+Batches make themselves, without a timer: a request goes at once while there is room for another
+batch; what comes while there is none gathers, and goes with the next. Whoever is in a batch at work
+waits for its end, so that a card's requests keep the order in which they came.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import islice
-from typing import Final
 
 from msgspec import Struct
 
 from authz.outcomes import Outcome
 from authz.requests import Request
+from authz.state import HOUSE_HOLDER
 
 Done = Callable[[Outcome | None], None]
 """Takes the outcome, once; None means that silence is the only honest answer."""
 
-WORTH_A_BATCH: Final = 0.5
-"""What must wait, as a part of what is at work, before another batch begins beside it.
-
-Few requests beside a large batch would have their fixed costs for themselves; beside a small one
-they go at once.
-"""
-
 
 class Waiting(Struct):
-    """One request on its way through the batcher."""
+    """One request on its way through the batcher; its holder, if that is remembered."""
 
     request: Request
     done: Done
     holder_id: int | None = None
+
+    @property
+    def party(self) -> tuple[bytes, int | None]:
+        """Whom it moves, by card and by holder: no other batch may have either of them.
+
+        What is about a payment of a card that nobody knows may be the house's own (advices are).
+        Where the holder is not remembered yet, two cards of one may meet in two batches: the
+        version of the holder's row lets one of the batches through, the other decides again.
+        """
+        request = self.request
+        if self.holder_id is None and request.about is not None:
+            return request.card_ref, HOUSE_HOLDER
+        return request.card_ref, self.holder_id
 
 
 class Batches:
@@ -45,42 +51,41 @@ class Batches:
         self._at_once_max = at_once_max
         self._size_max = size_max
         self._queue: list[Waiting] = []
-        self._busy: set[bytes] = set()
-        self._batches_at_work = 0
-        self._requests_at_work = 0
+        self._busy: set[bytes | int | None] = set()
+        self._at_work = 0
         self._beginning = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def put(self, item: Waiting) -> None:
-        """Add a request; it goes with the next batch that its card may be in."""
+        """Add a request; it goes with the next batch that it may be in."""
         self._queue.append(item)
-        if not self._beginning and self._is_due():
-            self._beginning = True
-            task = asyncio.get_running_loop().create_task(self._work_off())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._busy.isdisjoint(item.party):
+            self._begin()
 
-    def _is_due(self) -> bool:
-        if not self._batches_at_work:
-            return True
-        worth = len(self._queue) >= WORTH_A_BATCH * self._requests_at_work
-        return worth and self._batches_at_work < self._at_once_max
+    def _begin(self) -> None:
+        """Let another batch begin with the next turn of the loop, if there is room for one."""
+        if self._beginning or self._at_work >= self._at_once_max:
+            return
+        self._beginning = True
+        task = asyncio.get_running_loop().create_task(self._work_off())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _work_off(self) -> None:
-        """One batch after the other. What this leaves, a batch that is still at work will find."""
+        """One batch after the other; who is left is in a batch whose own task looks again."""
         self._beginning = False
-        while self._is_due() and (batch := self._take()):
-            cards = {item.request.card_ref for item in batch}
-            self._busy |= cards
-            self._batches_at_work += 1
-            self._requests_at_work += len(batch)
+        while batch := self._take():
+            parties = {name for item in batch for name in item.party} - {None}
+            self._busy |= parties
+            self._at_work += 1
+            if self._queue:
+                self._begin()
             await self._work(batch)
-            self._requests_at_work -= len(batch)
-            self._batches_at_work -= 1
-            self._busy -= cards
+            self._at_work -= 1
+            self._busy -= parties
 
     def _take(self) -> list[Waiting]:
-        """Those who came first and whose card is in no batch; the others stay, in their order."""
+        """Those who came first and are in no other batch; the others stay, in their order."""
         batch: list[Waiting] = []
         left: list[Waiting] = []
         busy, queue = self._busy, self._queue
@@ -88,6 +93,6 @@ class Batches:
             if len(batch) == self._size_max:
                 left.extend(islice(queue, place, None))
                 break
-            (left if item.request.card_ref in busy else batch).append(item)
+            (batch if busy.isdisjoint(item.party) else left).append(item)
         self._queue = left
         return batch

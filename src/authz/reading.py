@@ -74,10 +74,11 @@ class Reader:
         another process commits in between moves the version, and the save is refused (corner 9).
         """
         kept: dict[bytes, KeptAnswer] = {}
-        if keys := _keys(requests, doubt_all=doubt_all):
+        if after_others := [r for r in requests if doubt_all or r.repeat or r.about is not None]:
+            keys = _keys(after_others)
             kept = {row[0]: kept_answer(row[1:]) for row in await sql.fetch(READ_KEPT, keys)}
             # Where the past is looked for, its holder must be known first.
-            holder_of = await with_owners(sql, requests, holder_of)
+            holder_of = await with_owners(sql, after_others, holder_of)
         named = await find_named(sql, requests, holder_of, kept)
         strangers = _strangers(requests, holder_of)
         rows = await sql.fetch(READ_HOLDERS, [*{*holder_of.values(), *named.holders}], strangers)
@@ -138,9 +139,9 @@ def _owners(holders: Mapping[int, Holder], strangers: Set[bytes]) -> dict[bytes,
     }
 
 
-def _keys(requests: Sequence[Request], *, doubt_all: bool) -> list[bytes]:
+def _keys(requests: Sequence[Request]) -> list[bytes]:
     """The keys of the requests, and those of the payments that they are about."""
-    keys = [r.key_hash for r in requests if doubt_all or r.repeat or r.about is not None]
+    keys = [request.key_hash for request in requests]
     for request in requests:
         if request.about is not None:
             keys.extend(request.about.keys)

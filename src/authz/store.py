@@ -12,7 +12,7 @@ from authz.reading import LOCK_HOLDERS, Reader, with_owners
 from authz.reference import Reference
 from authz.requests import Request
 from authz.sessions import LOST, Sessions
-from authz.state import State
+from authz.state import HOUSE_HOLDER, State
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -111,7 +111,7 @@ class Store:
         try:
             async with self._sessions.acquire(timeout=self._timeout_s) as sql, sql.transaction():
                 known, holder_of = holder_of, await with_owners(sql, requests, holder_of)
-                await sql.fetch(LOCK_HOLDERS, sorted(set(holder_of.values())))
+                await sql.fetch(LOCK_HOLDERS, sorted(_written(requests, holder_of)))
                 state = await self._reader.read(sql, requests, holder_of, doubt_all=True)
                 self._directory.remember(state.holder_of.items() - known.items())
 
@@ -145,6 +145,12 @@ class Store:
                 return ours
         except (*LOST, asyncpg.PostgresError) as error:
             raise StoreDown(type(error).__name__) from error
+
+
+def _written(requests: Sequence[Request], holder_of: HolderOf) -> set[int]:
+    """Whose rows the batch may write: its holders', and the house's for cards that nobody holds."""
+    nobodys = any(r.about is not None and r.card_ref not in holder_of for r in requests)
+    return {*holder_of.values(), *({HOUSE_HOLDER} if nobodys else ())}
 
 
 async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:

@@ -53,9 +53,9 @@ ADD_SEALS: Final = """
     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])
 """
 UNSEALED: Final = """
-    select count(*) from transfers t where t.at >= $1 and t.at < $2 and t.seq > coalesce((
-        select to_seq from seals where holder_id = t.holder_id order by from_seq desc limit 1
-    ), 0)
+    select count(*) from transfers t where t.at >= $1 and t.at < $2 and not exists (
+        select 1 from seals s where s.holder_id = t.holder_id and s.to_seq >= t.seq
+    )
 """
 
 

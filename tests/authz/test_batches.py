@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from authz.batches import Batches, Done, Waiting
+from authz.requests import Kind, Original
 from tests.authz.builders import some_request
 
 NOBODYS: Final = replace(some_request(), card_ref=b"")
@@ -41,10 +42,17 @@ class Bench:
     async def put(self, *cards: int | None) -> None:
         """Requests by these cards, or by none, all in one turn of the loop."""
         for card in cards:
-            item = Waiting(NOBODYS if card is None else REQUESTS[card], ANSWER)
-            self.put_in.append(item)
-            self.batches.put(item)
+            self._put(Waiting(NOBODYS if card is None else REQUESTS[card], ANSWER))
         await turns()
+
+    async def put_in_turn(self, item: Waiting) -> None:
+        """One request, with a turn of the loop of its own."""
+        self._put(item)
+        await turns()
+
+    def _put(self, item: Waiting) -> None:
+        self.put_in.append(item)
+        self.batches.put(item)
 
     async def finish(self, number: int) -> None:
         """Let the batch of this number end."""
@@ -102,22 +110,39 @@ async def test_no_more_are_at_work_than_allowed() -> None:
     await bench.finish_all()
 
 
-async def test_few_wait_for_a_large_batch_and_enough_of_them_do_not() -> None:
-    bench = Bench()
-    await bench.put(*range(1, 11))
-    await bench.put(11, 12, 13, 14)
-    assert len(bench.begun) == 1
-    await bench.put(15)
-    assert bench.cards[1:] == [[11, 12, 13, 14, 15]]
-    await bench.finish_all()
-
-
-async def test_what_was_not_worth_a_batch_goes_when_the_large_one_is_done() -> None:
+async def test_a_large_batch_at_work_keeps_nobody_else_waiting() -> None:
     bench = Bench()
     await bench.put(*range(1, 11))
     await bench.put(11)
-    await bench.finish(0)
     assert bench.cards[1:] == [[11]]
+    await bench.finish_all()
+
+
+async def test_what_is_too_much_for_one_batch_fills_all_that_may_be_at_work() -> None:
+    bench = Bench(at_once_max=3, size_max=2)
+    await bench.put(*range(1, 10))
+    assert bench.cards == [[1, 2], [3, 4], [5, 6]]
+    await bench.finish_all()
+
+
+async def test_two_cards_of_a_remembered_holder_are_never_in_two_batches() -> None:
+    bench = Bench()
+    for card in (1, 2):
+        await bench.put_in_turn(Waiting(REQUESTS[card], ANSWER, 700))
+    assert bench.cards == [[1]]
+    await bench.finish(0)
+    assert bench.cards == [[1], [2]]
+    await bench.finish_all()
+
+
+async def test_what_the_house_may_have_to_book_goes_one_batch_at_a_time() -> None:
+    bench = Bench()
+    for card in (1, 2, 3):
+        advice = replace(REQUESTS[card], kind=Kind.ADVICE, about=Original(first_stan="1"))
+        await bench.put_in_turn(Waiting(advice, ANSWER, 700 if card == 3 else None))
+    assert bench.cards == [[1], [3]]
+    await bench.finish(0)
+    assert bench.cards == [[1], [3], [2]]
     await bench.finish_all()
 
 

@@ -1,5 +1,7 @@
 """An advice of a card that nobody issued: booked once under the house, undone like any other."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 from msgspec.structs import replace
@@ -45,3 +47,21 @@ async def test_it_is_undone_whole_with_or_without_the_card(people: str) -> None:
             assert outcome is not None
             assert (outcome.reason, outcome.approved_minor) == (Reason.APPROVED, 300)
     assert await one(people, LOST) == 0
+
+
+async def test_engines_that_book_them_at_the_same_time_answer_all_of_them(people: str) -> None:
+    """They meet at the house's row: the second attempt must hold it, or it loses it once more."""
+    rounds, engines = 25, 4
+
+    async def tell(engine: Process, place: int) -> list[Reason | None]:
+        card_ref, key_hash = place.to_bytes(16, "big"), b"advice" + place.to_bytes(10, "big")
+        outcomes = await engine.run(advises(card_ref=card_ref, key_hash=key_hash))
+        return [outcome.reason if outcome else None for outcome in outcomes]
+
+    async with AsyncExitStack() as stack:
+        crew = [await stack.enter_async_context(Process(people)) for _ in range(engines)]
+        for first in range(0, rounds * engines, engines):
+            told = (tell(engine, 1_000 + first + n) for n, engine in enumerate(crew))
+            assert await asyncio.gather(*told) == [[Reason.APPROVED]] * engines
+        assert sum(engine.metrics.conflicts for engine in crew) > 0
+    assert await one(people, LOST) == 300 * rounds * engines

@@ -14,8 +14,9 @@ from authz.postgres.account import PostgresError, spawn_as
 from authz.postgres.cluster import reason
 from authz.postgres.place import Place
 
-START_S_MAX = 900
-"""Crash recovery replays up to max_wal_size of WAL; ending it half-way only starts it again."""
+START_S_MAX = 3600
+"""Crash recovery replays what came since the last checkpoint, up to half of max_wal_size (32 GB at
+most); ending it half-way only starts it again."""
 DYING_S_MAX = 20
 """How long a killed server's last processes may keep a new one from starting."""
 POLITE_S_MAX = 60
