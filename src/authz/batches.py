@@ -1,13 +1,15 @@
 """Which requests go together: several batches at work at a time, and nobody in two of them.
 
-Batches make themselves, without a timer: a request goes at once while there is room for another
-batch; what comes while there is none gathers, and goes with the next. Whoever is in a batch at work
-waits for its end, so that a card's requests keep the order in which they came.
+Batches make themselves: a request goes at once where nothing is at work, and what comes meanwhile
+gathers. It goes when the batch at work is done, or beside it: as soon as it is worth a batch of its
+own, and surely after `PATIENCE_S`, since a batch that stalls must not keep others waiting. Whoever
+is in a batch at work waits for its end, so that a card's requests keep the order of their coming.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import islice
+from typing import Final
 
 from msgspec import Struct
 
@@ -17,6 +19,13 @@ from authz.state import HOUSE_HOLDER
 
 Done = Callable[[Outcome | None], None]
 """Takes the outcome, once; None means that silence is the only honest answer."""
+
+WORTH_A_BATCH: Final = 0.5
+"""What must wait, as a part of what is at work, before another batch begins beside it at once.
+
+Few requests beside a large batch would have the fixed costs of one for themselves.
+"""
+PATIENCE_S: Final = 0.01
 
 
 class Waiting(Struct):
@@ -52,37 +61,70 @@ class Batches:
         self._size_max = size_max
         self._queue: list[Waiting] = []
         self._busy: set[bytes | int | None] = set()
-        self._at_work = 0
+        self._batches_at_work = 0
+        self._requests_at_work = 0
         self._beginning = False
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def put(self, item: Waiting) -> None:
         """Add a request; it goes with the next batch that it may be in."""
         self._queue.append(item)
         if self._busy.isdisjoint(item.party):
+            self._look()
+
+    def _look(self) -> None:
+        """Begin another batch if those who wait are worth one, else look again before long."""
+        if not self._has_room():
+            return
+        if self._is_worth_it():
+            self._begin()
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(PATIENCE_S, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._timer = None
+        if self._queue and self._has_room():
             self._begin()
 
+    def _has_room(self) -> bool:
+        return not self._beginning and self._batches_at_work < self._at_once_max
+
+    def _is_worth_it(self) -> bool:
+        return len(self._queue) >= WORTH_A_BATCH * self._requests_at_work
+
     def _begin(self) -> None:
-        """Let another batch begin with the next turn of the loop, if there is room for one."""
-        if self._beginning or self._at_work >= self._at_once_max:
-            return
+        """Let another batch begin with the next turn of the loop."""
         self._beginning = True
         task = asyncio.get_running_loop().create_task(self._work_off())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _work_off(self) -> None:
-        """One batch after the other; who is left is in a batch whose own task looks again."""
+        """One batch after the other, while there is one worth it.
+
+        Who is left is in a batch at work, whose own task looks again, or waits for the timer.
+        """
         self._beginning = False
-        while batch := self._take():
+        batch = self._take()
+        while batch:
             parties = {name for item in batch for name in item.party} - {None}
             self._busy |= parties
-            self._at_work += 1
+            self._batches_at_work += 1
+            self._requests_at_work += len(batch)
             if self._queue:
-                self._begin()
+                self._look()
             await self._work(batch)
-            self._at_work -= 1
+            self._requests_at_work -= len(batch)
+            self._batches_at_work -= 1
             self._busy -= parties
+            if not self._queue:
+                return
+            if not self._is_worth_it():
+                self._look()
+                return
+            batch = self._take()
 
     def _take(self) -> list[Waiting]:
         """Those who came first and are in no other batch; the others stay, in their order."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from authz import batches
 from authz.batches import Batches, Done, Waiting
 from authz.requests import Kind, Original
 from tests.authz.builders import some_request
@@ -110,11 +111,53 @@ async def test_no_more_are_at_work_than_allowed() -> None:
     await bench.finish_all()
 
 
-async def test_a_large_batch_at_work_keeps_nobody_else_waiting() -> None:
+async def test_few_wait_for_a_large_batch_and_enough_of_them_do_not() -> None:
+    bench = Bench()
+    await bench.put(*range(1, 11))
+    await bench.put(11, 12, 13, 14)
+    assert len(bench.begun) == 1
+    await bench.put(15)
+    assert bench.cards[1:] == [[11, 12, 13, 14, 15]]
+    await bench.finish_all()
+
+
+async def test_few_go_when_the_large_batch_is_done() -> None:
     bench = Bench()
     await bench.put(*range(1, 11))
     await bench.put(11)
+    await bench.finish(0)
     assert bench.cards[1:] == [[11]]
+    await bench.finish_all()
+
+
+async def test_a_large_batch_that_stalls_keeps_nobody_else_waiting_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "PATIENCE_S", 0.001)
+    bench = Bench()
+    await bench.put(*range(1, 11))
+    for card in (11, 12):
+        await bench.put(card)
+        async with asyncio.timeout(5):
+            while [card] not in bench.cards:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        await bench.finish(len(bench.begun) - 1)
+    assert bench.cards[1:] == [[11], [12]]
+    await bench.finish_all()
+
+
+async def test_what_a_small_batch_leaves_beside_a_stalled_one_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "PATIENCE_S", 0.001)
+    bench = Bench()
+    await bench.put(*range(1, 8))
+    await bench.put(8, 9, 10, 11)
+    await bench.put(12)
+    await bench.finish(1)
+    async with asyncio.timeout(5):
+        while [12] not in bench.cards:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
     await bench.finish_all()
 
 
