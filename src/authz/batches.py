@@ -26,6 +26,7 @@ WORTH_A_BATCH: Final = 0.5
 Few requests beside a large batch would have the fixed costs of one for themselves.
 """
 PATIENCE_S: Final = 0.01
+"""How long few wait beside a large batch, in seconds, where there is room for another."""
 
 
 class Waiting(Struct):
