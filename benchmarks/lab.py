@@ -43,7 +43,13 @@ TICK_S: Final = 2.0
 WAL_READY_MIB: Final = 1024
 _WAL_FILE_MIB: Final = 16
 # A WAL file that is left must have something in it.
-_FILL_ONE: Final = "select pg_logical_emit_message(false, 'age', ''), pg_switch_wal()"
+_FILL: Final = f"""
+    do $$ begin
+        for n in 1..{WAL_READY_MIB // _WAL_FILE_MIB} loop
+            perform pg_logical_emit_message(false, 'age', ''), pg_switch_wal();
+        end loop;
+    end $$
+"""
 
 
 class Unproved(Exception):
@@ -203,8 +209,7 @@ def _age(lab: Lab) -> None:
     In a new one every 16 MB somebody makes one, and all that commit wait: eight times in a minute
     of lunch, for tens of milliseconds.
     """
-    for _ in range(WAL_READY_MIB // _WAL_FILE_MIB):
-        lab.execute("postgres", _FILL_ONE)
+    lab.execute("postgres", _FILL)
     lab.execute("postgres", "checkpoint")
 
 

@@ -29,7 +29,7 @@ PATIENCE_S: Final = 0.01
 """How long few wait beside a large batch, in seconds, where there is room for another."""
 
 
-class Waiting(Struct):
+class Waiting(Struct, frozen=True):
     """One request on its way through the batcher; its holder, if that is remembered."""
 
     request: Request
@@ -76,7 +76,7 @@ class Batches:
 
     def _look(self) -> None:
         """Begin another batch if those who wait are worth one, else look again before long."""
-        if not self._has_room():
+        if not self._may_begin():
             return
         if self._is_worth_it():
             self._begin()
@@ -86,11 +86,13 @@ class Batches:
 
     def _lose_patience(self) -> None:
         self._timer = None
-        if self._queue and self._has_room():
+        if self._may_begin():
             self._begin()
 
-    def _has_room(self) -> bool:
-        return not self._beginning and self._batches_at_work < self._at_once_max
+    def _may_begin(self) -> bool:
+        """Whether somebody waits and there is room for another batch; one at a time begins."""
+        has_room = not self._beginning and self._batches_at_work < self._at_once_max
+        return has_room and bool(self._queue)
 
     def _is_worth_it(self) -> bool:
         return len(self._queue) >= WORTH_A_BATCH * self._requests_at_work
@@ -114,14 +116,11 @@ class Batches:
             self._busy |= parties
             self._batches_at_work += 1
             self._requests_at_work += len(batch)
-            if self._queue:
-                self._look()
+            self._look()
             await self._work(batch)
             self._requests_at_work -= len(batch)
             self._batches_at_work -= 1
             self._busy -= parties
-            if not self._queue:
-                return
             if not self._is_worth_it():
                 self._look()
                 return

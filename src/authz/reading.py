@@ -81,12 +81,13 @@ class Reader:
             holder_of = await with_owners(sql, after_others, holder_of)
         named = await find_named(sql, requests, holder_of, kept)
         strangers = _strangers(requests, holder_of)
-        rows = await sql.fetch(READ_HOLDERS, [*{*holder_of.values(), *named.holders}], strangers)
+        known = {*holder_of.values(), *named.holders}
+        rows = await sql.fetch(READ_HOLDERS, [*known], [*strangers])
         epoch, test_clock, business_day = rows[0][:3]
         self._reference.seen(epoch)
         holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
         if strangers:
-            holder_of = {**holder_of, **_owners(holders, set(strangers))}
+            holder_of = {**holder_of, **_owners(holders, strangers)}
         await read_restamped(sql, requests, holder_of, kept, test_clock)
         payments, refunds = await read_payments(sql, named.payments)
         waiting = {name for name in named.payments if name not in payments and name not in refunds}
@@ -120,13 +121,12 @@ async def with_owners(
     """`holder_of` with the holders of all cards of the requests that somebody holds."""
     if not (strangers := _strangers(requests, holder_of)):
         return holder_of
-    return {**holder_of, **{row[0]: row[1] for row in await sql.fetch(READ_OWNERS, strangers)}}
+    return {**holder_of, **{row[0]: row[1] for row in await sql.fetch(READ_OWNERS, [*strangers])}}
 
 
-def _strangers(requests: Sequence[Request], holder_of: Mapping[bytes, int]) -> list[bytes]:
+def _strangers(requests: Sequence[Request], holder_of: Mapping[bytes, int]) -> set[bytes]:
     """Cards whose holder is not known yet."""
-    refs = {request.card_ref for request in requests if request.card_ref not in holder_of}
-    return [*refs - {b""}]
+    return {r.card_ref for r in requests if r.card_ref not in holder_of} - {b""}
 
 
 def _owners(holders: Mapping[int, Holder], strangers: Set[bytes]) -> dict[bytes, int]:

@@ -11,8 +11,9 @@ from authz.draft import Writes
 from authz.reading import LOCK_HOLDERS, Reader, with_owners
 from authz.reference import Reference
 from authz.requests import Request
+from authz.rows import books_of
 from authz.sessions import LOST, Sessions
-from authz.state import HOUSE_HOLDER, State
+from authz.state import State
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -149,8 +150,7 @@ class Store:
 
 def _written(requests: Sequence[Request], holder_of: HolderOf) -> set[int]:
     """Whose rows the batch may write: its holders', and the house's for cards that nobody holds."""
-    nobodys = any(r.about is not None and r.card_ref not in holder_of for r in requests)
-    return {*holder_of.values(), *({HOUSE_HOLDER} if nobodys else ())}
+    return {*holder_of.values(), *(books_of(r, holder_of) for r in requests if r.about is not None)}
 
 
 async def _save(sql: "Tx", writes: Writes, timeout_s: float) -> None:

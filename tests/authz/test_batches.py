@@ -55,6 +55,12 @@ class Bench:
         self.put_in.append(item)
         self.batches.put(item)
 
+    async def begins(self, card: int) -> None:
+        """Wait until this card's request is at work in a batch of its own."""
+        async with asyncio.timeout(5):
+            while [card] not in self.cards:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
     async def finish(self, number: int) -> None:
         """Let the batch of this number end."""
         self.at_work[number].set()
@@ -138,9 +144,7 @@ async def test_a_large_batch_that_stalls_keeps_nobody_else_waiting_for_long(
     await bench.put(*range(1, 11))
     for card in (11, 12):
         await bench.put(card)
-        async with asyncio.timeout(5):
-            while [card] not in bench.cards:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+        await bench.begins(card)
         await bench.finish(len(bench.begun) - 1)
     assert bench.cards[1:] == [[11], [12]]
     await bench.finish_all()
@@ -155,10 +159,22 @@ async def test_what_a_small_batch_leaves_beside_a_stalled_one_is_not_forgotten(
     await bench.put(8, 9, 10, 11)
     await bench.put(12)
     await bench.finish(1)
-    async with asyncio.timeout(5):
-        while [12] not in bench.cards:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+    await bench.begins(12)
     await bench.finish_all()
+
+
+async def test_few_do_not_go_at_once_either_when_a_smaller_batch_beside_the_large_one_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "PATIENCE_S", 3_600)
+    bench = Bench()
+    await bench.put(*range(1, 8))
+    await bench.put(8, 9, 10, 11)
+    await bench.put(12)
+    await bench.finish(1)
+    assert len(bench.begun) == 2
+    await bench.finish_all()
+    assert bench.cards[2:] == [[12]]
 
 
 async def test_what_is_too_much_for_one_batch_fills_all_that_may_be_at_work() -> None:
