@@ -20,7 +20,7 @@ REQUIRE: Final = "require"
 ECOMMERCE: Final = "81"
 _CHIP_ENTRIES: Final = frozenset({"05", "07"})
 _CVNS: Final = frozenset({CVN_10, CVN_18})
-_CHIP, _SEQUENCE, _PIN, _AMOUNT, _CURRENCY = 55, 23, 52, 4, 49
+_CHIP, _PIN, _AMOUNT, _CURRENCY = 55, 52, 4, 49
 
 
 class CredentialCheck(Struct, frozen=True):
@@ -44,12 +44,17 @@ class CredentialCheck(Struct, frozen=True):
         """Whether this acquirer may do what the network's own entry modes do not cover."""
         return entry == ECOMMERCE and acquirer in self.ecommerce
 
-    def tap(self, fields: Mapping[int, str], pan: str, card_ref: bytes) -> Tap | None:
-        """What the chip said and whether it is to be believed; None without one. TlvError."""
+    def tap(
+        self, fields: Mapping[int, str], pan: str, sequence: str | None, card_ref: bytes
+    ) -> Tap | None:
+        """What the chip said and whether it is to be believed; None without one. TlvError.
+
+        `sequence` is the message's own word on which card of this number it is.
+        """
         text = fields.get(_CHIP)
         if text is None or self.policy == OFF:
             return None
-        chip = read_chip_data(text, fields.get(_SEQUENCE, "")[-2:] or None)
+        chip = read_chip_data(text, sequence)
         use = chip.use
         cryptogram = Cryptogram(use.cvn, use.atc.to_bytes(2), chip.data, use.arqc)
         holds = None

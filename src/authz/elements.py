@@ -87,6 +87,19 @@ def card_number(fields: Mapping[int, str]) -> str:
     return fields.get(2) or _track(fields[35])[0]
 
 
+def sequence_number(fields: Mapping[int, str]) -> str | None:
+    """The card's sequence number, two digits out of the three of DE23; None without one.
+
+    EMV knows two digits (Book 3, annex A, 5F34): a third one names no card that there is.
+    """
+    said = fields.get(23)
+    if said is None:
+        return None
+    if not said.startswith("0"):
+        raise Untranslatable(Reason.FORMAT, "DE23 is above 099")
+    return said[1:]
+
+
 def _track(track: str) -> tuple[str, str]:
     """Card number and expiry of a track 2 image (ISO/IEC 7813)."""
     for separator in _TRACK_SEPARATORS:

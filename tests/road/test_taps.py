@@ -292,6 +292,16 @@ def test_the_sequence_number_leads_to_the_key() -> None:
     assert refused.value.reason is Reason.FORMAT
 
 
+def test_a_third_digit_of_the_sequence_number_is_not_passed_over() -> None:
+    till = Till()
+    till.issue(psn="07")
+    seventh = Chip(till.chip.pan, sequence="07")
+    with pytest.raises(Untranslatable, match="DE23") as refused:
+        till.code(100, seventh.tap(100, 1), de23="107")
+    assert refused.value.reason is Reason.FORMAT
+    assert till.code(100, seventh.tap(100, 1), de23="007") == "00"
+
+
 @pytest.mark.parametrize("policy", ["when_present", "require"])
 @pytest.mark.parametrize(("own", "other"), [("00", "07"), ("01", "00")])
 def test_a_good_chip_of_another_sequence_pays_nothing(policy: str, own: str, other: str) -> None:
