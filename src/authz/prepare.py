@@ -6,7 +6,6 @@ from pathlib import Path
 import structlog
 
 from authz import database
-from authz.access.tls import context_of
 from authz.addresses import Address
 from authz.bank.desk import vault_for_bank
 from authz.clock_row import set_clock
@@ -38,7 +37,7 @@ def certificates_are_good(settings: Settings) -> None:
     """A certificate that cannot be shown is found here, once for all workers. Raises UsageError."""
     for files in {settings.http_tls, *map(settings.iso_tls, settings.listeners)}:
         if files is not None:
-            context_of(files)
+            files.context()
 
 
 def arguments_are_good(settings: Settings) -> None:

@@ -7,23 +7,33 @@ session is never resumed from one state of the files to the next: its tickets we
 import asyncio
 import signal
 import ssl
-import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from msgspec import Struct
 
+from authz.access.pem import OLDEST, mark_of, show, trust
 from authz.usage import UsageError
 
 LOOK_EVERY_S: Final = 2.0
-OLDEST: Final = ssl.TLSVersion.TLSv1_2
-"""RFC 8996 has done away with the older ones."""
-Mark = tuple[tuple[int, int, int], ...]
 
 _log = structlog.get_logger()
+
+
+class PemFiles(Protocol):
+    """Files that make a context together."""
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file there is."""
+        ...
+
+    def context(self) -> ssl.SSLContext:
+        """What they make. Raises UsageError."""
+        ...
 
 
 class TlsFiles(Struct, frozen=True):
@@ -41,30 +51,40 @@ class TlsFiles(Struct, frozen=True):
         """Every file there is."""
         return tuple(x for x in (self.cert, self.key, self.client_ca) if x is not None)
 
+    def context(self) -> ssl.SSLContext:
+        """What the files make together. Raises UsageError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = OLDEST
+        show(context, self.cert, self.key)
+        if self.client_ca is not None:
+            trust(context, self.client_ca, "client authorities")
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
 
 class Tls:
-    """What new connections of one door are secured with."""
+    """What new connections of one door, or of one line, are secured with."""
 
-    def __init__(self, files: TlsFiles) -> None:
+    def __init__(self, files: PemFiles) -> None:
         """Read the files. Raises UsageError, which names the file and what is wrong with it."""
         self._files = files
-        self._mark = _mark_of(files)
-        self.context = context_of(files)
+        self._mark = mark_of(files.all)
+        self.context = files.context()
 
     def reload(self) -> None:
         """Read the files again; where they cannot be used, what there was stays, and is logged."""
-        mark = _mark_of(self._files)
+        mark = mark_of(self._files.all)
         try:
-            self.context = context_of(self._files)
+            self.context = self._files.context()
         except UsageError as refused:
             _log.error("certificate_kept", why=str(refused))
         else:
-            _log.warning("certificate_reloaded", cert=str(self._files.cert))
+            _log.warning("certificate_reloaded", files=[str(path) for path in self._files.all])
         self._mark = mark
 
     def reload_if_changed(self) -> None:
         """Read the files again if one of them is another one since they were read."""
-        if _mark_of(self._files) != self._mark:
+        if mark_of(self._files.all) != self._mark:
             self.reload()
 
 
@@ -109,57 +129,3 @@ class Certificates:
             await asyncio.sleep(LOOK_EVERY_S)
             for tls in self._by_files.values():
                 tls.reload_if_changed()
-
-
-def context_of(files: TlsFiles) -> ssl.SSLContext:
-    """What the files make together. Raises UsageError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = OLDEST
-    _refuse_open_key(files.key)
-    _read(
-        f"certificate {files.cert} with key {files.key}",
-        lambda: context.load_cert_chain(files.cert, files.key, password=_no_password),
-    )
-    if files.client_ca is not None:
-        authorities = files.client_ca
-        _read(
-            f"client authorities {authorities}",
-            lambda: context.load_verify_locations(cafile=authorities),
-        )
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def _read(what: str, step: Callable[[], None]) -> None:
-    try:
-        step()
-    except ssl.SSLError as error:
-        raise UsageError(f"{what}: not usable PEM ({error.reason or 'unreadable'})") from None
-    except OSError as error:
-        raise UsageError(f"{what}: {error.strerror or error}") from None
-
-
-def _no_password() -> str:
-    raise UsageError("the private key is encrypted: nobody is here to type its password in")
-
-
-def _refuse_open_key(key: Path) -> None:
-    try:
-        mode = key.stat().st_mode
-    except OSError as error:
-        raise UsageError(f"private key {key}: {error.strerror or error}") from None
-    if mode & stat.S_IRWXO:
-        raise UsageError(f"private key {key}: everybody may read it; chmod 600 {key}")
-
-
-def _mark_of(files: TlsFiles) -> Mark:
-    """What changes when a file is written or another one takes its place."""
-    return tuple(_state(path) for path in files.all)
-
-
-def _state(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except OSError:  # it is about to come back: whoever replaces it is not done
-        return 0, 0, 0
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from authz.access import tls as module
-from authz.access.tls import Certificates, Tls, TlsFiles, context_of
+from authz.access.tls import Certificates, Tls, TlsFiles
 from authz.usage import UsageError
 from tests.certificates import Authority
 
@@ -22,10 +22,10 @@ def files(tmp_path: Path) -> TlsFiles:
 
 
 def test_nothing_older_than_tls_1_2_and_no_client_without_a_certificate(files: TlsFiles) -> None:
-    context = context_of(files)
+    context = files.context()
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context_of(TlsFiles(files.cert, files.key)).verify_mode is ssl.CERT_NONE
+    assert TlsFiles(files.cert, files.key).context().verify_mode is ssl.CERT_NONE
 
 
 def test_files_that_cannot_be_used_are_a_line_that_names_them(
@@ -44,10 +44,10 @@ def test_files_that_cannot_be_used_are_a_line_that_names_them(
     }
     for words, each in bad.items():
         with pytest.raises(UsageError, match=words):
-            context_of(each)
+            each.context()
     files.key.chmod(0o604)
     with pytest.raises(UsageError, match="chmod 600"):
-        context_of(files)
+        files.context()
 
 
 def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(
@@ -59,7 +59,7 @@ def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(
     locked = form.BestAvailableEncryption(b"password")
     files.key.write_bytes(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, locked))
     with pytest.raises(UsageError, match="is encrypted"):
-        context_of(files)
+        files.context()
 
 
 def test_what_changed_is_read_again_and_what_is_broken_is_not_taken(files: TlsFiles) -> None:
