@@ -1,20 +1,23 @@
 """Question: how many authorizations a second does the whole service carry, beside others?
 
-Side by side in interleaved rounds on one PostgreSQL server: (a) Millésime with one and two workers,
-(b) `pgbench` TPC-B at its best client count, (c) the plain design at its best pool size, (d) an
-echo with the same codec. Medians and ratios; the audit must hold, else there are no numbers.
+Side by side in interleaved rounds on one PostgreSQL server, each at its best: (a) Millésime by its
+workers and requests under way, (b) `pgbench` TPC-B by its clients, (c) the plain design by its
+pool, (d) an echo with the same codec. Medians and ratios; the audit must hold, else there are no
+numbers.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from benchmarks import contestants, results
-from benchmarks.contestants import Sample
+from benchmarks.contestants import Sample, Service
 from benchmarks.lab import Lab
 from benchmarks.options import Options
 from benchmarks.world import Size
 
 CLIENTS: Final = (8, 16, 32)
 POOLS: Final = (8, 16, 32)
+DEEP: Final = 1_024
+"""A window that fills larger batches, beside the usual one."""
 BATCHED, PLAIN = "bench_millesime", "bench_plain"
 
 
@@ -49,23 +52,30 @@ def _prepare(lab: Lab, options: Options) -> None:
 
 
 def _round(lab: Lab, options: Options) -> list[Sample]:
-    order: dict[str, Any] = {
-        "seconds": options.seconds,
-        "in_flight": options.in_flight,
-    }
-    services = [
-        contestants.millesime(lab, BATCHED),
-        contestants.millesime(lab, BATCHED, 2),
-        *(contestants.design(lab, "plain", PLAIN, pool) for pool in POOLS),
-        contestants.design(lab, "echo", PLAIN),
+    usual = options.in_flight
+    one, two = (contestants.millesime(lab, BATCHED, workers) for workers in (1, 2))
+    echo = contestants.design(lab, "echo", PLAIN)
+
+    def measured(service: Service, in_flight: int) -> Sample:
+        name = service.name if in_flight == usual else f"{service.name}, {in_flight:,} in flight"
+        return contestants.measure(
+            lab, service, name=name, seconds=options.seconds, in_flight=in_flight
+        )
+
+    return [
+        measured(one, usual),
+        *(contestants.measure_pgbench(lab, clients, options.seconds) for clients in CLIENTS),
+        measured(one, DEEP),
+        measured(two, usual),
+        measured(two, DEEP),
+        *(measured(contestants.design(lab, "plain", PLAIN, pool), usual) for pool in POOLS),
+        measured(echo, usual),
+        measured(echo, DEEP),
     ]
-    samples = [contestants.measure(lab, services[0], **order)]
-    samples += [contestants.measure_pgbench(lab, n, options.seconds) for n in CLIENTS]
-    return samples + [contestants.measure(lab, service, **order) for service in services[1:]]
 
 
 def ratios(figures: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Millésime (one worker, then the better of one and two) against the best of each other.
+    """Millésime (one worker and the usual window, then its best) against the best of each other.
 
     `cpu b/a` compares what one operation costs the machine: it hardly depends on who else is at
     work, while rates do: the more processes a contestant has, the more it gets of a busy machine.

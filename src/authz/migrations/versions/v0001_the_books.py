@@ -196,11 +196,13 @@ REFERENCE = (
         primary key (kind, name)
     )
     """,
-    # From the keyed digest of a PAN or a token's PAN to the holder.
+    # From the keyed digest of a PAN or a token's PAN to the holder. The key holds the answer, so that
+    # a look-up reads one page and not two: digests lie anywhere.
     """
     create table credentials (
-        card_ref  bytea primary key check (length(card_ref) = 16),
-        holder_id bigint not null
+        card_ref  bytea not null check (length(card_ref) = 16),
+        holder_id bigint not null,
+        primary key (card_ref) include (holder_id)
     )
     """,
     # Holder 1 is the house: what belongs to no cardholder is booked under it. Its profile is the
