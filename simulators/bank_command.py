@@ -14,7 +14,8 @@ from simulators.bank import BankHost, Manners
 from simulators.bank_books import BankBooks, BankRules
 from simulators.bank_death import Death, Fatality, parse_death
 from simulators.link import split_address
-from simulators.options import refusal, run
+from simulators.options import refusal, run, served_by
+from simulators.tls import ServerCert, TlsClientCa, TlsKey
 
 EXAMPLE: Final = (
     "Example: millesime simulate bank --listen 127.0.0.1:8600 --late 0.05 --drop 0.02 --seed 1"
@@ -49,6 +50,9 @@ def bank(
     restart_every: Annotated[int, typer.Option(help="Away after so many questions.")] = 0,
     away_ms: Annotated[int, typer.Option(help="For how long.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed, the same faults.")] = 1,
+    tls_cert: ServerCert = None,
+    tls_key: TlsKey = None,
+    tls_client_ca: TlsClientCa = None,
     die: Annotated[
         str | None,
         typer.Option(metavar="STEP:N:DEED", help="Be killed there, as booked:3:reverse."),
@@ -62,7 +66,8 @@ def bank(
     manners = Manners(
         delay_ms, late, late_ms, drop, lose, duplicate, False, restart_every, away_ms, seed
     )
-    host = BankHost(_books(rules, books), manners, Fatality(_death(die)))
+    secured = served_by(tls_cert, tls_key, tls_client_ca)
+    host = BankHost(_books(rules, books), manners, Fatality(_death(die)), secured)
     run(_run(host, listen, control))
 
 

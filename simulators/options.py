@@ -16,7 +16,7 @@ from simulators.chips.drawer import MEMORY, Drawer
 from simulators.chips.keyring import read_keyring
 from simulators.link import LinkDownError, UnansweredError
 from simulators.rush import AcquirerError
-from simulators.tls import context_of
+from simulators.tls import context_of, serving_context_of
 from simulators.wire import WireError
 
 GOOD: Final = 0
@@ -81,6 +81,14 @@ def secured_by(
     """What connections are secured with. Exits 2 where it cannot be used."""
     try:
         return context_of(tls, ca, cert, key)
+    except ValueError as wrong:
+        raise refusal(str(wrong)) from None
+
+
+def served_by(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
+    """What whoever calls is answered with. Exits 2 where it cannot be used."""
+    try:
+        return serving_context_of(cert, key, client_ca)
     except ValueError as wrong:
         raise refusal(str(wrong)) from None
 

@@ -1,4 +1,4 @@
-"""How a simulator speaks TLS: whom it trusts, and the certificate that it shows itself."""
+"""How a simulator speaks TLS, as who calls and as who is called: whom it trusts, what it shows."""
 
 import ssl
 from pathlib import Path
@@ -15,6 +15,12 @@ TlsCert = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Certificate to show, where one is wanted.")
 ]
 TlsKey = Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key.")]
+ServerCert = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Its certificates (PEM): it speaks TLS.")
+]
+TlsClientCa = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Clients need a certificate of these (PEM).")
+]
 
 
 def context_of(
@@ -34,4 +40,23 @@ def context_of(
             context.load_cert_chain(cert, key)
     except (OSError, ssl.SSLError) as wrong:
         raise ValueError(f"the certificates cannot be used: {wrong}") from None
+    return context
+
+
+def serving_context_of(
+    cert: Path | None = None, key: Path | None = None, client_ca: Path | None = None
+) -> ssl.SSLContext | None:
+    """What whoever calls is answered with, or None in clear. ValueError as `context_of`."""
+    if (cert is None) != (key is None):
+        raise ValueError("--tls-cert and --tls-key go together")
+    if cert is None:
+        if client_ca is not None:
+            raise ValueError("--tls-client-ca needs --tls-cert and --tls-key")
+        return None
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
+        context.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as wrong:
+        raise ValueError(f"the certificates cannot be used: {wrong}") from None
+    context.verify_mode = ssl.CERT_NONE if client_ca is None else ssl.CERT_REQUIRED
     return context

@@ -24,10 +24,15 @@ class Authority:
         self.ca = folder / f"{name}.pem"
         self.ca.write_bytes(_pem(self._certificate))
 
-    def issue(self, name: str, *, serial: int | None = None) -> tuple[Path, Path]:
-        """A certificate for this machine, for a server or for a client, and its private key."""
+    def issue(
+        self, name: str, *, serial: int | None = None, host: str | None = None
+    ) -> tuple[Path, Path]:
+        """A certificate for this machine, for a server or for a client, and its private key.
+
+        With `host` it is for that name alone.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        made = self._signed(_name(name), key, serial=serial)
+        made = self._signed(_name(name), key, serial=serial, host=host)
         cert_file, key_file = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         key_file.touch(mode=0o600)
         key_file.write_bytes(
@@ -47,9 +52,11 @@ class Authority:
         *,
         is_authority: bool = False,
         serial: int | None = None,
+        host: str | None = None,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        whom = x509.DNSName(host) if host else x509.IPAddress(ip_address("127.0.0.1"))
+        names = x509.SubjectAlternativeName([whom])
         uses = x509.KeyUsage(
             digital_signature=True, key_cert_sign=is_authority, crl_sign=is_authority,
             content_commitment=False, key_encipherment=False, data_encipherment=False,

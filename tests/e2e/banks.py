@@ -17,8 +17,9 @@ DEAD_S: Final = 30
 class BankProcess:
     """One bank: always the same port and the same books, whatever becomes of its process."""
 
-    def __init__(self, folder: Path) -> None:
-        """Nothing runs yet."""
+    def __init__(self, folder: Path, *flags: str) -> None:
+        """Nothing runs yet; `flags` are what it is started with, others if they change."""
+        self.flags = flags
         self._folder = folder
         self._starts = count(1)
         self._child: AbstractContextManager[tuple[int, dict[str, str]]] | None = None
@@ -29,7 +30,7 @@ class BankProcess:
         """Start it where it was."""
         books, log = self._folder / "bank.jsonl", f"bank{next(self._starts)}.log"
         arguments = ("simulate", "bank", "--listen", self.address, "--control", self.control)
-        self._child = started((*arguments, "--books", str(books)), self._folder / log)
+        self._child = started((*arguments, "--books", str(books), *self.flags), self._folder / log)
         self._pid, ready = await asyncio.to_thread(self._child.__enter__)
         self.address, self.control = ready["bank"], ready["control"]
 

@@ -94,6 +94,9 @@ def test_a_silence_is_a_difference() -> None:
         (("bank", "--listen", "192.0.2.1:1"), "cannot listen at 192.0.2.1:1"),
         (("bank", "--listen", "127.0.0.1:0", "--books", "/dev/null/x"), "cannot be kept"),
         (("bank", "--listen", "127.0.0.1:0", "--late", "7"), "--late"),
+        (("bank", "--tls-cert", "bank.crt"), "--tls-cert and --tls-key go together"),
+        (("bank", "--tls-client-ca", "ca.pem"), "--tls-client-ca needs --tls-cert and --tls-key"),
+        (("bank", "--tls-cert", "no.crt", "--tls-key", "no.key"), "cannot be used"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(arguments: tuple[str, ...], words: str) -> None:
