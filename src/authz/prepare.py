@@ -8,6 +8,7 @@ import structlog
 from authz import database
 from authz.addresses import Address
 from authz.bank.desk import vault_for_bank
+from authz.bank.tls import line_tls
 from authz.clock_row import set_clock
 from authz.dialects import dialect, doors_have_keys
 from authz.digest_check import agree_on_digest_key
@@ -34,10 +35,11 @@ def ports_are_free(settings: Settings) -> None:
 
 
 def certificates_are_good(settings: Settings) -> None:
-    """A certificate that cannot be shown is found here, once for all workers. Raises UsageError."""
+    """Certificates that cannot be used are found here, once for all workers. Raises UsageError."""
     for files in {settings.http_tls, *map(settings.iso_tls, settings.listeners)}:
         if files is not None:
             files.context()
+    line_tls(settings)
 
 
 def arguments_are_good(settings: Settings) -> None:

@@ -93,6 +93,14 @@ def _entries(s: "Settings") -> Iterable[tuple[bool, str]]:
             f"{name} wants TLS or certificates of its clients: that needs tls_cert and tls_key",
         )
     yield (
+        (s.bank_tls_cert is None) == (s.bank_tls_key is None),
+        "bank_tls_cert and bank_tls_key go together",
+    )
+    yield (
+        s.bank_tls_ca is not None or not (s.bank_tls_cert or s.bank_tls_name),
+        "bank_tls_cert, bank_tls_key and bank_tls_name need bank_tls_ca",
+    )
+    yield (
         s.http_tls is not None or s.http_client_ca is None,
         "http_client_ca needs tls_cert, tls_key and tls_doors all or http",
     )

@@ -128,6 +128,13 @@ class Settings(BaseSettings):
     """The bank acquirer for the top-up; None: no bank leg is ever asked."""
     bank_institution: Annotated[str, Field(pattern="^[0-9]{1,11}$")] = "99999"
     """Who we are to the bank acquirer (DE32)."""
+    bank_tls_ca: Path | None = None
+    """Authorities (PEM) of the bank's certificate: the line speaks TLS; None: it is in clear."""
+    bank_tls_cert: Path | None = None
+    """Our chain of certificates (PEM) for a bank that wants to know who calls."""
+    bank_tls_key: Path | None = None
+    bank_tls_name: Annotated[str | None, Field(min_length=1)] = None
+    """The name wanted in the bank's certificate; None: the host of `bank`."""
     bank_budget_ms: Positive = 1_500
     """How long the bank's answer is waited for, of the decision's deadline."""
 

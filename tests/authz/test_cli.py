@@ -10,6 +10,8 @@ import pytest
 from authz.cli import COMMANDS, load_command
 from authz.world.read import read_world
 
+ANY_DOORS = ("--iso-port", "0", "--http-port", "0")
+BANK = ("--bank", "127.0.0.1:1", "--bank-tls-ca")
 LEAVES = [
     "serve", "demo", "simulate terminal", "simulate rush", "world load", "world generate", "audit",
     "explain", "db upgrade", "keys file new", "acts", "keys create",
@@ -73,6 +75,10 @@ MISTAKES = [
     (["serve", "--profile", "ebcdic", "--data-dir", "nothere"], "ebcdic"),
     (["serve", "--rulebook", "nope.toml", "--data-dir", "nothere"], "nope.toml"),
     (["serve", "--keys", "nope.toml", "--data-dir", "nothere"], "nope.toml"),
+    (
+        ["serve", *ANY_DOORS, "--data-dir", "nothere", *BANK, "nope.pem"],
+        "bank_tls_ca wants the authorities of the bank's certificate (PEM): authorities nope.pem",
+    ),
     (["serve", "--world", "nope.json", "--data-dir", "nothere"], "nope.json: cannot be read"),
 ]
 

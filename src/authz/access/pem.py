@@ -1,4 +1,4 @@
-"""PEM files put into a TLS context: refused with a line that names them, known again by their state.
+"""PEM files put into a TLS context, refused with a line that names them, seen to have changed.
 
 What is said is for who runs us: which file, and what is wrong with it.
 """

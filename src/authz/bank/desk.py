@@ -5,15 +5,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
+import structlog
 
 from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk
+from authz.bank.tls import line_tls
 from authz.keys import Keys
 from authz.settings import Settings
 from authz.usage import UsageError
 from authz.vault import Vault
+
+_log = structlog.get_logger()
 
 
 def vault_for_bank(settings: Settings, keys: Keys) -> Vault | None:
@@ -36,7 +40,10 @@ async def bank_desk(
         yield None
         return
     institution = settings.bank_institution
-    link = BankLink(settings.bank, institution)
+    tls = line_tls(settings)
+    if tls is None and not settings.bank.loopback:
+        _log.warning("bank_in_clear", bank=str(settings.bank), wanted="bank_tls_ca")
+    link = BankLink(settings.bank, institution, tls=tls)
     stans = Stans(pool, institution)
     running = asyncio.create_task(link.run())
     try:

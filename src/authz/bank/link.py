@@ -1,4 +1,4 @@
-"""The line to the bank acquirer: one TCP connection that comes back, many questions in flight.
+"""The line to the bank acquirer: one connection that comes back, many questions in flight.
 
 An answer belongs to the question with its class, STAN and terminal; one that nobody waits for (any
 more) is counted and dropped. Whoever asked and lost the line does not know what the bank did.
@@ -7,13 +7,15 @@ more) is counted and dropped. Whoever asked and lost the line does not know what
 import asyncio
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import structlog
 from msgspec import Struct
 
 from authz.addresses import Address
 from authz.bank.breaker import Breaker
+from authz.bank.tls import LineTls
+from authz.bank.why import why_lost, why_not_reached
 from authz.bank.words import Stamp, sign_on
 from authz.framing import FrameBuffer, FramingError, framing, wrap
 from authz.iso8583.codec import DecodeError
@@ -24,6 +26,7 @@ from authz.network import ECHO, SIGN_ON
 CODEC: Final = profile("ascii").codec
 FRAMING: Final = framing("2b")
 STAN_MAX: Final = 999_999
+NO_LINE: Final = "no line to the bank"
 _STAN, _TERMINAL, _CODE = 11, 41, 39
 
 _log = structlog.get_logger()
@@ -53,6 +56,7 @@ class Patience(Struct, frozen=True):
     probe_s: float = 1.0
     back_off_s: float = 0.05
     back_off_max_s: float = 5.0
+    handshake_s: float = 2.0
 
 
 Key = tuple[str, str, str]
@@ -67,15 +71,20 @@ class BankLink:
         institution: str,
         patience: Patience | None = None,
         breaker: Breaker | None = None,
+        tls: LineTls | None = None,
     ) -> None:
-        """Nothing is opened before `run`."""
+        """Nothing is opened before `run`; without `tls` the line is in clear."""
         self._address = address
         self._institution = institution
         self._patience = patience or Patience()
+        self._tls = tls
         self.breaker: Final = breaker or Breaker()
         self._waiting: dict[Key, asyncio.Future[Message]] = {}
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
+        self._why_lost = NO_LINE
+        self._why_told: str | None = None
+        """Why there is no line, as the log was last told."""
         self.signed_on = False
         """Whether the bank has taken our sign-on."""
         self._network_stan = 0
@@ -127,7 +136,7 @@ class BankLink:
     async def _ask(self, message: Message, timeout_s: float) -> Message:
         transport, key = self._transport, _key(message)
         if transport is None:
-            raise NotSent("no line to the bank")
+            raise NotSent(self._why_lost)
         assert key not in self._waiting, "a STAN is in flight once"
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[key] = answer
@@ -142,22 +151,38 @@ class BankLink:
 
     async def _connect(self) -> bool:
         """Connect and sign on; whether the bank said yes."""
-        loop = asyncio.get_running_loop()
         self._lost.clear()
         try:
-            async with asyncio.timeout(self._patience.connect_s):
-                await loop.create_connection(
-                    lambda: _Line(self), self._address.host, self._address.port
-                )
+            await self._dial()
             answer = await self._network(SIGN_ON)
-        except (OSError, Silent, NotSent) as error:  # TimeoutError is an OSError
-            _log.info("bank_not_reached", error=type(error).__name__)
+        except (OSError, Silent, NotSent) as error:  # TimeoutError and SSLError are some
+            self._tell(why_not_reached(error))
             return False
+        self._why_told = None
         self.signed_on = answer.fields.get(_CODE) == "00"
         _log.info("bank_signed_on" if self.signed_on else "bank_refused_sign_on")
         if self.signed_on:
             self.breaker.greeted()
         return self.signed_on
+
+    async def _dial(self) -> None:
+        """A connection, secured where it is to be. OSError: there is none."""
+        patience, within_s = self._patience, self._patience.connect_s
+        secured: dict[str, Any] = {}
+        if self._tls is not None:
+            secured = {"ssl": self._tls.context(), "server_hostname": self._tls.name}
+            secured["ssl_handshake_timeout"] = patience.handshake_s
+            within_s += patience.handshake_s
+        async with asyncio.timeout(within_s):
+            await asyncio.get_running_loop().create_connection(
+                lambda: _Line(self), self._address.host, self._address.port, **secured
+            )
+
+    def _tell(self, why: str) -> None:
+        """Once, however often it is tried: whoever mends it reads the first line."""
+        if why != self._why_told:
+            _log.warning("bank_not_reached", bank=str(self._address), why=why)
+        self._why_told = why
 
     async def _keep(self) -> None:
         """Until the line is lost: echo when idle, and while the breaker is open, as a probe."""
@@ -207,14 +232,15 @@ class BankLink:
         else:
             waiting.set_result(message)
 
-    def lost(self) -> None:
+    def lost(self, why: str = NO_LINE) -> None:
         """The connection ended."""
+        self._why_lost = why
         self.signed_on = False
         self._transport = None
         self._lost.set()
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_exception(LineBroke("the line broke"))
+                waiting.set_exception(LineBroke(why))
 
     def _hang_up(self) -> None:
         if self._transport is not None:
@@ -244,7 +270,7 @@ class _Line(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._link.lost()
+        self._link.lost(why_lost(exc))
 
 
 def _key(message: Message) -> Key:

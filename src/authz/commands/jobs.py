@@ -14,6 +14,7 @@ from authz import database
 from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
 from authz.clock_row import civil_instant
+from authz.commands.bank_options import Bank, BankTlsCa, BankTlsCert, BankTlsKey, BankTlsName
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.store import as_act, keys_at_hand, keys_of, opened, rulebooks_of, url_of
 from authz.directory import Directory
@@ -34,6 +35,8 @@ from rules.rulebook import Rulebook
 
 ANSWER_TIMEOUT_S = 30.0
 LINE_S = 5.0
+NO_SETTINGS = ("name", "now")
+"""What `jobs run` takes beside settings."""
 
 app = typer.Typer(
     help="What is due at a date, done by hand.", no_args_is_help=True, add_completion=False
@@ -60,10 +63,11 @@ def run(
         str | None,
         typer.Option(metavar="INSTANT", help="ISO 8601 with its zone (default: the clock)."),
     ] = None,
-    bank: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="The bank acquirer, for store-and-forward."),
-    ] = None,
+    bank: Bank = None,
+    bank_tls_ca: BankTlsCa = None,
+    bank_tls_cert: BankTlsCert = None,
+    bank_tls_key: BankTlsKey = None,
+    bank_tls_name: BankTlsName = None,
     database_url: DatabaseUrl = None,
     data_dir: DataDir = None,
     rulebook: RulebookFiles = None,
@@ -71,8 +75,7 @@ def run(
     config: Config = None,
 ) -> None:
     """Run one job until nothing is left that is due. Running it again changes nothing."""
-    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "keys": keys, "config": config, "bank": bank})
+    settings = load({flag: given for flag, given in locals().items() if flag not in NO_SETTINGS})
     if name not in JOBS:
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
     books = rulebooks_of(settings.rulebook)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from authz.commands.bank_options import Bank, BankTlsCa, BankTlsCert, BankTlsKey, BankTlsName
 from authz.commands.door_options import (
     HttpAllow,
     HttpClientCa,
@@ -42,9 +43,11 @@ def serve(
     profile: Annotated[
         str | None, typer.Option(help="Dialect of --iso-port (default: ascii).")
     ] = None,
-    bank: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Bank acquirer for the top-up.")
-    ] = None,
+    bank: Bank = None,
+    bank_tls_ca: BankTlsCa = None,
+    bank_tls_cert: BankTlsCert = None,
+    bank_tls_key: BankTlsKey = None,
+    bank_tls_name: BankTlsName = None,
     cryptograms: Annotated[
         str | None,
         typer.Option(

@@ -1,0 +1,79 @@
+"""What the line to the bank is secured with: whom we trust, what we show, which name we expect."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from authz.access.pem import OLDEST, show, trust
+from authz.access.tls import Tls
+from authz.settings import Settings
+from authz.usage import UsageError
+
+
+class LineFiles(Struct, frozen=True):
+    """PEM files: the authorities of the bank's certificate, our own chain and its private key.
+
+    Without `cert` and `key` we show none.
+    """
+
+    ca: Path
+    cert: Path | None = None
+    key: Path | None = None
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file there is."""
+        return tuple(x for x in (self.ca, self.cert, self.key) if x is not None)
+
+    def context(self) -> ssl.SSLContext:
+        """What the files make together; names are checked. Raises UsageError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = OLDEST
+        with _wanted("bank_tls_ca wants the authorities of the bank's certificate (PEM)"):
+            trust(context, self.ca, "authorities")
+        if self.cert is not None and self.key is not None:
+            with _wanted("bank_tls_cert and bank_tls_key want our chain and its key (PEM)"):
+                show(context, self.cert, self.key)
+        return context
+
+
+class LineTls:
+    """What the next connection to the bank is secured with."""
+
+    def __init__(self, files: LineFiles, name: str) -> None:
+        """`name` is wanted in the bank's certificate. Raises UsageError for what cannot be used."""
+        self._tls = Tls(files)
+        self.name = name
+        _refuse_no_name(self._tls.context, name)
+
+    def context(self) -> ssl.SSLContext:
+        """Of the files as they are now; where those cannot be used, what there was."""
+        self._tls.reload_if_changed()
+        return self._tls.context
+
+
+def line_tls(settings: Settings) -> LineTls | None:
+    """What the line of these settings is secured with; None: in clear. Raises UsageError."""
+    if settings.bank is None or settings.bank_tls_ca is None:
+        return None
+    files = LineFiles(settings.bank_tls_ca, settings.bank_tls_cert, settings.bank_tls_key)
+    return LineTls(files, settings.bank_tls_name or settings.bank.host)
+
+
+def _refuse_no_name(context: ssl.SSLContext, name: str) -> None:
+    """A name that OpenSSL cannot look for is found at start, and not at every connection."""
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+    except ValueError:
+        raise UsageError(f"bank_tls_name: {name!r} is no name of a host") from None
+
+
+@contextmanager
+def _wanted(words: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as refused:
+        raise UsageError(f"{words}: {refused}") from None
