@@ -59,14 +59,21 @@ async def a_line_to(port: int, tls: LineTls | None) -> AsyncIterator[BankLink]:
 
 
 @asynccontextmanager
+async def a_host(served: ssl.SSLContext | None) -> AsyncIterator[BankHost]:
+    host = BankHost(BankBooks(), tls=served)
+    await host.open()
+    try:
+        yield host
+    finally:
+        await host.close()
+
+
+@asynccontextmanager
 async def a_line(
     tls: LineTls | None, served: ssl.SSLContext | None
 ) -> AsyncIterator[tuple[BankHost, BankLink]]:
-    host = BankHost(BankBooks(), tls=served)
-    await host.open()
-    async with a_line_to(host.port, tls) as link:
+    async with a_host(served) as host, a_line_to(host.port, tls) as link:
         yield host, link
-    await host.close()
 
 
 @contextmanager
@@ -113,11 +120,9 @@ async def said_of(tls: LineTls, port: int) -> str:
 
 
 async def said_of_host(tls: LineTls, served: ssl.SSLContext | None) -> str:
-    host = BankHost(BankBooks(), tls=served)
-    await host.open()
-    why = await said_of(tls, host.port)
-    assert host.signed_on == 0
-    await host.close()
+    async with a_host(served) as host:
+        why = await said_of(tls, host.port)
+        assert host.signed_on == 0
     return why
 
 
@@ -184,9 +189,9 @@ async def test_who_answers_with_something_else_or_not_at_all_is_no_bank_with_tls
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(say, HERE, 0)
-    assert words in await said_of(LineTls(world.trusting, HERE), server.sockets[0].getsockname()[1])
-    server.close()
+    async with await asyncio.start_server(say, HERE, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert words in await said_of(LineTls(world.trusting, HERE), port)
 
 
 async def test_a_line_in_clear_is_not_taken_by_a_bank_with_tls(world: World) -> None:
