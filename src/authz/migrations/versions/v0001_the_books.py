@@ -196,8 +196,8 @@ REFERENCE = (
         primary key (kind, name)
     )
     """,
-    # From the keyed digest of a PAN or a token's PAN to the holder. The key holds the answer, so that
-    # a look-up reads one page and not two: digests lie anywhere.
+    # From the keyed digest of a PAN or a token's PAN to the holder. The key holds the answer, so
+    # that a look-up reads one page and not two: digests lie anywhere.
     """
     create table credentials (
         card_ref  bytea not null check (length(card_ref) = 16),
