@@ -11,7 +11,7 @@ from msgspec import Struct
 from authz.advising import advise
 from authz.afterwards import refer
 from authz.counters import after
-from authz.draft import Draft, Kept, Writes
+from authz.draft import Draft, Kept
 from authz.facts import Found, facts_of, find_credential
 from authz.finishing import finish
 from authz.news import top_up_missed
@@ -19,6 +19,7 @@ from authz.outcomes import Outcome, Reserved, later, outcome_of
 from authz.purse import Purse
 from authz.requests import ABOUT_A_PAYMENT, Kind, Request
 from authz.state import KeptAnswer, State
+from authz.writes import Writes
 from ledger.accounts import lot_account, payable_account
 from ledger.transfers import Transfer
 from rules.decision import Approved, Decision, Reason

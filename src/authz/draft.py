@@ -1,4 +1,4 @@
-"""What a batch is about to write: purses as they stand, answers given so far, rows gathered."""
+"""One batch at work: purses as they stand, answers given so far, rows gathered. Pure."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -8,57 +8,23 @@ from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from authz.identity import NO_CONTENT
-from authz.legs import AT_ONCE, LegBook, LegRows
+from authz.legs import AT_ONCE, LegBook
+from authz.loose_ends import NOBODY, TOMBSTONE, LooseEnds, is_same_payment
 from authz.news import News
 from authz.outcomes import Outcome, Reserved, chip_of
 from authz.purse import Purse
 from authz.requests import PAYMENTS, Kind, Request
 from authz.state import KeptAnswer, Payment, PaymentName, Pending, Refund, State
 from authz.topup import Leg, LegState
+from authz.writes import Row, Writes
 from ledger.transfers import Transfer
 from rules.decision import Reason
 from rules.facts import Facts
 from rules.geography import PARIS, civil_day
 
-Row = tuple[object, ...]
 _encode: Final = msgpack.Encoder().encode
 OWNERS_TIME: Final = timedelta(seconds=5)
 """How long the process that reserved a payment is left alone with it; beyond every deadline."""
-NO_LEGS: Final = LegRows([], [], [], [])
-
-_TOMBSTONE: Final = KeptAnswer(NO_CONTENT, Outcome(Reason.REVERSED_BEFORE_REQUEST))
-NOBODY: Final = 0
-"""The holder of a tombstone's key: the payment it stops may be anybody's."""
-
-
-class Writes(Struct, frozen=True):
-    """What the save must write, all of it or nothing. Rows are in the order of their table."""
-
-    afters: list[Row]
-    """Holders as they are after it, by id: each with the version after the one that was read."""
-    keys: list[Row]
-    decided: list[Row]
-    movements: list[Row]
-    reserved: list[Row] = []
-    """Payments that now wait for the bank."""
-    bank: LegRows = NO_LEGS
-
-    marked: bool = False
-    """A payment that waits was reversed."""
-    news: list[Row] = []
-    """What holders must hear of."""
-    loose_ends: list[Row] = []
-    """Keys that a message may mean under another DE7: tombstones, and repeats that came first."""
-
-    @property
-    def holders(self) -> list[int]:
-        """Who is written, in the order in which the save locks them."""
-        return [row[0] for row in self.afters]  # type: ignore[misc]
-
-    @property
-    def rare(self) -> bool:
-        """Whether there is more than of most batches: a leg of the bank, or a loose end."""
-        return bool(self.reserved or self.bank.steps or self.marked or self.loose_ends or self.news)
 
 
 class Kept(Struct, frozen=True, gc=False):
@@ -74,7 +40,7 @@ class Kept(Struct, frozen=True, gc=False):
 
 
 class Draft:
-    """One batch at work; later requests see what earlier ones did."""
+    """What later requests of a batch see of earlier ones, and what the save will write of all."""
 
     def __init__(self, state: State, next_id: Callable[[], int]) -> None:
         """Start from what was read; `next_id` names new authorizations."""
@@ -94,8 +60,7 @@ class Draft:
         self._decided: list[Row] = []
         self._movements: list[Row] = []
         self._news: list[Row] = []
-        self._loose_ends: list[Row] = []
-        self._overtaken: list[Request] = []
+        self._loose_ends = LooseEnds(state.now)
 
     def purse(self, holder_id: int) -> Purse:
         """The holder's money as it stands in this batch."""
@@ -124,7 +89,7 @@ class Draft:
         waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
         self.answers[key_hash] = KeptAnswer(request.fingerprint, waits, undecided=True)
         self.reserved_here.append((request, (holder_id, number)))
-        self._note_repeat(request)
+        self._loose_ends.note_repeat(request)
         self._keys.append((key_hash, request.fingerprint, holder_id, number))
         self._reserved.append(
             (
@@ -163,7 +128,7 @@ class Draft:
         self.decided_here.append((request, outcome, kept))
         new = under or request
         if outcome.approved and under is None:
-            self._note_repeat(request)
+            self._loose_ends.note_repeat(request)
         if under is not None:
             self.answers[under.key_hash] = KeptAnswer(under.fingerprint, outcome)
         self._keys.append((new.key_hash, new.fingerprint, holder_id, number))
@@ -204,13 +169,13 @@ class Draft:
         """
         if request.repeat:
             for sent, outcome, _ in self.decided_here:
-                if _same_payment(sent, request):
+                if is_same_payment(sent, request):
                     return KeptAnswer(sent.fingerprint, outcome)
             for sent, _ in self.reserved_here:
-                if _same_payment(sent, request):
+                if is_same_payment(sent, request):
                     return self.answers[sent.key_hash]
-            if any(_overtook(reversal, request) for reversal in self._overtaken):
-                return _TOMBSTONE
+            if self._loose_ends.was_overtaken(request):
+                return TOMBSTONE
         return None
 
     def answer_as(self, key_hash: bytes, request: Request, outcome: Outcome) -> None:
@@ -231,12 +196,9 @@ class Draft:
             return
         for key_hash in about.keys:
             if key_hash not in self.answers:
-                self.answers[key_hash] = _TOMBSTONE
+                self.answers[key_hash] = TOMBSTONE
                 self._keys.append((key_hash, NO_CONTENT, NOBODY, self.next_id()))
-                self._overtaken.append(reversal)
-                self._note_loose(
-                    key_hash, reversal, about.first_stan or "", about.amount_minor or 0
-                )
+                self._loose_ends.note_tombstone(key_hash, reversal)
 
     def refund(self, name: PaymentName) -> Refund | None:
         """A refund as this batch has left it so far, with the payment it is of at hand."""
@@ -290,7 +252,7 @@ class Draft:
             reserved=self._reserved,
             bank=self.legs.rows,
             marked=self._marked,
-            loose_ends=self._loose_ends,
+            loose_ends=self._loose_ends.rows,
             news=self._news,
         )
 
@@ -298,38 +260,3 @@ class Draft:
         """The holder must hear of it, once a day."""
         day = civil_day(facts.now, PARIS)
         self._news.append((holder_id, account_no, what.value, day, facts.now, None, 0, AT_ONCE))
-
-    def _note_repeat(self, request: Request) -> None:
-        """A reversal may name the first sending of a repeat, which never came."""
-        if request.repeat and request.kind in (Kind.PURCHASE, Kind.HOLD):
-            amount_minor = request.purchase.amount_minor
-            self._note_loose(request.key_hash, request, request.stan, amount_minor)
-
-    def _note_loose(self, key_hash: bytes, said: Request, stan: str, amount_minor: int) -> None:
-        at = self.state.now or said.received_at
-        self._loose_ends.append(
-            (key_hash, said.acquirer, said.terminal, stan, amount_minor, said.card_ref, at)
-        )
-
-
-def _overtook(reversal: Request, repeat: Request) -> bool:
-    """Whether a repeat is of the message that this reversal named before anything came of it."""
-    about = reversal.about
-    assert about is not None, "a reversal is about something"
-    return (reversal.acquirer, reversal.terminal, about.first_stan, about.amount_minor) == (
-        repeat.acquirer,
-        repeat.terminal,
-        repeat.stan,
-        repeat.purchase.amount_minor,
-    ) and reversal.card_ref in (b"", repeat.card_ref)
-
-
-def _same_payment(sent: Request, repeat: Request) -> bool:
-    """What a repeat shares with its first sending when DE7 or DE37 was written anew."""
-    return (sent.fingerprint, sent.stan, sent.terminal, sent.acquirer, sent.kind) == (
-        repeat.fingerprint,
-        repeat.stan,
-        repeat.terminal,
-        repeat.acquirer,
-        repeat.kind,
-    )

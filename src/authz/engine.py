@@ -15,13 +15,13 @@ import structlog
 from msgspec.structs import replace
 
 from authz.authorize import Verdict, authorize
-from authz.draft import Writes
 from authz.ids import public_id
 from authz.metrics import Metrics
 from authz.outcomes import Outcome, refusal
 from authz.requests import Kind, Request
 from authz.state import State
 from authz.store import Conflict, HolderOf, InDoubt, Store, StoreDown
+from authz.writes import Writes
 from rules.decision import Reason
 from rules.rulebook import Rulebook
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from authz.directory import Directory
-from authz.draft import Writes
 from authz.reading import LOCK_HOLDERS, Reader, with_owners
 from authz.reference import Reference
 from authz.requests import Request
 from authz.rows import books_of
 from authz.sessions import LOST, Sessions
 from authz.state import State
+from authz.writes import Writes
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from authz.directory import Directory
-from authz.draft import Writes
 from authz.store import InDoubt, Store, StoreDown
+from authz.writes import Writes
 
 NOTHING = Writes(afters=[], keys=[], decided=[], movements=[])
 

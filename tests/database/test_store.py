@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from authz import finding, reading, restamped
 from authz.authorize import authorize
-from authz.draft import Writes
 from authz.reading import Reader
 from authz.reference import Reference
 from authz.requests import Kind, Original, Request
 from authz.store import Conflict, InDoubt, StoreDown
+from authz.writes import Writes
 from simulators.faults import Cut, Pass, Rule, Swallow, Verdict, Way, cut_once_forwarded
 from tests.authz.builders import BOOKS, again, numbers
 from tests.between import Between
