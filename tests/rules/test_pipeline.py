@@ -27,6 +27,8 @@ from tests.rules.builders import ANDROID, APPLE, BOOK, CARD, RESTAURANT, derogat
 CAP_MINOR, BANK_MAX_MINOR = 2500, 3000
 DAYS = st.dates(date(2026, 11, 1), date(2028, 6, 30))
 MONEY_MINOR = st.one_of(st.integers(0, 3), st.integers(0, 7000))
+AMOUNT_MINOR = st.one_of(MONEY_MINOR, st.integers(CAP_MINOR, CAP_MINOR + BANK_MAX_MINOR))
+GOOD = TopUp(True, True, "2912")
 
 
 @st.composite
@@ -46,9 +48,9 @@ def situations(draw: st.DrawFn) -> Facts:
     """Facts of all kinds, most of them good enough to reach the money."""
     day = draw(DAYS)
     now = datetime(day.year, day.month, day.day, draw(st.integers(0, 23)), 30, tzinfo=UTC)
-    subtotal = draw(st.one_of(st.none(), MONEY_MINOR))
+    subtotal = draw(st.one_of(st.none(), AMOUNT_MINOR))
     purchase = Purchase(
-        draw(MONEY_MINOR),
+        draw(AMOUNT_MINOR),
         subtotal,
         partial_ok=draw(st.booleans()),
         channel=draw(st.sampled_from(Channel)),
@@ -61,13 +63,15 @@ def situations(draw: st.DrawFn) -> Facts:
         if draw(st.booleans())
     )
     return some_facts(
-        top_up=draw(st.sampled_from((None, TopUp(True, True, "2912"), TopUp(True, True, "2611")))),
+        top_up=draw(st.sampled_from((None, GOOD, GOOD, GOOD, replace(GOOD, expiry="2611")))),
         now=now,
         purchase=purchase,
         card=replace(CARD, status=status),
         token=draw(st.sampled_from((None, None, APPLE, ANDROID))),
-        workplace=Workplace(draw(st.sampled_from(("75", "67", "972", "974")))),
-        merchant=replace(RESTAURANT, department=draw(st.sampled_from(("75", "974", "972", "?")))),
+        workplace=Workplace(draw(st.sampled_from(("75", "75", "75", "67", "972", "974")))),
+        merchant=replace(
+            RESTAURANT, department=draw(st.sampled_from(("75", "75", "75", "974", "972", "?")))
+        ),
         derogations=draw(st.sampled_from(((), (derogation(sunday=True, holiday=True),)))),
         lots=draw(lots()),
         usage=usage,
