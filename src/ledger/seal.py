@@ -9,6 +9,7 @@ Only committed rows are seen, and numbers are given under the holder's lock with
 up to a holder's `last_seq` of the same snapshot can never grow a row later.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DIGEST_BYTES: Final = 32
 GENESIS: Final = bytes(DIGEST_BYTES)
 """What stands in the place of the block before the first."""
+BLOCKS_A_BREATH: Final = 64
+"""Blocks that are hashed before others have their turn: the same loop answers payments."""
 SEQ: Final = 1
 """The place of a movement's number in its row."""
 _ROW: Final = b"\x1e"
@@ -139,7 +142,11 @@ async def seal(
     movements: dict[int, list[Sequence[Any]]] = {holder_id: [] for holder_id in columns[0]}
     for row in await tx.fetch(ROWS, *columns):
         movements[row["holder_id"]].append(tuple(row))
-    blocks = [_block(key, row, movements[row["holder_id"]]) for row in due]
+    blocks = []
+    for count, row in enumerate(due, 1):
+        blocks.append(_block(key, row, movements[row["holder_id"]]))
+        if count % BLOCKS_A_BREATH == 0:
+            await asyncio.sleep(0)
     last = await tx.fetchrow(LAST_HEAD)
     number, previous = (last[0], last[1]) if last else (0, GENESIS)
     head = Head(number + 1, head_digest(key, previous, number + 1, blocks))

@@ -1,12 +1,14 @@
 """The seals: whoever changes the books without the key is found, and the block is named."""
 
+import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from authz.keys import Secret
 from ledger import journal
+from ledger import seal as sealer
 from ledger.audit import audit
 from ledger.seal import Head, SealError, SealKey, last_head, seal, unsealed
 from ledger.seal_check import check_seals
@@ -57,6 +59,32 @@ async def test_what_comes_later_is_chained_on(sealed: "Tx") -> None:
     assert (proof.blocks, proof.violations) == (10, ())
     assert proof.head != published
     assert (await audit(sealed)).holds
+
+
+async def test_others_have_their_turn_between_two_blocks(
+    tx: "Tx", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payments are answered by the same loop: a step of thousands must not hold it."""
+    await a_small_world(tx)
+    heard: list[str] = []
+
+    def block(*parts: Any) -> sealer.Block:
+        heard.append("block")
+        return make(*parts)
+
+    async def other() -> None:
+        while True:
+            heard.append("other")
+            await asyncio.sleep(0)
+
+    make = sealer._block
+    monkeypatch.setattr(sealer, "_block", block)
+    monkeypatch.setattr(sealer, "BLOCKS_A_BREATH", 1)
+    others = asyncio.create_task(other())
+    await seal(tx, KEY, AT, [1, 2, 3], movements_max=100)
+    others.cancel()
+    first, last = heard.index("block"), len(heard) - heard[::-1].index("block")
+    assert heard[first:last] == ["block", "other", "block", "other", "block"]
 
 
 SECOND = "holder 2: block 7 to 12 "
