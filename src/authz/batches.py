@@ -110,8 +110,7 @@ class Batches:
         Who is left is in a batch at work, whose own task looks again, or waits for the timer.
         """
         self._beginning = False
-        batch = self._take()
-        while batch:
+        while batch := self._take():
             parties = {name for item in batch for name in item.party} - {None}
             self._busy |= parties
             self._batches_at_work += 1
@@ -124,7 +123,6 @@ class Batches:
             if not self._is_worth_it():
                 self._look()
                 return
-            batch = self._take()
 
     def _take(self) -> list[Waiting]:
         """Those who came first and are in no other batch; the others stay, in their order."""

@@ -7,25 +7,15 @@ can refuse when another process moved it meanwhile.
 from datetime import UTC, datetime
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.requests import Request
 from authz.topup import Event, Leg, LegState, NoticeKind, moved
+from authz.writes import LegRows, Row
 
-Row = tuple[object, ...]
 WHO: Final = "engine"
 AT_ONCE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """When a notice is due that was never sent; due times are never of the virtual clock."""
-
-
-class LegRows(Struct, frozen=True):
-    """Rows for the save, in the order of their tables."""
-
-    legs: list[Row]
-    steps: list[Row]
-    moves: list[Row]
-    notices: list[Row]
 
 
 class LegBook:

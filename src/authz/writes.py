@@ -4,9 +4,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from authz.legs import LegRows
-
 Row = tuple[object, ...]
+
+
+class LegRows(Struct, frozen=True):
+    """What a batch does to bank legs."""
+
+    legs: list[Row]
+    steps: list[Row]
+    moves: list[Row]
+    notices: list[Row]
+
+
 NO_LEGS: Final = LegRows([], [], [], [])
 
 
