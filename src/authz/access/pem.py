@@ -9,11 +9,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import astuple
+
 from authz.usage import UsageError
 
 OLDEST: Final = ssl.TLSVersion.TLSv1_2
 """RFC 8996 has done away with the older ones."""
 Mark = tuple[tuple[int, int, int], ...]
+
+
+class PemFiles(Struct, frozen=True):
+    """Files that make a context together; its fields are their paths, None where there is none."""
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file there is."""
+        return tuple(path for path in astuple(self) if path is not None)
+
+    def context(self) -> ssl.SSLContext:
+        """What they make together. Raises UsageError."""
+        raise NotImplementedError
 
 
 def show(context: ssl.SSLContext, cert: Path, key: Path) -> None:

@@ -10,12 +10,11 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
-from msgspec import Struct
 
-from authz.access.pem import OLDEST, mark_of, show, trust
+from authz.access.pem import OLDEST, PemFiles, mark_of, show, trust
 from authz.usage import UsageError
 
 LOOK_EVERY_S: Final = 2.0
@@ -23,20 +22,7 @@ LOOK_EVERY_S: Final = 2.0
 _log = structlog.get_logger()
 
 
-class PemFiles(Protocol):
-    """Files that make a context together."""
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """Every file there is."""
-        ...
-
-    def context(self) -> ssl.SSLContext:
-        """What they make. Raises UsageError."""
-        ...
-
-
-class TlsFiles(Struct, frozen=True):
+class TlsFiles(PemFiles, frozen=True):
     """PEM files: our chain, its private key, and the authorities whose clients are let in.
 
     Without `client_ca` clients need no certificate.
@@ -45,11 +31,6 @@ class TlsFiles(Struct, frozen=True):
     cert: Path
     key: Path
     client_ca: Path | None = None
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """Every file there is."""
-        return tuple(x for x in (self.cert, self.key, self.client_ca) if x is not None)
 
     def context(self) -> ssl.SSLContext:
         """What the files make together. Raises UsageError."""

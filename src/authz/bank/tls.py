@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec import Struct
-
-from authz.access.pem import OLDEST, show, trust
+from authz.access.pem import OLDEST, PemFiles, show, trust
 from authz.access.tls import Tls
 from authz.settings import Settings
 from authz.usage import UsageError
 
 
-class LineFiles(Struct, frozen=True):
+class LineFiles(PemFiles, frozen=True):
     """PEM files: the authorities of the bank's certificate, our own chain and its private key.
 
     Without `cert` and `key` we show none.
@@ -22,11 +20,6 @@ class LineFiles(Struct, frozen=True):
     ca: Path
     cert: Path | None = None
     key: Path | None = None
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """Every file there is."""
-        return tuple(x for x in (self.ca, self.cert, self.key) if x is not None)
 
     def context(self) -> ssl.SSLContext:
         """What the files make together; names are checked. Raises UsageError."""
