@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -68,29 +69,23 @@ def drawer_of(keys: Path | None, memory: Path | None, *, forged: bool = False) -
     """The chips of a key file; None without one. Exits 2 where it cannot be read."""
     if keys is None:
         return None
-    try:
+    with refusing():
         keyring = read_keyring(keys)
         return Drawer(keyring.forged() if forged else keyring, memory or keys.with_name(MEMORY))
-    except ValueError as wrong:
-        raise refusal(str(wrong)) from None
 
 
 def secured_by(
     tls: bool, ca: Path | None, cert: Path | None, key: Path | None
 ) -> ssl.SSLContext | None:
     """What connections are secured with. Exits 2 where it cannot be used."""
-    try:
+    with refusing():
         return context_of(tls, ca, cert, key)
-    except ValueError as wrong:
-        raise refusal(str(wrong)) from None
 
 
 def served_by(cert: Path | None, key: Path | None, client_ca: Path | None) -> ssl.SSLContext | None:
     """What whoever calls is answered with. Exits 2 where it cannot be used."""
-    try:
+    with refusing():
         return serving_context_of(cert, key, client_ca)
-    except ValueError as wrong:
-        raise refusal(str(wrong)) from None
 
 
 def cents(euros: str) -> int:
@@ -107,6 +102,15 @@ def refusal(words: str) -> typer.Exit:
     """Say what was wrong in one line; the exit to raise."""
     Console(stderr=True, highlight=False).print(f"[red]error:[/] {escape(words)}")
     return typer.Exit(USAGE)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """A ValueError of the block is the user's: one line and exit 2."""
+    try:
+        yield
+    except ValueError as wrong:
+        raise refusal(str(wrong)) from None
 
 
 def run(work: Coroutine[None, None, T], chips: Drawer | None = None) -> T:

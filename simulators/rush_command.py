@@ -24,7 +24,7 @@ from simulators.options import (
     Timeout,
     WorldFile,
     drawer_of,
-    refusal,
+    refusing,
     run,
     secured_by,
 )
@@ -71,10 +71,8 @@ def rush(
 
     With the engine's key file cards and phones pay with the cryptograms of their chips.
     """
-    try:
+    with refusing():
         drawn = lunch_rush(read_world(world), payments, seed, date.fromisoformat(day))
-    except ValueError as wrong:
-        raise refusal(str(wrong)) from None
     drawer, secured = drawer_of(keys, chips), secured_by(tls, tls_ca, tls_cert, tls_key)
     plan = Plan(
         connect,

@@ -1,6 +1,8 @@
 """How a simulator speaks TLS, as who calls and as who is called: whom it trusts, what it shows."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +36,10 @@ def context_of(
         if cert is not None or key is not None:
             raise ValueError("--tls-cert and --tls-key need --tls or --tls-ca")
         return None
-    try:
+    with _usable():
         context = ssl.create_default_context(cafile=ca)
         if cert is not None:
             context.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as wrong:
-        raise ValueError(f"the certificates cannot be used: {wrong}") from None
     return context
 
 
@@ -53,10 +53,16 @@ def serving_context_of(
         if client_ca is not None:
             raise ValueError("--tls-client-ca needs --tls-cert and --tls-key")
         return None
-    try:
+    with _usable():
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
         context.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as wrong:
-        raise ValueError(f"the certificates cannot be used: {wrong}") from None
     context.verify_mode = ssl.CERT_NONE if client_ca is None else ssl.CERT_REQUIRED
     return context
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ssl.SSLError) as wrong:
+        raise ValueError(f"the certificates cannot be used: {wrong}") from None

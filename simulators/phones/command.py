@@ -27,7 +27,7 @@ from simulators.options import (
     Timeout,
     WorldFile,
     drawer_of,
-    refusal,
+    refusing,
     run,
     secured_by,
 )
@@ -84,11 +84,9 @@ def wallet(
     stories are about forged ones. Ends with 1 when anything came otherwise than the law says, or
     when the books do not agree with the till's own journal.
     """
-    try:
+    with refusing():
         at = None if clock is None else _instant(clock)
         people = read_world(world)
-    except ValueError as wrong:
-        raise refusal(str(wrong)) from None
     drawer, secured = drawer_of(keys, chips), secured_by(tls, tls_ca, tls_cert, tls_key)
     plan = WalletPlan(
         connect, http, phones, seed, at, drawer, profile, framing, timeout, api_key, codes, secured
