@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from authz.postgres import Embedded, ensure_running
+from authz.sessions import LOST
 from simulators.auditor import audit_books, audit_journals
 from simulators.engine_process import Engine
 from simulators.journal import Answered, Journal, Line
@@ -102,14 +103,26 @@ class Stage:
     async def kill_backends(self) -> None:
         """The server processes that are at work for the engine; PostgreSQL then resets itself."""
         sessions = "select pid from pg_stat_activity where application_name = 'millesime'"
-        for row in await ask_books(self.url, sessions):
+        killed = [row[0] for row in await ask_books(self.url, sessions)]
+        for pid in killed:
             with suppress(ProcessLookupError):  # after the first the server ends the others
-                os.kill(row[0], signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        while not await self._is_reset(killed):
+            await asyncio.sleep(0.05)
 
     async def kill_postmaster(self) -> None:
         """The head of the server; it is started again and recovers from its log."""
         os.kill(self.server.pid, signal.SIGKILL)
         self.server = await self._server()
+
+    async def _is_reset(self, killed: list[int]) -> bool:
+        """Whether people are let in again; until then the killed stay on the list of sessions."""
+        question = "select count(*) from pg_stat_activity where pid = any($1)"
+        try:
+            listed = await ask_books(self.url, question, killed)
+        except LOST:
+            return False
+        return listed[0][0] == 0
 
     async def _server(self) -> Embedded:
         return await asyncio.to_thread(ensure_running, self._data_dir, SMALL)
