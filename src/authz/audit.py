@@ -50,7 +50,9 @@ HOLDERS: Final = """
     select holder_id, profile from holders where holder_id > $1 order by holder_id limit $2
 """
 MOVEMENTS: Final = """
-    select * from transfers where holder_id between $1 and $2 order by holder_id, seq
+    select holder_id, seq, kind, debit_account, credit_account, amount_minor, authorization_id,
+           about_seq, day, at
+    from transfers where holder_id between $1 and $2 order by holder_id, seq
 """
 DECIDED: Final = """
     select holder_id, authorization_id, account_no, kind, reason, requested_minor, eligible_minor,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from authz.clock_row import mark_as_engine
+from ledger import passes
 
 ENGINE_ROLE: Final = "millesime_engine"
 OLDEST_SERVER: Final = 150000
@@ -123,11 +124,20 @@ async def upgrade(url: str) -> tuple[str | None, str]:
     try:
         async with engine.begin() as sql:
             await sql.run_sync(_run_migrations)
+        await _catch_up(url)
     except (asyncpg.PostgresError, OSError) as error:
         raise DatabaseError(f"the schema could not be upgraded: {error}") from error
     finally:
         await engine.dispose()
     return before, newest_revision()
+
+
+async def _catch_up(url: str) -> None:
+    connection = await _plain(url)
+    try:
+        await passes.catch_up(connection)
+    finally:
+        await connection.close()
 
 
 async def _plain(url: str) -> asyncpg.Connection:
@@ -166,6 +176,7 @@ async def check(connection: asyncpg.Connection) -> None:
             f"the database schema is {have}, this version needs {newest_revision()}; "
             "run 'millesime db upgrade'"
         )
+    await _refuse_passed_numbers(connection)
     await _refuse_powerful_role(connection)
     await _refuse_lossy_settings(connection)
 
@@ -193,6 +204,16 @@ def _refuse_newer_schema(revision: str | None) -> None:
             f"the database schema {revision} is newer than this version of Millésime; "
             "install the newer version"
         )
+
+
+async def _refuse_passed_numbers(connection: asyncpg.Connection) -> None:
+    """Books of another server may be ahead of what this one counts; jobs would pass by new rows."""
+    try:
+        await connection.execute("select this_sql_tx()")
+    except asyncpg.PostgresError as refused:
+        if refused.sqlstate != "MV004":
+            raise
+        raise DatabaseError(str(refused)) from None
 
 
 async def _refuse_powerful_role(connection: asyncpg.Connection) -> None:

@@ -102,7 +102,7 @@ async def _close_day(work: Work) -> Counts:
 
 
 async def _roll_up(work: Work) -> Counts:
-    return await roll_up(work.pool, work.rulebooks[SETTLED], work.now)
+    return await roll_up(work.pool, work.rulebooks[SETTLED])
 
 
 async def _seal(work: Work) -> Counts:

@@ -47,8 +47,9 @@ class StoreDown(Exception):
 _MOVED: Final = frozenset({"MV001", "MV003", "40001", "40P01"})
 _KEY_TAKEN: Final = "request_keys_pkey"
 # A statement that the server ended unfinished: no memory or disk, too long, no leader. Nothing of
-# it is committed, and it is no fault of what it would write (PostgreSQL, appendix A).
-_UNABLE: Final = ("53", "55", "57", "58", "25006")
+# it is committed, and it is no fault of what it would write (PostgreSQL, appendix A). `MV004`: the
+# books came from another server and were not brought up to this one.
+_UNABLE: Final = ("53", "55", "57", "58", "25006", "MV004")
 
 
 def _meaning(error: asyncpg.PostgresError) -> Exception:

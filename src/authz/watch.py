@@ -3,23 +3,20 @@
 Light enough to run all day, on totals and marks; the whole proof is `millesime audit`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
 import structlog
 
 from authz.bank.matters import read_matters
-from authz.sealing import SEALING
 from authz.settlement.payables import Payables
-from ledger.passes import covered_until
 from ledger.rollup import trial_balance
 from ledger.seal import unsealed
 from rules.rulebook import Rulebook
 
 UNSEALED_MAX: Final = timedelta(days=1)
 """How old a movement may be that no block holds."""
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 Alarms = dict[str, int]
 """What is wrong, by its name, and how often; zeros where nothing is."""
@@ -34,8 +31,7 @@ async def alarms(pool: asyncpg.Pool, book: Rulebook, now: datetime) -> Alarms:
         sql.transaction(isolation="repeatable_read", readonly=True),
     ):
         lines = await trial_balance(sql)
-        sealed_until = await covered_until(sql, SEALING) or LONG_AGO
-        late = await unsealed(sql, sealed_until, now - UNSEALED_MAX)
+        late = await unsealed(sql, now - UNSEALED_MAX)
         bank = await read_matters(sql)
         wait = timedelta(days=book.on(now.date()).pay_merchant_days)  # R.3262-25
         due = await Payables(book).owed(sql, now.date() - wait - timedelta(days=1))

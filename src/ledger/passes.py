@@ -1,12 +1,11 @@
-"""Whom a job goes through: those whose books moved since it last did, and once a day everybody.
+"""How far a job has come in the movements: it takes each once, however long that was in coming.
 
-Movements come into the table in the order of their instants, so that a block range index finds the
-recent ones whatever the history. Everybody's turn finds what was booked long after its instant.
+Every movement bears the number of the SQL transaction that wrote it, and a mark is a snapshot of
+these: what it saw is passed, what it did not see is not. Nothing needs to be kept for each holder,
+nothing to be looked at twice, and nobody who writes needs to be waited for.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import asyncpg
 from msgspec import Struct
@@ -14,80 +13,95 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-LATE_MAX: Final = timedelta(minutes=2)
-"""How long after its instant a movement may be committed and still be found by the next pass.
-
-A request's deadlines are seconds. What every pass reads once more grows with this: at lunch each
-minute is some ninety thousand holders. A long job's movements wait for everybody's turn.
+# PostgreSQL counts from its own beginning; the books go on where another server left off.
+READ: Final = """
+    select m.below, m.at_work, c.sql_tx_base + pg_snapshot_xmax(s)::text::bigint,
+        array(
+            select c.sql_tx_base + number::text::bigint from pg_snapshot_xip(s) as x (number)
+            order by number
+        )
+    from pass_marks m cross join control c cross join pg_current_snapshot() as s
+    where m.name = $1
 """
-EVERYBODY_AFTER: Final = timedelta(days=1)
-
-MARK: Final = "select begun_at, everybody_at from pass_marks where name = $1"
-SET_MARK: Final = """
-    insert into pass_marks as m values ($1, $2, $2)
-    on conflict (name) do update set begun_at = excluded.begun_at,
-        everybody_at = case when $3 then excluded.everybody_at else m.everybody_at end
+MOVE: Final = """
+    update pass_marks set below = $4, at_work = $5
+    where name = $1 and below = $2 and at_work = $3 returning 1
 """
-MOVED: Final = "select distinct holder_id from transfers where at >= $1 order by holder_id"
-EVERYBODY: Final = "select holder_id from holders where holder_id > $1 order by holder_id limit $2"
+# Only where this server's numbers are passed already, so that nobody writes meanwhile.
+CATCH_UP: Final = """
+    with here as (
+        select sql_tx_base + pg_current_xact_id()::text::bigint as number from control
+    ), ahead as (
+        select greatest(
+            (select max(below) from pass_marks),
+            (select max(sql_tx) + 1 from transfers
+             where sql_tx >= (select max(below) from pass_marks))
+        ) as number
+    )
+    update control set sql_tx_base = sql_tx_base + ahead.number - here.number
+    from here, ahead where exists (
+        select from pass_marks where here.number < below and here.number <> all (at_work)
+    )
+"""
 
 
-class Step(Struct, frozen=True):
-    """How many holders a step carried forward, and who had more than one step takes."""
+class Mark(Struct, frozen=True):
+    """Every number below `below` is passed, but for those that were `at_work`, in their order."""
 
-    holders: int
-    unfinished: list[int]
+    below: int
+    at_work: list[int]
+
+    @property
+    def oldest(self) -> int:
+        """Below this all is passed."""
+        return self.at_work[0] if self.at_work else self.below
 
 
-Take = Callable[["Tx", list[int]], Awaitable[Step]]
-"""One step, for holders in the order of their ids, in a SQL transaction of repeatable read."""
+class Portion(Struct, frozen=True):
+    """The movements that `until` saw and `since` did not.
 
-
-async def go_through(
-    pool: asyncpg.Pool, name: str, now: datetime, take: Take, *, holders_max: int
-) -> None:
-    """Take everybody who may have moved since the last pass of this name, some at a time.
-
-    The pass is marked once it has come to its end: what breaks off begins again where it began.
+    Whoever sees no more than `until` finds them by `unseen`: `sql_tx >= $1 and (sql_tx >= $2 or
+    sql_tx = any ($3))`; the first is what an index finds.
     """
-    async with pool.acquire() as sql:
-        since = await moved_since(sql, name, now)
-    chunks = _everybody(pool, holders_max) if since is None else _moved(pool, since, holders_max)
-    async for holder_ids in chunks:
-        while holder_ids:
-            async with pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
-                holder_ids = (await take(sql, holder_ids)).unfinished
-    async with pool.acquire() as sql:
-        await sql.execute(SET_MARK, name, now, since is None)
+
+    since: Mark
+    until: Mark
+
+    @property
+    def unseen(self) -> tuple[int, int, list[int]]:
+        """Parameters of a statement: from where to look, and what `since` did not see."""
+        return self.since.oldest, self.since.below, self.since.at_work
+
+    @classmethod
+    async def read(cls, tx: "Tx", name: str) -> Self:
+        """All that is visible now and lies before the mark of this name."""
+        row = await tx.fetchrow(READ, name)
+        assert row is not None, "the marks of all passes are there from the beginning"
+        below, at_work, next_below, next_at_work = row
+        return cls(Mark(below, at_work), Mark(next_below, next_at_work))
 
 
-async def moved_since(tx: "Tx", name: str, now: datetime) -> datetime | None:
-    """From which instant on movements may have escaped the last pass; None: it is everybody's turn.
-
-    That is so once a day, the first time, and when a test clock was set back.
-    """
-    mark = await tx.fetchrow(MARK, name)
-    if mark is None or not mark["everybody_at"] <= now < mark["everybody_at"] + EVERYBODY_AFTER:
-        return None
-    begun_at: datetime = mark["begun_at"]
-    return None if begun_at > now else begun_at - LATE_MAX
+class PassedElsewhere(Exception):
+    """Another process was at the same work, and has passed this portion."""
 
 
-async def covered_until(tx: "Tx", name: str) -> datetime | None:
-    """Up to which instant the last pass of this name surely saw all movements; None: never."""
-    mark = await tx.fetchrow(MARK, name)
-    return None if mark is None else mark["begun_at"] - LATE_MAX
+ELSEWHERE: Final = (
+    PassedElsewhere,
+    asyncpg.SerializationError,
+    asyncpg.UniqueViolationError,
+    asyncpg.DeadlockDetectedError,
+)
+"""What the second of two meets who pass the same movements: they are left to the other."""
 
 
-async def _everybody(pool: asyncpg.Pool, holders_max: int) -> AsyncIterator[list[int]]:
-    last = 0
-    while rows := await pool.fetch(EVERYBODY, last, holders_max):
-        yield [row[0] for row in rows]
-        last = rows[-1][0]
+async def move_mark(tx: "Tx", name: str, portion: Portion) -> None:
+    """Note a portion as passed, with what was done with it. Raises one of `ELSEWHERE`."""
+    since, until = portion.since, portion.until
+    marks = since.below, since.at_work, until.below, until.at_work
+    if await tx.fetchval(MOVE, name, *marks) is None:
+        raise PassedElsewhere(name)
 
 
-async def _moved(pool: asyncpg.Pool, since: datetime, holders_max: int) -> AsyncIterator[list[int]]:
-    """One reading of the recent movements: to ask again for each chunk would read them as often."""
-    holder_ids = [row[0] for row in await pool.fetch(MOVED, since)]
-    for first in range(0, len(holder_ids), holders_max):
-        yield holder_ids[first : first + holders_max]
+async def catch_up(tx: "Tx") -> None:
+    """Go on counting where the books left off, if a dump brought them to a younger server."""
+    await tx.execute(CATCH_UP)

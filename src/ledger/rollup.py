@@ -1,18 +1,16 @@
 """Totals of the books by account and day, carried forward off the hot path.
 
 House and merchant accounts have no running balance where decisions are made, so that no row is hot.
-Here each holder's movements are read once, from the mark of the last run up to the holder's last
-number: numbers are given in commit order without a gap, so nothing late is ever passed by.
+Here every movement is read once, behind the mark of the last pass (`passes.py`).
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from ledger.accounts import House
-from ledger.passes import Step
+from ledger.passes import Portion
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -20,47 +18,46 @@ if TYPE_CHECKING:
 ALL_LOTS: Final = 0
 """The account that stands for all lots: each has its running balance in its holder's row."""
 
-# Read and marked in one snapshot: a holder's row and its movements are committed together.
-DUE: Final = """
-    select h.holder_id, coalesce(m.seq, 0) as since,
-        least(h.last_seq, coalesce(m.seq, 0) + $2) as until, h.last_seq
-    from holders h left join rolled_marks m using (holder_id)
-    where h.holder_id = any ($1) and h.last_seq > coalesce(m.seq, 0) order by h.holder_id
-"""
+ROLLING_UP: Final = "roll-up"
+"""The name of the pass; the totals are those of the movements behind its mark."""
+
 # As in the trial balance: a hold stands as pending on both sides until its settlement ends it.
 FOLD: Final = """
-    with due as (
-        select * from unnest($1::bigint[], $2::bigint[], $3::bigint[])
-            as d (holder_id, since, until)
-    ), moved as (
-        select t.debit_account, t.credit_account, (t.at at time zone $4)::date as day,
-            case t.kind when 'hold' then t.amount_minor when 'direct' then 0
-                else -h.amount_minor end as pending,
-            case when t.kind in ('direct', 'post') then t.amount_minor else 0 end as posted
-        from due d
-        join transfers t on t.holder_id = d.holder_id and t.seq > d.since and t.seq <= d.until
-        left join transfers h on t.kind in ('post', 'void')
-            and h.holder_id = t.holder_id and h.seq = t.about_seq
-    ), sides as (
-        select debit_account as account, day, pending as debits_pending, posted as debits_posted,
-            0::bigint as credits_pending, 0::bigint as credits_posted from moved
+    with moved as materialized (
+        select holder_id, kind, debit_account, credit_account, amount_minor, about_seq,
+            (at at time zone $4)::date as day
+        from transfers where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
+    ), counted as (
+        select debit_account, credit_account, day,
+            case kind when 'hold' then amount_minor else 0 end as pending,
+            case when kind in ('direct', 'post') then amount_minor else 0 end as posted
+        from moved
         union all
-        select credit_account, day, 0, 0, pending, posted from moved
+        select m.debit_account, m.credit_account, m.day, -h.amount_minor, 0
+        from moved m join transfers h on h.holder_id = m.holder_id and h.seq = m.about_seq
+        where m.kind in ('post', 'void')
+    ), pairs as (
+        select case when debit_account >= 4096 then 0 else debit_account end as debit_account,
+            case when credit_account >= 4096 then 0 else credit_account end as credit_account,
+            day, sum(pending) as pending, sum(posted) as posted
+        from counted group by 1, 2, 3
+    ), sides as (
+        select debit_account as account_id, day, pending as debits_pending,
+            posted as debits_posted, 0 as credits_pending, 0 as credits_posted from pairs
+        union all
+        select credit_account, day, 0, 0, pending, posted from pairs
+    ), folded as (
+        insert into rolled_totals as r
+        select account_id, day, sum(debits_pending), sum(debits_posted), sum(credits_pending),
+            sum(credits_posted)
+        from sides group by account_id, day order by account_id, day
+        on conflict (account_id, day) do update set
+            debits_pending = r.debits_pending + excluded.debits_pending,
+            debits_posted = r.debits_posted + excluded.debits_posted,
+            credits_pending = r.credits_pending + excluded.credits_pending,
+            credits_posted = r.credits_posted + excluded.credits_posted
     )
-    insert into rolled_totals as r
-    select case when account >= 4096 then 0 else account end as account_id, day,
-        sum(debits_pending), sum(debits_posted), sum(credits_pending), sum(credits_posted)
-    from sides group by 1, 2 order by 1, 2
-    on conflict (account_id, day) do update set
-        debits_pending = r.debits_pending + excluded.debits_pending,
-        debits_posted = r.debits_posted + excluded.debits_posted,
-        credits_pending = r.credits_pending + excluded.credits_pending,
-        credits_posted = r.credits_posted + excluded.credits_posted
-"""
-MARK: Final = """
-    insert into rolled_marks as m
-    select * from unnest($1::bigint[], $2::bigint[])
-    on conflict (holder_id) do update set seq = excluded.seq
+    select count(*) from moved
 """
 LINES: Final = """
     select case when account_id < 0 then 'MERCHANT_PAYABLE' when account_id = 0 then 'HOLDER_LOT'
@@ -74,18 +71,9 @@ ACCOUNT: Final = """
     from rolled_totals where account_id = $1 order by day
 """
 BEHIND: Final = """
-    select count(*), coalesce(sum(h.last_seq - coalesce(m.seq, 0)), 0)::bigint
-    from holders h left join rolled_marks m using (holder_id)
-    where h.last_seq > coalesce(m.seq, 0)
+    select count(distinct holder_id), count(*) from transfers
+    where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
 """
-
-
-class Due(Struct, frozen=True):
-    """The movements of one step: of each holder those after `since`, up to `until`."""
-
-    holder_ids: list[int]
-    since: list[int]
-    until: list[int]
 
 
 class Line(Struct, frozen=True):
@@ -108,33 +96,13 @@ class DayTotals(Struct, frozen=True):
     credits_posted: int
 
 
-Also = Callable[["Tx", Due], Awaitable[None]]
-"""Something else to be added up from the same movements, under the same marks."""
+async def fold(tx: "Tx", zone: str, portion: Portion) -> int:
+    """Add a portion to the totals; how many movements it has. Days are civil days of `zone`.
 
-
-async def step(
-    tx: "Tx",
-    zone: str,
-    holder_ids: list[int],
-    also: tuple[Also, ...] = (),
-    *,
-    movements_max: int,
-) -> Step:
-    """Carry these holders forward. Days are civil days of `zone`.
-
-    The caller's SQL transaction must be repeatable read: whoever does the same at the same time
-    then gets asyncpg.SerializationError or UniqueViolationError, and nothing is counted twice.
-    `movements_max` bounds the movements of one holder in one step.
+    The caller's SQL transaction must be repeatable read, and the portion be read in it.
     """
-    rows = await tx.fetch(DUE, holder_ids, movements_max)
-    if not rows:
-        return Step(0, [])
-    due = Due(*([row[place] for row in rows] for place in range(3)))
-    await tx.execute(FOLD, due.holder_ids, due.since, due.until, zone)
-    for each in also:
-        await each(tx, due)
-    await tx.execute(MARK, due.holder_ids, due.until)
-    return Step(len(rows), [row[0] for row in rows if row[2] < row[-1]])
+    movements: int = await tx.fetchval(FOLD, *portion.unseen, zone)
+    return movements
 
 
 async def trial_balance(tx: "Tx", until: date | None = None) -> list[Line]:
@@ -154,6 +122,7 @@ async def days_of(tx: "Tx", account_id: int) -> list[DayTotals]:
 
 async def behind(tx: "Tx") -> tuple[int, int]:
     """How many holders, and how many of their movements, are not in the totals yet."""
-    row = await tx.fetchrow(BEHIND)
+    portion = await Portion.read(tx, ROLLING_UP)
+    row = await tx.fetchrow(BEHIND, *portion.unseen)
     assert row is not None, "an aggregate is always one row"
     return row[0], row[1]

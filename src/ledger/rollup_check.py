@@ -1,16 +1,18 @@
-"""The proof of the totals: an account's rolled sums are those of its movements up to the marks."""
+"""The proof of the totals: an account's rolled sums are those of its movements behind its mark."""
 
 from typing import Final
 
 from ledger.laws import Law
+from ledger.rollup import ROLLING_UP
 
 # Reads every row again with other words than the roll-up: by kind, and holds by their settlement.
 TOTALS_ARE_THE_BOOKS: Final = Law(
     "totals_are_the_books",
-    "what was rolled up of each account is what its movements up to the marks add up to",
+    "what was rolled up of each account is what its movements behind its mark add up to",
     """
     with behind as (
-        select t.* from transfers t join rolled_marks m using (holder_id) where t.seq <= m.seq
+        select t.* from transfers t join pass_marks m on m.name = $2
+        where t.sql_tx < m.below and t.sql_tx <> all (m.at_work)
     ), rows as (
         select case when debit_account >= 4096 then 0 else debit_account end as account_id,
             kind, 1 as side, amount_minor as minor from behind
@@ -55,4 +57,5 @@ TOTALS_ARE_THE_BOOKS: Final = Law(
         select format('account %s: rolled up %s, the books say %s', account_id, said, booked)
         from compared where said is distinct from booked order by account_id limit $1)
     """,
+    (ROLLING_UP,),
 )

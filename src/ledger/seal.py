@@ -11,13 +11,13 @@ up to a holder's `last_seq` of the same snapshot can never grow a row later.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from ledger.passes import Step
+from ledger.passes import Portion
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -27,10 +27,8 @@ GENESIS: Final = bytes(DIGEST_BYTES)
 """What stands in the place of the block before the first."""
 BLOCKS_A_BREATH: Final = 64
 """Blocks that are hashed before others have their turn: the same loop answers payments."""
-SEQ: Final = 1
-"""The place of a movement's number in its row."""
-_ROW: Final = b"\x1e"
-_FIELD: Final = "\x1f"
+SEALING: Final = "seal"
+"""The name of the pass; all movements behind its mark are sealed."""
 
 DUE: Final = """
     select h.holder_id, coalesce(s.to_seq, 0) + 1 as from_seq,
@@ -42,11 +40,27 @@ DUE: Final = """
     ) s on true
     where h.holder_id = any ($1) and h.last_seq > coalesce(s.to_seq, 0) order by h.holder_id
 """
-ROWS: Final = """
-    select t.* from unnest($1::bigint[], $2::bigint[], $3::bigint[])
-        as d (holder_id, from_seq, to_seq)
-    join transfers t on t.holder_id = d.holder_id and t.seq between d.from_seq and d.to_seq
-    order by t.holder_id, t.seq
+# How many movements a stretch has, and what is hashed of them: every column as text, in the order
+# of the table; none can hold the separators. Put together where the rows are: as values they would
+# be made and read one by one. `sql_tx` is not sealed: another server counts anew.
+STRETCHES: Final = """
+    select count(t.seq), coalesce(string_agg(
+        e'\\x1e' || concat_ws(e'\\x1f',
+            t.holder_id, t.seq, t.kind, t.debit_account, t.credit_account, t.amount_minor,
+            coalesce(t.authorization_id::text, 'None'), coalesce(t.about_seq::text, 'None'),
+            to_char(t.day, 'YYYY-MM-DD'),
+            to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+        ), '' order by t.seq), '')
+    from unnest($1::bigint[], $2::bigint[], $3::bigint[])
+        with ordinality as d (holder_id, from_seq, to_seq, place)
+    left join transfers t on t.holder_id = d.holder_id and t.seq between d.from_seq and d.to_seq
+    group by d.place order by d.place
+"""
+EVERYBODY: Final = "select holder_id from holders where holder_id > $1 order by holder_id limit $2"
+MOVED: Final = """
+    select distinct holder_id from transfers
+    where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3)) and holder_id > $4
+    order by holder_id limit $5
 """
 LAST_HEAD: Final = "select head_no, digest from seal_heads order by head_no desc limit 1"
 ADD_HEAD: Final = "insert into seal_heads values ($1, $2, $3, $4, $5)"
@@ -56,9 +70,11 @@ ADD_SEALS: Final = """
     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])
 """
 UNSEALED: Final = """
-    select count(*) from transfers t where t.at >= $1 and t.at < $2 and not exists (
-        select 1 from seals s where s.holder_id = t.holder_id and s.to_seq >= t.seq
-    )
+    select count(*) from transfers t
+    where t.sql_tx >= $1 and (t.sql_tx >= $2 or t.sql_tx = any ($3)) and t.at < $4
+        and not exists (
+            select 1 from seals s where s.holder_id = t.holder_id and s.to_seq >= t.seq
+        )
 """
 
 
@@ -83,6 +99,13 @@ class Block(Struct, frozen=True):
     digest: bytes
 
 
+class Stretch(Struct, frozen=True):
+    """How many movements a stretch has, and what is hashed of them."""
+
+    movements: int
+    content: bytes
+
+
 class Head(Struct, frozen=True):
     """One row of `seal_heads`; `digest` stands for everything that was sealed until then."""
 
@@ -94,17 +117,22 @@ class SealError(Exception):
     """The books themselves have a gap: they are not sealed over it. The text names the holder."""
 
 
-def block_digest(key: SealKey, previous: bytes, rows: Iterable[Sequence[Any]]) -> bytes:
-    """The digest of a stretch of movements behind the block `previous`.
+async def read_stretches(tx: "Tx", ends: Sequence[Sequence[int]]) -> list[Stretch]:
+    """The movements of each holder, first and last number, in this order.
 
-    `rows` are those of the table, columns in its order: a row that was changed may break every law
-    of a `Transfer` and must still have a digest.
+    As they are in the table: a row that was changed may break every law of a `Transfer` and must
+    still have a digest.
     """
+    columns = ([each[place] for each in ends] for place in range(3))
+    rows = await tx.fetch(STRETCHES, *columns)
+    return [Stretch(movements, content.encode()) for movements, content in rows]
+
+
+def block_digest(key: SealKey, previous: bytes, content: bytes) -> bytes:
+    """The digest of a stretch of movements behind the block `previous`."""
     hasher = key.hasher(b"millesime-block")
     hasher.update(previous)
-    for row in rows:
-        hasher.update(_ROW)
-        hasher.update(_canonical(row))
+    hasher.update(content)
     return hasher.digest()
 
 
@@ -120,11 +148,11 @@ def head_digest(key: SealKey, previous: bytes, head_no: int, blocks: Iterable[Bl
     return hasher.digest()
 
 
-def _canonical(row: Sequence[Any]) -> bytes:
-    """Every column as text, in the table's order; none of them can hold the separators."""
-    *values, at = row
-    instant = at.astimezone(UTC).isoformat(timespec="microseconds")
-    return _FIELD.join(map(str, (*values, instant))).encode()
+class Step(Struct, frozen=True):
+    """How many holders a step sealed, and who had more than one step takes."""
+
+    holders: int
+    unfinished: list[int]
 
 
 async def seal(
@@ -138,13 +166,10 @@ async def seal(
     due = await tx.fetch(DUE, holder_ids, movements_max)
     if not due:
         return Step(0, [])
-    columns = [[row[place] for row in due] for place in range(3)]
-    movements: dict[int, list[Sequence[Any]]] = {holder_id: [] for holder_id in columns[0]}
-    for row in await tx.fetch(ROWS, *columns):
-        movements[row["holder_id"]].append(tuple(row))
+    stretches = await read_stretches(tx, [(row[0], row[1], row[2]) for row in due])
     blocks = []
-    for count, row in enumerate(due, 1):
-        blocks.append(_block(key, row, movements[row["holder_id"]]))
+    for count, (row, stretch) in enumerate(zip(due, stretches, strict=True), 1):
+        blocks.append(_block(key, row, stretch))
         if count % BLOCKS_A_BREATH == 0:
             await asyncio.sleep(0)
     last = await tx.fetchrow(LAST_HEAD)
@@ -156,12 +181,24 @@ async def seal(
     return Step(len(due), [row[0] for row in due if row[2] < row[-1]])
 
 
-def _block(key: SealKey, due: Any, rows: Sequence[Sequence[Any]]) -> Block:
+def _block(key: SealKey, due: Any, stretch: Stretch) -> Block:
     holder_id, first, last, previous, _ = due
-    if [row[SEQ] for row in rows] != list(range(first, last + 1)):
+    if stretch.movements != last - first + 1:
         raise SealError(f"holder {holder_id}: movements {first} to {last} are not all there")
     before = previous or GENESIS
-    return Block(holder_id, first, last, before, block_digest(key, before, rows))
+    return Block(holder_id, first, last, before, block_digest(key, before, stretch.content))
+
+
+async def moved(tx: "Tx", portion: Portion, after: int, holders_max: int) -> list[int]:
+    """Whose movements lie in a portion, in the order of their ids behind `after`, some at a time.
+
+    The first time that is everybody, whom the holders' own table tells at once.
+    """
+    if portion.since.below == 0:
+        rows = await tx.fetch(EVERYBODY, after, holders_max)
+    else:
+        rows = await tx.fetch(MOVED, *portion.unseen, after, holders_max)
+    return [row[0] for row in rows]
 
 
 async def last_head(tx: "Tx") -> Head | None:
@@ -170,7 +207,8 @@ async def last_head(tx: "Tx") -> Head | None:
     return Head(row[0], row[1]) if row else None
 
 
-async def unsealed(tx: "Tx", since: datetime, before: datetime) -> int:
-    """How many movements of this time, its end not included, no block holds yet."""
-    count: int = await tx.fetchval(UNSEALED, since, before)
+async def unsealed(tx: "Tx", before: datetime) -> int:
+    """How many movements of before this instant no block holds yet."""
+    portion = await Portion.read(tx, SEALING)
+    count: int = await tx.fetchval(UNSEALED, *portion.unseen, before)
     return count

@@ -5,21 +5,30 @@ snapshot.
 """
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ledger.seal import GENESIS, SEQ, Block, Head, SealKey, block_digest, head_digest
+from ledger.seal import (
+    GENESIS,
+    Block,
+    Head,
+    SealKey,
+    Stretch,
+    block_digest,
+    head_digest,
+    read_stretches,
+)
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-Row: TypeAlias = tuple[Any, ...]
-"""A movement as it is in the table, whatever became of it."""
-
 CHUNK_HOLDERS: Final = 2_000
 CHUNK_HEADS: Final = 200
 VIOLATIONS_NAMED_MAX: Final = 5
+LACKS: Final = "lacks movement"
+BEFORE_THE_FIRST: Final = Block(0, 0, 0, GENESIS, GENESIS)
 
 HOLDERS: Final = """
     select distinct holder_id from seals where holder_id > $1 order by holder_id limit $2
@@ -28,12 +37,9 @@ BLOCKS: Final = """
     select holder_id, from_seq, to_seq, previous, digest from seals
     where holder_id between $1 and $2 order by holder_id, from_seq
 """
-MOVEMENTS: Final = """
-    select t.* from transfers t where t.holder_id between $1 and $2
-        and t.seq <= (
-            select to_seq from seals where holder_id = t.holder_id order by from_seq desc limit 1
-        )
-    order by t.holder_id, t.seq
+LACKING: Final = """
+    select min(number) from generate_series($2::bigint, $3::bigint) as number
+    where not exists (select from transfers where holder_id = $1 and seq = number)
 """
 HEADS: Final = """
     select head_no, digest, blocks from seal_heads where head_no > $1 order by head_no limit $2
@@ -83,32 +89,35 @@ class _Found:
 
 
 async def _check_blocks(tx: "Tx", key: SealKey, first: int, last: int, found: _Found) -> None:
-    rows: dict[int, dict[int, Row]] = defaultdict(dict)
-    for row in await tx.fetch(MOVEMENTS, first, last):
-        rows[row[0]][row[SEQ]] = tuple(row)
-    chains: dict[int, list[Block]] = defaultdict(list)
-    for row in await tx.fetch(BLOCKS, first, last):
-        chains[row[0]].append(Block(*row))
-    for holder_id, chain in chains.items():
-        found.blocks += len(chain)
-        if (broken := _first_broken(key, chain, rows[holder_id])) is not None:
-            found.add(broken)
+    blocks = [Block(*row) for row in await tx.fetch(BLOCKS, first, last)]
+    found.blocks += len(blocks)
+    stretches = await read_stretches(tx, [(b.holder_id, b.from_seq, b.to_seq) for b in blocks])
+    pairs = zip(blocks, stretches, strict=True)
+    for _, chain in groupby(pairs, key=lambda pair: pair[0].holder_id):
+        before = BEFORE_THE_FIRST
+        for block, stretch in chain:
+            if (broken := _broken(key, before, block, stretch)) is not None:
+                found.add(await _named(tx, block, broken))
+                break  # what follows cannot be trusted either: a holder is named once
+            before = block
 
 
-def _first_broken(key: SealKey, chain: list[Block], rows: dict[int, Row]) -> str | None:
-    """What follows a broken block cannot be trusted either: a holder is named once."""
-    previous, next_seq = GENESIS, 1
-    for block in chain:
-        words = f"holder {block.holder_id}: block {block.from_seq} to {block.to_seq}"
-        if block.from_seq != next_seq or block.previous != previous:
-            return f"{words} does not follow the one before it"
-        stretch = range(block.from_seq, block.to_seq + 1)
-        if missing := next((seq for seq in stretch if seq not in rows), None):
-            return f"{words} lacks movement {missing}"
-        if block_digest(key, previous, (rows[seq] for seq in stretch)) != block.digest:
-            return f"{words} is not what was sealed"
-        previous, next_seq = block.digest, block.to_seq + 1
+def _broken(key: SealKey, before: Block, block: Block, stretch: Stretch) -> str | None:
+    """What is wrong with a block behind the one before it, in words."""
+    if block.from_seq != before.to_seq + 1 or block.previous != before.digest:
+        return "does not follow the one before it"
+    if stretch.movements != block.to_seq - block.from_seq + 1:
+        return LACKS
+    if block_digest(key, block.previous, stretch.content) != block.digest:
+        return "is not what was sealed"
     return None
+
+
+async def _named(tx: "Tx", block: Block, broken: str) -> str:
+    ends = block.holder_id, block.from_seq, block.to_seq
+    if broken == LACKS:
+        broken += f" {await tx.fetchval(LACKING, *ends)}"
+    return "holder {}: block {} to {} {}".format(*ends, broken)
 
 
 async def _check_heads(

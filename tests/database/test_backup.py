@@ -38,7 +38,7 @@ async def busy(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
         bought = await made.pay(1000)
         await made.about(Kind.REFUND, bought, 250)
         await made.pay(700, 2, Kind.HOLD)
-        await roll_up(made.pool, made.book, made.now)
+        await roll_up(made.pool, made.book)
         await seal_books(made.pool, KEY, made.now)
         yield made
         await made.prove()

@@ -1,6 +1,5 @@
 """The books over HTTP: what an auditor reads is what the books hold."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -26,7 +25,7 @@ async def test_the_trial_balance_says_what_is_behind_and_then_balances(
     there = await parts.pool.fetchval("select count(*) from transfers")
     before = await get(http, "trial-balance")
     assert before["balanced"] and before["behind"] in (0, there)
-    await roll_up(parts.pool, BOOK, datetime.now(UTC))
+    await roll_up(parts.pool, BOOK)
     told = await get(http, "trial-balance")
     assert (told["behind"], told["balanced"]) == (0, True)
     lines = {line["name"]: line for line in told["lines"]}
@@ -42,7 +41,7 @@ async def test_the_trial_balance_says_what_is_behind_and_then_balances(
 
 
 async def test_a_merchants_account_is_told_by_day(parts: Deps, http: httpx.AsyncClient) -> None:
-    await roll_up(parts.pool, BOOK, datetime.now(UTC))
+    await roll_up(parts.pool, BOOK)
     number = await parts.pool.fetchval("select merchant_no from merchants")
     told = await get(http, f"accounts/{-number}")
     assert (told["kind"], told["holder"]) == ("MERCHANT_PAYABLE", None)
@@ -59,7 +58,7 @@ async def test_a_lot_shows_what_it_has(parts: Deps, http: httpx.AsyncClient) -> 
 
 
 async def test_a_house_account_is_found_by_its_name(parts: Deps, http: httpx.AsyncClient) -> None:
-    await roll_up(parts.pool, BOOK, datetime.now(UTC))
+    await roll_up(parts.pool, BOOK)
     named = await get(http, "accounts/TRUST_CASH")
     assert (named["id"], named["kind"]) == (100, "TRUST_CASH") and named["days"]
     assert named == await get(http, "accounts/100")

@@ -1,22 +1,31 @@
-"""Passes over the holders: those who moved since the last one, and once a day everybody."""
+"""Passes over the movements: each movement once, however late, and on whatever server they are."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+import asyncpg
 import pytest
 
-from authz import database
-from ledger.passes import EVERYBODY_AFTER, LATE_MAX, Step, covered_until, go_through
+from authz import database, sealing
+from authz.keys import Secret
+from authz.sealing import seal_books
+from authz.settlement.rollup import roll_up
+from ledger.passes import PassedElsewhere, Portion, catch_up, move_mark
+from ledger.seal import SEALING, SealKey, seal, unsealed
+from rules.decision import Reason
 from tests.database.town import Town, town
 from tests.road.people import Setting
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
+    from ledger.seal import Step
 
-HOUR = timedelta(hours=1)
+KEY = SealKey("seal-1", Secret(bytes(range(32))))
 PEOPLE = range(1, 5)
+ELSEWHERE = 1_000_000_000
+"""What a server that has run for long has counted."""
 
 
 @pytest.fixture
@@ -28,75 +37,138 @@ async def quiet(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
         await made.prove()
 
 
-async def taken(town: Town, now: datetime, holders_max: int = 2) -> list[int]:
-    """Who a pass at this instant takes, in the order in which it does."""
-    seen: list[int] = []
+@pytest.fixture
+def sealed_steps(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Whom the sealer is given, step by step."""
+    steps: list[list[int]] = []
 
-    async def take(_tx: "Tx", holder_ids: list[int]) -> Step:
-        assert 1 <= len(holder_ids) <= holders_max
-        seen.extend(holder_ids)
-        return Step(len(holder_ids), [])
+    async def listening(tx: "Tx", *given: Any, **limits: Any) -> "Step":
+        steps.append(given[-1])
+        return await seal(tx, *given, **limits)
 
-    await go_through(town.pool, "test", now, take, holders_max=holders_max)
-    return seen
+    monkeypatch.setattr(sealing, "seal", listening)
+    return steps
 
 
 async def everybody(town: Town) -> list[int]:
     return [row[0] for row in await town.pool.fetch("select holder_id from holders order by 1")]
 
 
-async def test_the_first_pass_takes_everybody_and_the_next_only_who_moved(quiet: Town) -> None:
-    later = quiet.now + HOUR
-    assert await taken(quiet, later) == await everybody(quiet)
-    assert await taken(quiet, later) == []
-    await quiet.at(later.isoformat())
-    paid = await quiet.pay(1000, 3)
-    assert await taken(quiet, later + HOUR) == [paid.holder_id]
+async def seal_all(town: Town, holders_max: int = 2) -> None:
+    await seal_books(town.pool, KEY, town.now, holders_max=holders_max)
+    async with town.pool.acquire() as sql:
+        assert await unsealed(sql, town.now + timedelta(days=1)) == 0
 
 
-async def test_all_who_moved_are_taken_once_in_steps_in_order(quiet: Town) -> None:
-    later = quiet.now + HOUR
-    await taken(quiet, later)
-    await quiet.at(later.isoformat())
+async def test_the_sealer_takes_everybody_first_and_then_only_who_moved(
+    quiet: Town, sealed_steps: list[list[int]]
+) -> None:
+    await seal_all(quiet)
+    people = await everybody(quiet)
+    assert sealed_steps == [people[:2], people[2:4], people[4:]]
+    sealed_steps.clear()
+    await seal_all(quiet)
+    assert sealed_steps == []
     moved = [(await quiet.pay(1000, person)).holder_id for person in (4, 1, 3)]
-    assert await taken(quiet, later + HOUR, holders_max=2) == sorted(moved)
+    await seal_all(quiet)
+    assert sealed_steps == [sorted(moved)[:2], sorted(moved)[2:]]
 
 
-async def test_a_movement_is_found_though_it_was_committed_after_its_instant(quiet: Town) -> None:
-    later = quiet.now + HOUR
-    await quiet.at(later.isoformat())
-    await taken(quiet, later + LATE_MAX)
-    paid = await quiet.pay(1000, 2)
-    assert await taken(quiet, later + HOUR) == [paid.holder_id]
-    assert await taken(quiet, later + 2 * HOUR) == []
+async def test_who_moved_is_read_some_at_a_time(
+    quiet: Town, sealed_steps: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "HOLDERS_A_READING", 1)
+    await seal_all(quiet)
+    moved = [(await quiet.pay(1000, person)).holder_id for person in (4, 1, 3)]
+    await seal_all(quiet)
+    people = [[each] for each in await everybody(quiet)]
+    assert sealed_steps == people + [[each] for each in sorted(moved)]
 
 
-async def test_everybody_has_a_turn_once_a_day_and_when_a_clock_was_set_back(quiet: Town) -> None:
-    all_of_them = await everybody(quiet)
-    assert await taken(quiet, quiet.now) == all_of_them
-    assert await taken(quiet, quiet.now + EVERYBODY_AFTER) == all_of_them
-    assert await taken(quiet, quiet.now + HOUR) == all_of_them
-    assert await taken(quiet, quiet.now + 2 * HOUR) == []
+async def test_who_has_more_than_a_block_takes_comes_again_at_once(
+    quiet: Town, sealed_steps: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await seal_all(quiet)
+    sealed_steps.clear()
+    monkeypatch.setattr(sealing, "MOVEMENTS_A_BLOCK", 1)
+    first, second = [(await quiet.pay(1000, person)).holder_id for person in (1, 2)]
+    await quiet.pay(500, 2)
+    await seal_all(quiet)
+    assert sealed_steps == [[first, second], [second]]
 
 
-async def test_who_has_more_than_a_step_takes_comes_again_at_once(quiet: Town) -> None:
-    steps: list[list[int]] = []
-
-    async def take(_tx: "Tx", holder_ids: list[int]) -> Step:
-        steps.append(holder_ids)
-        return Step(len(holder_ids), holder_ids[1:])
-
-    await go_through(quiet.pool, "test", quiet.now, take, holders_max=3)
-    first = (await everybody(quiet))[:3]
-    assert steps[:3] == [first, first[1:], first[2:]]
-
-
-async def test_a_pass_that_broke_off_is_not_marked(quiet: Town) -> None:
-    async def take(_tx: "Tx", _holder_ids: list[int]) -> Step:
+async def test_a_seal_that_broke_off_begins_again_where_it_began(
+    quiet: Town, sealed_steps: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_tx: "Tx", *_given: Any, **_limits: Any) -> "Step":
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await go_through(quiet.pool, "test", quiet.now, take, holders_max=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(sealing, "seal", broken)
+        with pytest.raises(ZeroDivisionError):
+            await seal_all(quiet)
+    await seal_all(quiet, holders_max=10)
+    assert sealed_steps == [await everybody(quiet)]
+
+
+async def test_what_another_passed_meanwhile_is_not_passed_again(quiet: Town) -> None:
     async with quiet.pool.acquire() as sql:
-        assert await covered_until(sql, "test") is None
-    assert await taken(quiet, quiet.now) == await everybody(quiet)
+        portion = await Portion.read(sql, SEALING)
+        await move_mark(sql, SEALING, portion)
+        with pytest.raises(PassedElsewhere):
+            await move_mark(sql, SEALING, portion)
+
+
+async def come_from_elsewhere(quiet: Town, url: str) -> None:
+    """As books are that a dump brought here from a server that had counted much further."""
+    await roll_up(quiet.pool, quiet.book)
+    paid = await quiet.pay(1000, 1)
+    await quiet.pool.execute("update pass_marks set below = below + $1, at_work = '{}'", ELSEWHERE)
+    sql = await asyncpg.connect(url)
+    await sql.execute(
+        "update transfers set sql_tx = sql_tx + $1 where holder_id = $2 and seq > 2",
+        ELSEWHERE + 5,
+        paid.holder_id,
+    )
+    await sql.close()
+
+
+async def test_nobody_writes_where_jobs_have_passed(quiet: Town, database_url: str) -> None:
+    await come_from_elsewhere(quiet, database_url)
+    async with quiet.pool.acquire() as sql:
+        with pytest.raises(asyncpg.PostgresError, match="run 'millesime db upgrade'") as refused:
+            await sql.execute("select ledger_post('{}')")
+        assert refused.value.sqlstate == "MV004"
+        with pytest.raises(database.DatabaseError, match="came from another server"):
+            await database.check(cast("asyncpg.Connection", sql))
+
+
+async def test_a_payment_on_such_books_is_answered_as_if_they_were_away(
+    quiet: Town, database_url: str
+) -> None:
+    await come_from_elsewhere(quiet, database_url)
+    assert (await quiet.pay(1000, 2)).reason is Reason.ISSUER_DOWN
+    await database.upgrade(database_url)
+    assert (await quiet.pay(1000, 2)).reason is Reason.APPROVED
+
+
+async def test_books_from_elsewhere_go_on_where_they_left_off(
+    quiet: Town, database_url: str
+) -> None:
+    await come_from_elsewhere(quiet, database_url)
+    left = await quiet.pool.fetchval("select count(*) from transfers where sql_tx > $1", ELSEWHERE)
+    await database.upgrade(database_url)
+    async with quiet.pool.acquire() as sql:
+        await database.check(cast("asyncpg.Connection", sql))
+    assert left > 0
+    assert await roll_up(quiet.pool, quiet.book) == {"movements": left}
+    await quiet.pay(1000, 2)
+    assert (await roll_up(quiet.pool, quiet.book))["movements"] > 0
+    assert await roll_up(quiet.pool, quiet.book) == {"movements": 0}
+
+
+async def test_where_nothing_is_ahead_nothing_is_caught_up(quiet: Town) -> None:
+    await roll_up(quiet.pool, quiet.book)
+    async with quiet.pool.acquire() as sql:
+        await catch_up(sql)
+        assert await sql.fetchval("select sql_tx_base from control") == 0

@@ -3,7 +3,7 @@
 import asyncio
 import csv
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ async def test_what_is_owed_is_told_by_the_names_of_the_merchant(
 ) -> None:
     await street.pay(1000)
     await street.at("2026-12-02T09:00:00+01:00")
-    await roll_up(street.pool, street.book, datetime.now(UTC))
+    await roll_up(street.pool, street.book)
     told = await asyncio.to_thread(settle, database_url, "owed", "--until", "2026-12-01")
     assert told.exit_code == 0, told.output
     head, row = csv.reader(told.stdout.splitlines())

@@ -181,7 +181,7 @@ async def test_what_went_to_the_employer_comes_from_there(t: Town) -> None:
         await close_account(sql, "acc-1", "left", t.books)
     refund = await t.about(Kind.REFUND, paid, 2000)
     assert (await undo(t, refund)).reason is OK
-    await roll_up(t.pool, t.book, t.now)
+    await roll_up(t.pool, t.book)
     async with t.pool.acquire() as sql:
         (owed,) = await Payables(t.book).owed(sql, TUESDAY)
     assert owed.voucher_minor == 2000

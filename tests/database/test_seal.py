@@ -1,7 +1,8 @@
 """The seals: whoever changes the books without the key is found, and the block is named."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, timedelta
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["books_url", "tx"]
 
-ALWAYS = AT - timedelta(days=1000), AT + timedelta(days=1000)
+LATER = AT + timedelta(days=1)
 KEY = SealKey("seal-1", Secret(bytes(range(32))))
 OTHER = SealKey("seal-2", Secret(bytes(32)))
 
@@ -43,17 +44,40 @@ async def sealed(tx: "Tx") -> "Tx":
 
 
 async def test_everything_is_sealed_and_the_seals_hold(sealed: "Tx") -> None:
-    assert await unsealed(sealed, *ALWAYS) == 0
+    assert await unsealed(sealed, LATER) == 0
     proof = await check_seals(sealed, KEY)
     assert (proof.blocks, proof.violations) == (9, ())
     assert proof.head == await last_head(sealed)
     assert (await audit(sealed)).holds
 
 
+async def test_a_digest_is_that_of_the_rows_as_text_whatever_the_session_says(
+    sealed: "Tx",
+) -> None:
+    """By a second reading of what the digest is, in the hands of Python."""
+    rows = await sealed.fetch(
+        "select holder_id, seq, kind, debit_account, credit_account, amount_minor,"
+        " authorization_id, about_seq, day, at from transfers"
+        " where holder_id = 2 and seq between 7 and 12 order by seq"
+    )
+    hasher = blake2b(digest_size=32, key=KEY.key.reveal(), person=b"millesime-block")
+    hasher.update(
+        await sealed.fetchval("select digest from seals where (holder_id, from_seq) = (2, 1)")
+    )
+    for row in rows:
+        *values, at = row
+        told = (*values, at.astimezone(UTC).isoformat(timespec="microseconds"))
+        hasher.update(("\x1e" + "\x1f".join(map(str, told))).encode())
+    stands = "select digest from seals where (holder_id, from_seq) = (2, 7)"
+    assert hasher.digest() == await sealed.fetchval(stands)
+    await sealed.execute("set local timezone = 'Asia/Tokyo'; set local datestyle = 'SQL, DMY'")
+    assert (await check_seals(sealed, KEY)).violations == ()
+
+
 async def test_what_comes_later_is_chained_on(sealed: "Tx") -> None:
     published = await last_head(sealed)
     await journal.post_for_holder(sealed, 2, buying(100))
-    assert await unsealed(sealed, *ALWAYS) == 1
+    assert await unsealed(sealed, LATER) == 1
     assert await seal_all(sealed) == 1
     proof = await check_seals(sealed, KEY, published)
     assert (proof.blocks, proof.violations) == (10, ())
@@ -88,13 +112,15 @@ async def test_others_have_their_turn_between_two_blocks(
 
 
 SECOND = "holder 2: block 7 to 12 "
+CHANGES = (
+    "kind = 'void'", "debit_account = 100", "credit_account = 100", "amount_minor = 401",
+    "authorization_id = null", "authorization_id = 81", "about_seq = 5", "day = day + 1",
+    "at = at + interval '1 microsecond'",
+)  # fmt: skip
 TAMPERED = [
-    ("update transfers set amount_minor = 401 where (holder_id, seq) = (2, 8)",
-     SECOND + "is not what was sealed"),
-    ("update transfers set at = at + interval '1 microsecond' where (holder_id, seq) = (2, 8)",
-     SECOND + "is not what was sealed"),
-    ("update transfers set authorization_id = null where (holder_id, seq) = (2, 8)",
-     SECOND + "is not what was sealed"),
+    *((f"update transfers set {change} where (holder_id, seq) = (2, 8)",
+       SECOND + "is not what was sealed") for change in CHANGES),
+    ("update transfers set seq = 16 where (holder_id, seq) = (2, 8)", SECOND + "lacks movement 8"),
     ("delete from transfers where (holder_id, seq) = (2, 8)", SECOND + "lacks movement 8"),
     ("delete from seals where (holder_id, from_seq) = (2, 1)",
      SECOND + "does not follow the one before it"),

@@ -28,7 +28,7 @@ async def settled(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     await database.upgrade(database_url)
     async with town(database_url, tmp_path, dict.fromkeys((1, 2, 3), Setting())) as made:
         yield made
-        await roll_up(made.pool, made.book, made.now)
+        await roll_up(made.pool, made.book)
         await made.prove()
         assert await differences(made) == []
 
@@ -67,7 +67,7 @@ async def pay(town: Town, execute_on: date = WEDNESDAY, last_day: date = SUNDAY)
 
 
 async def owed(town: Town, until: date) -> list[Owed]:
-    await roll_up(town.pool, town.book, town.now)
+    await roll_up(town.pool, town.book)
     async with town.pool.acquire() as sql:
         return await Payables(town.book).owed(sql, until)
 

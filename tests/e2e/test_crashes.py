@@ -38,6 +38,8 @@ TUESDAY = date(2026, 11, 24)
 PEOPLE, PAYMENTS = 200, 1_200
 KILLED_AFTER = 250
 """Answers; then a process dies while 48 payments are on their way."""
+RESET_S = 30
+"""For PostgreSQL to end its processes and recover."""
 
 
 class Watched(Journal):
@@ -107,8 +109,11 @@ class Stage:
         for pid in killed:
             with suppress(ProcessLookupError):  # after the first the server ends the others
                 os.kill(pid, signal.SIGKILL)
-        while not await self._is_reset(killed):
-            await asyncio.sleep(0.05)
+        for _ in range(RESET_S * 10):
+            if await self._is_reset(killed):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("PostgreSQL did not come back")
 
     async def kill_postmaster(self) -> None:
         """The head of the server; it is started again and recovers from its log."""
@@ -122,7 +127,7 @@ class Stage:
             listed = await ask_books(self.url, question, killed)
         except LOST:
             return False
-        return listed[0][0] == 0
+        return not listed[0][0]
 
     async def _server(self) -> Embedded:
         return await asyncio.to_thread(ensure_running, self._data_dir, SMALL)

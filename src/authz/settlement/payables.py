@@ -1,6 +1,6 @@
 """What is owed to each merchant, by settlement date, source of the money and vintage.
 
-Added up from the books by the roll-up, under its marks. Voucher money, a bank's money and the
+Added up from the books by the roll-up, behind its mark. Voucher money, a bank's money and the
 issuer's own never mix (L.3262-2): each is summed and paid by itself.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from ledger.accounts import House
-from ledger.rollup import Due
+from ledger.passes import Portion
 from rules.rulebook import FIRST_VINTAGE, Rulebook
 
 if TYPE_CHECKING:
@@ -31,11 +31,17 @@ class Source(StrEnum):
 
 # What comes back counts where the original counted, whatever account it goes to (VIN-09, REF-05),
 # and so does what is taken again of it.
-# Payments to merchants are no answer to anybody and have no authorization.
+# Payments to merchants are no answer to anybody and have no authorization. By holder, since what is
+# looked up for neighbours lies together.
 MOVED: Final = """
-    with due as (
-        select * from unnest($1::bigint[], $2::bigint[], $3::bigint[])
-            as d (holder_id, since, until)
+    with unseen as materialized (
+        select holder_id, kind, debit_account, credit_account, amount_minor, authorization_id,
+            about_seq, day, at
+        from transfers
+        where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
+            and kind in ('direct', 'post') and authorization_id is not null
+            and (credit_account < 0 or debit_account < 0)
+        order by holder_id
     ), moved as (
         select t.holder_id, t.day, t.credit_account < 0 as paid, t.amount_minor,
             case when t.credit_account < 0 then -t.credit_account else -t.debit_account end
@@ -43,15 +49,12 @@ MOVED: Final = """
             case when t.credit_account < 0 then coalesce(p.debit_account, t.debit_account)
                 else coalesce(o.debit_account, t.credit_account) end as from_account,
             coalesce(a.business_day, (t.at at time zone $4)::date) as business_day
-        from due d
-        join transfers t on t.holder_id = d.holder_id and t.seq > d.since and t.seq <= d.until
+        from unseen t
         left join transfers o on o.holder_id = t.holder_id and o.seq = t.about_seq
         left join transfers p on p.holder_id = t.holder_id and p.seq = o.about_seq
             and t.kind = 'direct'
         left join authorizations a
             on a.holder_id = t.holder_id and a.authorization_id = t.authorization_id
-        where t.kind in ('direct', 'post') and t.authorization_id is not null
-            and (t.credit_account < 0 or t.debit_account < 0)
     )
     select m.merchant_no, m.business_day,
         case when m.from_account = $5 then 'BANK' when m.from_account = $6 then 'LOSS'
@@ -137,16 +140,16 @@ class Owed(Struct, frozen=True):
 
 
 class Payables:
-    """Adds payables up beside the roll-up: `ledger.rollup.step(..., also=(payables.add,))`."""
+    """Adds payables up beside the totals of the roll-up, in its SQL transaction."""
 
     def __init__(self, book: Rulebook) -> None:
         """`book` says as which vintage a lot counted on a day, and until when it is presented."""
         self._book = book
 
-    async def add(self, tx: "Tx", due: Due) -> None:
-        """Add the movements of one step of the roll-up."""
+    async def add(self, tx: "Tx", portion: Portion) -> None:
+        """Add the movements of one portion of the roll-up."""
         house = int(House.BANK_RECEIVABLE), int(House.ISSUER_LOSS)
-        rows = await tx.fetch(MOVED, due.holder_ids, due.since, due.until, ZONE, *house)
+        rows = await tx.fetch(MOVED, *portion.unseen, ZONE, *house)
         added = [(row[0], row[1], row[2], self._counted_as(row[3], row[4]), row[5]) for row in rows]
         if added:
             await tx.execute(ADD, *(list(column) for column in zip(*added, strict=True)))

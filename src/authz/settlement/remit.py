@@ -86,7 +86,7 @@ async def remit(
     only those with an IBAN are paid, the others stay open for a later run.
     """
     assert last_day < execute_on, "a day is paid when it is over"
-    await roll_up(pool, book, now)
+    await roll_up(pool, book)
     for _ in range(TRIES - 1):
         try:
             return await _remit(pool, book, execute_on, last_day, now, to_accounts=to_accounts)

@@ -33,8 +33,33 @@ BOOKS = (
         constraint house_lives_under_nobody check (kind = 'HOLDER_LOT' or holder_id = 0)
     )
     """,
+    # How far each job has come in the movements: it has passed by what SQL transactions of a number
+    # below `below` wrote, but for those that were still at work when it looked.
+    """
+    create table pass_marks (
+        name    text primary key,
+        below   bigint not null,
+        at_work bigint[] not null
+    )
+    """,
+    "insert into pass_marks values ('roll-up', 0, '{}'), ('seal', 0, '{}')",
+    # The number of this SQL transaction as movements bear it. Nobody writes where a job has passed,
+    # not even where a dump came to a server that counts from less.
+    """
+    create function this_sql_tx() returns bigint language plpgsql as $$
+    declare
+        number bigint := (select sql_tx_base + pg_current_xact_id()::text::bigint from control);
+    begin
+        if exists (select from pass_marks where number < below and number <> all (at_work)) then
+            raise exception 'the books came from another server; run ''millesime db upgrade'''
+                using errcode = 'MV004';
+        end if;
+        return number;
+    end $$
+    """,
     # A movement. `seq` numbers a holder's movements 1, 2, 3 ... in commit order, without a gap.
     # `about_seq` names the hold that a post or void settles, or the movement that is undone.
+    # `sql_tx` is the SQL transaction that wrote it, by which jobs find it once (`pass_marks`).
     """
     create table transfers (
         holder_id        bigint not null check (holder_id > 0),
@@ -47,6 +72,7 @@ BOOKS = (
         about_seq        bigint,
         day              date not null,
         at               timestamptz not null,
+        sql_tx           bigint not null default this_sql_tx(),
         primary key (holder_id, seq),
         constraint two_accounts check (debit_account <> credit_account),
         constraint debit_own_lot check (debit_account < 4096 or debit_account >> 12 = holder_id),
@@ -158,14 +184,16 @@ ROAD = (
 REFERENCE = (
     # One row, read by every batch: the test clock (null: the real one), the epoch that every change
     # of a reference table moves, the check value of the key that makes card references, and the
-    # settlement date (null: the civil day in Paris, until a cutover sets one).
+    # settlement date (null: the civil day in Paris, until a cutover sets one), and what the numbers
+    # of SQL transactions are more than the server's own (`db upgrade` behind a restored dump).
     """
     create table control (
         only_row        boolean primary key default true check (only_row),
         reference_epoch bigint not null,
         test_clock      timestamptz,
         digest_check    text,
-        business_day    date
+        business_day    date,
+        sql_tx_base     bigint not null default 0
     )
     """,
     "insert into control (reference_epoch) values (1)",
@@ -229,11 +257,19 @@ SAVE = (
         counters bytea
     )
     """,
+    """
+    create type movement as (
+        holder_id bigint, seq bigint, kind text, debit_account bigint, credit_account bigint,
+        amount_minor bigint, authorization_id bigint, about_seq bigint, day date, at timestamptz
+    )
+    """,
     # The only writer of the books.
     """
-    create function ledger_post(movements transfers[]) returns void language plpgsql as $$
+    create function ledger_post(movements movement[]) returns void language plpgsql as $$
+    declare
+        number bigint := this_sql_tx();
     begin
-        insert into transfers select * from unnest(movements);
+        insert into transfers select m.*, number from unnest(movements) as m;
     end $$
     """,
     # One batch, whole or not at all. `afters` come in id order, and the rows are locked in it; each
@@ -242,7 +278,7 @@ SAVE = (
     """
     create function save_batch(
         afters holder_after[], keys request_keys[],
-        decided authorizations[], movements transfers[]
+        decided authorizations[], movements movement[]
     ) returns void language plpgsql as $$
     declare
         moved_on bigint;
@@ -277,6 +313,7 @@ ROLE = (
     "grant millesime_engine to current_user",
     "grant select, insert on ledger_accounts, transfers, authorizations, request_keys, loose_ends"
     " to millesime_engine",
+    "grant select, update on pass_marks to millesime_engine",
     "grant select, insert, update on holders, control, employers, merchants, directory, credentials"
     " to millesime_engine",
     "grant usage on sequence holder_ids, merchant_nos, employer_nos, node_nos to millesime_engine",

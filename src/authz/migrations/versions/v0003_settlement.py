@@ -18,25 +18,11 @@ DAYS = (
     " with (pages_per_range = 16, autosummarize = on)",
     "create index transfers_by_instant on transfers using brin (at)"
     " with (pages_per_range = 16, autosummarize = on)",
+    "create index transfers_by_sql_tx on transfers using brin (sql_tx)"
+    " with (pages_per_range = 16, autosummarize = on)",
 )
 
 ROLLED = (
-    # When a job last went through all whose books had moved, and when through everybody.
-    """
-    create table pass_marks (
-        name         text primary key,
-        begun_at     timestamptz not null,
-        everybody_at timestamptz not null
-    )
-    """,
-    # How far the roll-up has come in each holder's movements. What lies behind is in the totals,
-    # once; what lies before it is not.
-    """
-    create table rolled_marks (
-        holder_id bigint primary key,
-        seq       bigint not null check (seq > 0)
-    )
-    """,
     # Four sums of an account on a civil day in Paris, in cents. Account 0 stands for all lots.
     """
     create table rolled_totals (
@@ -242,8 +228,7 @@ FORGETTING = (
 
 ROLE = (
     "grant select, update on audit_mark to millesime_engine",
-    "grant select, insert, update on pass_marks, rolled_marks, rolled_totals, payable_days"
-    " to millesime_engine",
+    "grant select, insert, update on rolled_totals, payable_days to millesime_engine",
     "grant select, insert on seal_heads, seals, payment_runs, remittances to millesime_engine",
     "grant select, insert, update on issuer to millesime_engine",
     "grant usage on sequence payment_run_nos, remittance_nos to millesime_engine",

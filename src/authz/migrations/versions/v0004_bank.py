@@ -148,7 +148,7 @@ SAVE = (
     """
     create function save_rare_batch(
         afters holder_after[], keys request_keys[],
-        decided authorizations[], movements transfers[],
+        decided authorizations[], movements movement[],
         reserved pending_payments[], legs bank_legs[],
         steps bank_step[], moves bank_leg_moves[], notices bank_notices[],
         loose loose_ends[], news holder_notices[]
