@@ -112,6 +112,32 @@ async def test_a_copy_of_the_cluster_starts_and_holds(
         await asyncio.to_thread(copy.stop)
 
 
+async def test_books_on_a_younger_server_go_on_where_they_left_off(
+    busy: Town, database_url: str, tmp_path: Path, copy_dir: Path
+) -> None:
+    """It has counted fewer SQL transactions than the jobs have passed: new rows would be lost."""
+    for _ in range(2_000):
+        await busy.pool.execute("select pg_current_xact_id()")
+    await roll_up(busy.pool, busy.book)
+    await busy.pay(300)
+    backup.dump(database_url, tmp_path / "books.dump")
+    younger = await asyncio.to_thread(ensure_running, copy_dir, {"shared_buffers": "64MB"})
+    try:
+        fresh = await backup.scratch_database(younger.url)
+        await backup.restore(tmp_path / "books.dump", fresh)
+        pool = await database.open_pool(fresh, size=2)
+        marked = await pool.fetchval("select below from pass_marks where name = 'roll-up'")
+        assert await pool.fetchval("select pg_current_xact_id()::text::bigint") < marked
+        assert await roll_up(pool, busy.book) == {"movements": 1}
+        there = Town(pool, busy.book, first_number=100)
+        await there.pay(200, 2)
+        assert await roll_up(pool, busy.book) == {"movements": 1}
+        await pool.close()
+        assert (await proved(fresh)).holds
+    finally:
+        await asyncio.to_thread(younger.stop)
+
+
 def test_an_older_backup_is_never_overwritten(make_database: MakeDatabase, tmp_path: Path) -> None:
     (tmp_path / "books.dump").write_text("older")
     with pytest.raises(UsageError, match="never overwritten"):

@@ -41,11 +41,11 @@ LONG_S = 3600.0
 class Town:
     """What a test does in it, in the order of days."""
 
-    def __init__(self, pool: asyncpg.Pool, book: Rulebook) -> None:
-        """Made by `town`."""
+    def __init__(self, pool: asyncpg.Pool, book: Rulebook, first_number: int = 1) -> None:
+        """Made by `town`; whoever goes on in books of another one begins with a higher number."""
         self.pool, self.book, self.books = pool, book, {"fr-meal": book}
         self.now = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
-        self._numbers = count(1)
+        self._numbers = count(first_number)
         ids = AuthorizationIds(1, lambda: 200_000_000_000 + 1_577_836_800_000)
         store = Store(pool, Directory(known_max=0), answer_timeout_s=LONG_S)
         self.engine = Engine(store, self.books, ids, Metrics())
