@@ -208,12 +208,8 @@ def _refuse_newer_schema(revision: str | None) -> None:
 
 async def _refuse_passed_numbers(connection: asyncpg.Connection) -> None:
     """Books of another server may be ahead of what this one counts; jobs would pass by new rows."""
-    try:
-        await connection.execute("select this_sql_tx()")
-    except asyncpg.PostgresError as refused:
-        if refused.sqlstate != "MV004":
-            raise
-        raise DatabaseError(str(refused)) from None
+    if await passes.is_behind(connection):
+        raise DatabaseError("the books came from another server; run 'millesime db upgrade'")
 
 
 async def _refuse_powerful_role(connection: asyncpg.Connection) -> None:

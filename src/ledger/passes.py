@@ -23,9 +23,17 @@ READ: Final = """
     from pass_marks m cross join control c cross join pg_current_snapshot() as s
     where m.name = $1
 """
+# Whoever is behind the marks is refused here too: a mark that went back would count twice.
 MOVE: Final = """
     update pass_marks set below = $4, at_work = $5
-    where name = $1 and below = $2 and at_work = $3 returning 1
+    where name = $1 and below = $2 and at_work = $3 and this_sql_tx() >= $4 returning 1
+"""
+# Asked without taking a number: also where nothing can be written.
+BEHIND: Final = """
+    select exists (
+        select from pass_marks cross join control
+        where sql_tx_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint < below
+    )
 """
 # Only where this server's numbers are passed already, so that nobody writes meanwhile.
 CATCH_UP: Final = """
@@ -95,11 +103,20 @@ ELSEWHERE: Final = (
 
 
 async def move_mark(tx: "Tx", name: str, portion: Portion) -> None:
-    """Note a portion as passed, with what was done with it. Raises one of `ELSEWHERE`."""
+    """Note a portion as passed, with what was done with it. Raises one of `ELSEWHERE`.
+
+    On a server that has counted less than the marks it raises asyncpg.PostgresError (MV004).
+    """
     since, until = portion.since, portion.until
     marks = since.below, since.at_work, until.below, until.at_work
     if await tx.fetchval(MOVE, name, *marks) is None:
         raise PassedElsewhere(name)
+
+
+async def is_behind(tx: "Tx") -> bool:
+    """Whether the books came from a server that had counted further: `catch_up` is wanted."""
+    behind: bool = await tx.fetchval(BEHIND)
+    return behind
 
 
 async def catch_up(tx: "Tx") -> None:

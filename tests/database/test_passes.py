@@ -143,6 +143,13 @@ async def test_nobody_writes_where_jobs_have_passed(quiet: Town, database_url: s
             await database.check(cast("asyncpg.Connection", sql))
 
 
+async def test_no_job_takes_movements_again_on_such_books(quiet: Town, database_url: str) -> None:
+    await come_from_elsewhere(quiet, database_url)
+    for _ in range(2):
+        with pytest.raises(asyncpg.PostgresError, match="came from another server"):
+            await roll_up(quiet.pool, quiet.book)
+
+
 async def test_a_payment_on_such_books_is_answered_as_if_they_were_away(
     quiet: Town, database_url: str
 ) -> None:
@@ -165,6 +172,11 @@ async def test_books_from_elsewhere_go_on_where_they_left_off(
     await quiet.pay(1000, 2)
     assert (await roll_up(quiet.pool, quiet.book))["movements"] > 0
     assert await roll_up(quiet.pool, quiet.book) == {"movements": 0}
+
+
+async def test_books_are_looked_at_where_nothing_can_be_written(quiet: Town) -> None:
+    async with quiet.pool.acquire() as sql, sql.transaction(readonly=True):
+        await database.check(cast("asyncpg.Connection", sql))
 
 
 async def test_where_nothing_is_ahead_nothing_is_caught_up(quiet: Town) -> None:
