@@ -35,7 +35,8 @@ BEHIND: Final = """
         where sql_tx_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint < below
     )
 """
-# Only where this server's numbers are passed already, so that nobody writes meanwhile.
+# Whoever is at work ends first: numbers in flight would be others from one pass to the next.
+STAND_STILL: Final = "lock table transfers in share mode"
 CATCH_UP: Final = """
     with here as (
         select sql_tx_base + pg_current_xact_id()::text::bigint as number from control
@@ -47,9 +48,7 @@ CATCH_UP: Final = """
         ) as number
     )
     update control set sql_tx_base = sql_tx_base + ahead.number - here.number
-    from here, ahead where exists (
-        select from pass_marks where here.number < below and here.number <> all (at_work)
-    )
+    from here, ahead where here.number < ahead.number
 """
 
 
@@ -120,5 +119,11 @@ async def is_behind(tx: "Tx") -> bool:
 
 
 async def catch_up(tx: "Tx") -> None:
-    """Go on counting where the books left off, if a dump brought them to a younger server."""
-    await tx.execute(CATCH_UP)
+    """Go on counting where the books left off, if a dump brought them to a younger server.
+
+    Wants the owner's rights, and a connection without a SQL transaction.
+    """
+    if await is_behind(tx):
+        async with tx.transaction():
+            await tx.execute(STAND_STILL)
+            await tx.execute(CATCH_UP)
