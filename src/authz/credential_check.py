@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from authz.chip_data import issuer_authentication, kept_objects, read_chip_data
+from authz.elements import sequence_number
 from authz.hsm import ChipCard, Cryptogram, SecurityModule
 from authz.hsm.emv import CVN_10, CVN_18
 from authz.pan import PanDigester
@@ -44,17 +45,15 @@ class CredentialCheck(Struct, frozen=True):
         """Whether this acquirer may do what the network's own entry modes do not cover."""
         return entry == ECOMMERCE and acquirer in self.ecommerce
 
-    def tap(
-        self, fields: Mapping[int, str], pan: str, sequence: str | None, card_ref: bytes
-    ) -> Tap | None:
-        """What the chip said and whether it is to be believed; None without one. TlvError.
+    def tap(self, fields: Mapping[int, str], pan: str, card_ref: bytes) -> Tap | None:
+        """What the chip said and whether it is to be believed; None without one.
 
-        `sequence` is the message's own word on which card of this number it is.
+        Raises TlvError, and Untranslatable for a sequence number that no card can have.
         """
         text = fields.get(_CHIP)
         if text is None or self.policy == OFF:
             return None
-        chip = read_chip_data(text, sequence)
+        chip = read_chip_data(text, sequence_number(fields))
         use = chip.use
         cryptogram = Cryptogram(use.cvn, use.atc.to_bytes(2), chip.data, use.arqc)
         holds = None

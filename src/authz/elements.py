@@ -90,7 +90,8 @@ def card_number(fields: Mapping[int, str]) -> str:
 def sequence_number(fields: Mapping[int, str]) -> str | None:
     """The card's sequence number, two digits out of the three of DE23; None without one.
 
-    EMV knows two digits (Book 3, annex A, 5F34): a third one names no card that there is.
+    EMV knows two digits (Book 3, annex A, 5F34): a third one names no card that there is. It is
+    asked for beside a chip alone; what has happened is not refused for a number that nobody needs.
     """
     said = fields.get(23)
     if said is None:

@@ -20,7 +20,6 @@ from authz.elements import (
     partial_ok,
     private_elements,
     require,
-    sequence_number,
 )
 from authz.identity import PAYMENT_CLASSES, fingerprint, request_key
 from authz.iso8583.message import Message
@@ -78,8 +77,8 @@ def to_request(
     new_total = new_total_minor(fields) if kind is Kind.REVERSAL else 0
     if new_total is None:
         raise Untranslatable(Reason.FORMAT, "DE95 does not begin with an amount")
-    entry, sequence = fields.get(22, "")[:2], sequence_number(fields)
-    tap, pin_refs = _beside_the_number(fields, kind, (pan, sequence), card_ref, check)
+    entry = fields.get(22, "")[:2]
+    tap, pin_refs = _beside_the_number(fields, kind, pan, card_ref, check)
     return Request(
         kind,
         Purchase(
@@ -119,19 +118,15 @@ def to_request(
 def _beside_the_number(
     fields: Mapping[int, str],
     kind: Kind,
-    card: tuple[str | None, str | None],
+    pan: str | None,
     card_ref: bytes,
     check: CredentialCheck | None,
 ) -> tuple[Tap | None, tuple[bytes, ...] | None]:
-    """What chip and PIN are worth, where they may speak for the request at all.
-
-    `card` is number and sequence number, as far as they came.
-    """
-    pan, sequence = card
+    """What chip and PIN are worth, where they may speak for the request at all."""
     if check is None or pan is None or kind not in _TAPPED:
         return None, None
     try:
-        tap = check.tap(fields, pan, sequence, card_ref)
+        tap = check.tap(fields, pan, card_ref)
     except TlvError as error:
         raise Untranslatable(Reason.FORMAT, f"DE55: {error}") from None
     return tap, check.pin_refs(fields, pan, card_ref) if kind in PRESENTED else None
