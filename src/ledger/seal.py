@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import blake2b
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -103,7 +104,7 @@ class Stretch(Struct, frozen=True):
     """How many movements a stretch has, and what is hashed of them."""
 
     movements: int
-    content: bytes
+    content: str
 
 
 class Head(Struct, frozen=True):
@@ -125,14 +126,14 @@ async def read_stretches(tx: "Tx", ends: Sequence[Sequence[int]]) -> list[Stretc
     """
     columns = ([each[place] for each in ends] for place in range(3))
     rows = await tx.fetch(STRETCHES, *columns)
-    return [Stretch(movements, content.encode()) for movements, content in rows]
+    return [Stretch(*row) for row in rows]
 
 
-def block_digest(key: SealKey, previous: bytes, content: bytes) -> bytes:
+def block_digest(key: SealKey, previous: bytes, content: str) -> bytes:
     """The digest of a stretch of movements behind the block `previous`."""
     hasher = key.hasher(b"millesime-block")
     hasher.update(previous)
-    hasher.update(content)
+    hasher.update(content.encode())
     return hasher.digest()
 
 
@@ -156,16 +157,19 @@ class Step(Struct, frozen=True):
 
 
 async def seal(
-    tx: "Tx", key: SealKey, now: datetime, holder_ids: list[int], *, movements_max: int
+    tx: "Tx", key: SealKey, now: datetime, holder_ids: list[int], *, block_max: int, head_max: int
 ) -> Step:
     """Seal what is not sealed yet of these holders, under one new head if there is anything.
 
+    A block has at most `block_max` movements; a head takes blocks until they have `head_max`.
     The caller's SQL transaction must be repeatable read. Whoever does the same at the same time
     gets asyncpg.UniqueViolationError. Raises SealError where numbers are missing in the books.
     """
-    due = await tx.fetch(DUE, holder_ids, movements_max)
-    if not due:
+    every = await tx.fetch(DUE, holder_ids, block_max)
+    if not every:
         return Step(0, [])
+    counts = accumulate(row[2] - row[1] + 1 for row in every)
+    due = every[: 1 + sum(1 for count in counts if count < head_max)]
     stretches = await read_stretches(tx, [(row[0], row[1], row[2]) for row in due])
     blocks = []
     for count, (row, stretch) in enumerate(zip(due, stretches, strict=True), 1):
@@ -178,7 +182,8 @@ async def seal(
     await tx.execute(ADD_HEAD, head.head_no, head.digest, len(blocks), key.key_id, now)
     rows = [(b.holder_id, b.from_seq, b.to_seq, b.previous, b.digest) for b in blocks]
     await tx.execute(ADD_SEALS, *(list(column) for column in zip(*rows, strict=True)), head.head_no)
-    return Step(len(due), [row[0] for row in due if row[2] < row[-1]])
+    cut = [row[0] for row in due if row[2] < row[-1]]
+    return Step(len(due), cut + [row[0] for row in every[len(due) :]])
 
 
 def _block(key: SealKey, due: Any, stretch: Stretch) -> Block:

@@ -25,12 +25,12 @@ KEY = SealKey("seal-1", Secret(bytes(range(32))))
 OTHER = SealKey("seal-2", Secret(bytes(32)))
 
 
-async def seal_all(tx: "Tx", movements_max: int = 6) -> int:
+async def seal_all(tx: "Tx", block_max: int = 6, head_max: int = 100) -> int:
     """Two holders a head, until nothing of anybody is left."""
     heads = 0
     for holder_ids in ([1, 2], [3]):
         while holder_ids:
-            done = await seal(tx, KEY, AT, holder_ids, movements_max=movements_max)
+            done = await seal(tx, KEY, AT, holder_ids, block_max=block_max, head_max=head_max)
             heads, holder_ids = heads + (done.holders > 0), done.unfinished
     return heads
 
@@ -85,6 +85,17 @@ async def test_what_comes_later_is_chained_on(sealed: "Tx") -> None:
     assert (await audit(sealed)).holds
 
 
+async def test_a_head_takes_blocks_until_it_is_full(tx: "Tx") -> None:
+    await a_small_world(tx)
+    first = await seal(tx, KEY, AT, [1, 2, 3], block_max=10, head_max=15)
+    assert (first.holders, first.unfinished) == (2, [1, 2, 3])
+    rest = await seal(tx, KEY, AT, first.unfinished, block_max=10, head_max=10)
+    assert (rest.holders, rest.unfinished) == (2, [3])
+    assert await seal_all(tx) == 3
+    proof = await check_seals(tx, KEY)
+    assert (proof.blocks, proof.violations) == (7, ())
+
+
 async def test_others_have_their_turn_between_two_blocks(
     tx: "Tx", monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +116,7 @@ async def test_others_have_their_turn_between_two_blocks(
     monkeypatch.setattr(sealer, "_block", block)
     monkeypatch.setattr(sealer, "BLOCKS_A_BREATH", 1)
     others = asyncio.create_task(other())
-    await seal(tx, KEY, AT, [1, 2, 3], movements_max=100)
+    await seal(tx, KEY, AT, [1, 2, 3], block_max=100, head_max=100)
     others.cancel()
     first, last = heard.index("block"), len(heard) - heard[::-1].index("block")
     assert heard[first:last] == ["block", "other", "block", "other", "block"]

@@ -2,7 +2,7 @@
 
 from ledger.seal import GENESIS, Block, SealKey, block_digest, head_digest
 
-CONTENT = b"\x1e2\x1f7\x1fdirect"
+CONTENT = "\x1e2\x1f7\x1fdirect"
 BLOCK = Block(2, 7, 7, GENESIS, bytes(range(32)))
 
 
