@@ -18,6 +18,7 @@ from ledger import passes
 ENGINE_ROLE: Final = "millesime_engine"
 OLDEST_SERVER: Final = 150000
 CONNECT_TIMEOUT_S: Final = 10.0
+UNRELEASED: Final = "the schema is of a version that was never released; make the database anew"
 _BOOKS: Final = ("transfers", "ledger_accounts", "authorizations", "request_keys", "acts")
 # A plan made while a table was small must not read it whole when it has grown.
 _HOT: Final = {
@@ -136,6 +137,8 @@ async def _catch_up(url: str) -> None:
     connection = await _plain(url)
     try:
         await passes.catch_up(connection)
+    except asyncpg.UndefinedColumnError:
+        raise DatabaseError(UNRELEASED) from None
     finally:
         await connection.close()
 
@@ -208,7 +211,11 @@ def _refuse_newer_schema(revision: str | None) -> None:
 
 async def _refuse_passed_numbers(connection: asyncpg.Connection) -> None:
     """Books of another server may be ahead of what this one counts; jobs would pass by new rows."""
-    if await passes.is_behind(connection):
+    try:
+        behind = await passes.is_behind(connection)
+    except asyncpg.UndefinedColumnError:
+        raise DatabaseError(UNRELEASED) from None
+    if behind:
         raise DatabaseError("the books came from another server; run 'millesime db upgrade'")
 
 

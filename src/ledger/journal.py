@@ -1,7 +1,7 @@
 """The only Python writer of the books. The caller owns the SQL transaction: nothing commits here.
 
 Every function takes any number of rows in a constant number of statements. Rows travel as arrays
-of the tables' own row types, so that a column can be added in one place.
+of row types, those of the tables where all of a row comes from here.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -23,28 +23,31 @@ READ: Final = """
     from pass_marks m cross join control c cross join pg_current_snapshot() as s
     where m.name = $1
 """
-# Whoever is behind the marks is refused here too: a mark that went back would count twice.
+# Whoever is behind the marks is refused: a mark that went back would count twice.
+MAY_WRITE: Final = "select this_sql_tx()"
 MOVE: Final = """
     update pass_marks set below = $4, at_work = $5
-    where name = $1 and below = $2 and at_work = $3 and this_sql_tx() >= $4 returning 1
+    where name = $1 and below = $2 and at_work = $3 and below <= $4 returning 1
 """
+# Here nothing that can be seen bears this number or a higher one, unless it came from elsewhere.
 # Asked without taking a number: also where nothing can be written.
 BEHIND: Final = """
-    select exists (
-        select from pass_marks cross join control
-        where sql_tx_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint < below
+    with here as (
+        select sql_tx_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint as number
+        from control
     )
+    select exists (select from pass_marks where below > (select number from here))
+        or exists (select from transfers where sql_tx >= (select number from here))
 """
-# Whoever is at work ends first: numbers in flight would be others from one pass to the next.
-STAND_STILL: Final = "lock table transfers in share mode"
+# Whoever is at work ends first, and nobody begins: the numbers of both would be mistaken.
+STAND_STILL: Final = "lock table transfers in share row exclusive mode"
 CATCH_UP: Final = """
     with here as (
         select sql_tx_base + pg_current_xact_id()::text::bigint as number from control
     ), ahead as (
         select greatest(
             (select max(below) from pass_marks),
-            (select max(sql_tx) + 1 from transfers
-             where sql_tx >= (select max(below) from pass_marks))
+            (select max(sql_tx) + 1 from transfers where sql_tx >= (select number from here))
         ) as number
     )
     update control set sql_tx_base = sql_tx_base + ahead.number - here.number
@@ -67,8 +70,9 @@ class Mark(Struct, frozen=True):
 class Portion(Struct, frozen=True):
     """The movements that `until` saw and `since` did not.
 
-    Whoever sees no more than `until` finds them by `unseen`: `sql_tx >= $1 and (sql_tx >= $2 or
-    sql_tx = any ($3))`; the first is what an index finds.
+    As a condition: `sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))`, which an index finds by
+    its first part, `and sql_tx < $4 and sql_tx <> all ($5)`. By numbers alone: rows of another
+    server may be visible long before their numbers come.
     """
 
     since: Mark
@@ -76,8 +80,13 @@ class Portion(Struct, frozen=True):
 
     @property
     def unseen(self) -> tuple[int, int, list[int]]:
-        """Parameters of a statement: from where to look, and what `since` did not see."""
+        """The first three parameters: from where to look, and what `since` did not see."""
         return self.since.oldest, self.since.below, self.since.at_work
+
+    @property
+    def whole(self) -> tuple[int, int, list[int], int, list[int]]:
+        """All five parameters."""
+        return *self.unseen, self.until.below, self.until.at_work
 
     @classmethod
     async def read(cls, tx: "Tx", name: str) -> Self:
@@ -108,6 +117,7 @@ async def move_mark(tx: "Tx", name: str, portion: Portion) -> None:
     """
     since, until = portion.since, portion.until
     marks = since.below, since.at_work, until.below, until.at_work
+    await tx.execute(MAY_WRITE)
     if await tx.fetchval(MOVE, name, *marks) is None:
         raise PassedElsewhere(name)
 

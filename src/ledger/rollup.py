@@ -25,8 +25,10 @@ ROLLING_UP: Final = "roll-up"
 FOLD: Final = """
     with moved as materialized (
         select holder_id, kind, debit_account, credit_account, amount_minor, about_seq,
-            (at at time zone $4)::date as day
-        from transfers where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
+            (at at time zone $6)::date as day
+        from transfers
+        where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
+            and sql_tx < $4 and sql_tx <> all ($5)
     ), counted as (
         select debit_account, credit_account, day,
             case kind when 'hold' then amount_minor else 0 end as pending,
@@ -101,7 +103,7 @@ async def fold(tx: "Tx", zone: str, portion: Portion) -> int:
 
     The caller's SQL transaction must be repeatable read, and the portion be read in it.
     """
-    movements: int = await tx.fetchval(FOLD, *portion.unseen, zone)
+    movements: int = await tx.fetchval(FOLD, *portion.whole, zone)
     return movements
 
 

@@ -43,6 +43,7 @@ TRANSFERS: Final = Table(
     Column("about_seq", BigInteger),
     Column("day", Date, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+    Column("sql_tx", BigInteger, nullable=False),
 )
 
 HOLDERS: Final = Table(

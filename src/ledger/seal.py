@@ -42,15 +42,18 @@ DUE: Final = """
     where h.holder_id = any ($1) and h.last_seq > coalesce(s.to_seq, 0) order by h.holder_id
 """
 # How many movements a stretch has, and what is hashed of them: every column as text, in the order
-# of the table; none can hold the separators. Put together where the rows are: as values they would
-# be made and read one by one. `sql_tx` is not sealed: another server counts anew.
+# of the table, all of them there, so that none can hold a separator unnoticed. Put together where
+# the rows are: as values they would be made and read one by one. `sql_tx` is not sealed: another
+# server counts anew.
 STRETCHES: Final = """
     select count(t.seq), coalesce(string_agg(
         e'\\x1e' || concat_ws(e'\\x1f',
-            t.holder_id, t.seq, t.kind, t.debit_account, t.credit_account, t.amount_minor,
-            coalesce(t.authorization_id::text, 'None'), coalesce(t.about_seq::text, 'None'),
-            to_char(t.day, 'YYYY-MM-DD'),
-            to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+            t.holder_id, t.seq, coalesce(t.kind, 'None'),
+            coalesce(t.debit_account::text, 'None'), coalesce(t.credit_account::text, 'None'),
+            coalesce(t.amount_minor::text, 'None'), coalesce(t.authorization_id::text, 'None'),
+            coalesce(t.about_seq::text, 'None'), coalesce(to_char(t.day, 'YYYY-MM-DD'), 'None'),
+            coalesce(
+                to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'), 'None')
         ), '' order by t.seq), '')
     from unnest($1::bigint[], $2::bigint[], $3::bigint[])
         with ordinality as d (holder_id, from_seq, to_seq, place)
@@ -58,10 +61,14 @@ STRETCHES: Final = """
     group by d.place order by d.place
 """
 EVERYBODY: Final = "select holder_id from holders where holder_id > $1 order by holder_id limit $2"
+# Found before they are put in order: a plan for few would walk through the key of all movements.
 MOVED: Final = """
-    select distinct holder_id from transfers
-    where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3)) and holder_id > $4
-    order by holder_id limit $5
+    with written as materialized (
+        select holder_id from transfers
+        where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
+            and sql_tx < $4 and sql_tx <> all ($5)
+    )
+    select distinct holder_id from written where holder_id > $6 order by holder_id limit $7
 """
 LAST_HEAD: Final = "select head_no, digest from seal_heads order by head_no desc limit 1"
 ADD_HEAD: Final = "insert into seal_heads values ($1, $2, $3, $4, $5)"
@@ -202,7 +209,7 @@ async def moved(tx: "Tx", portion: Portion, after: int, holders_max: int) -> lis
     if portion.since.below == 0:
         rows = await tx.fetch(EVERYBODY, after, holders_max)
     else:
-        rows = await tx.fetch(MOVED, *portion.unseen, after, holders_max)
+        rows = await tx.fetch(MOVED, *portion.whole, after, holders_max)
     return [row[0] for row in rows]
 
 

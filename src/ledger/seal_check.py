@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from ledger.seal import (
     GENESIS,
+    SEALING,
     Block,
     Head,
     SealKey,
@@ -36,6 +37,18 @@ HOLDERS: Final = """
 BLOCKS: Final = """
     select holder_id, from_seq, to_seq, previous, digest from seals
     where holder_id between $1 and $2 order by holder_id, from_seq
+"""
+# The sealer has passed them by, and comes again only when their holder moves.
+LEFT_OUT: Final = """
+    with passed as (
+        select t.holder_id, max(t.seq) as seq
+        from transfers t join pass_marks m on m.name = $1
+        where t.sql_tx < m.below and t.sql_tx <> all (m.at_work) group by t.holder_id
+    ), sealed as (
+        select holder_id, max(to_seq) as seq from seals group by holder_id
+    )
+    select holder_id, p.seq from passed p left join sealed s using (holder_id)
+    where p.seq > coalesce(s.seq, 0) order by holder_id limit $2
 """
 LACKING: Final = """
     select min(number) from generate_series($2::bigint, $3::bigint) as number
@@ -72,6 +85,8 @@ async def check_seals(tx: "Tx", key: SealKey, published: Head | None = None) -> 
     head = await _check_heads(tx, key, published, found)
     for row in await tx.fetch(STRAY, VIOLATIONS_NAMED_MAX):
         found.add(f"holder {row[0]}: block {row[1]} to {row[2]} belongs to no head ({row[3]})")
+    for row in await tx.fetch(LEFT_OUT, SEALING, VIOLATIONS_NAMED_MAX):
+        found.add(f"holder {row[0]}: movement {row[1]} is in no block")
     return SealProof(found.blocks, tuple(found.violations), head)
 
 

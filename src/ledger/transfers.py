@@ -38,7 +38,7 @@ class Row(Protocol):
 
 
 class Transfer(Struct, frozen=True, gc=False):
-    """One row of `transfers`, its fields in the order of the table's columns.
+    """One row of `transfers` but for `sql_tx`, its fields in the order of the table's columns.
 
     `seq` numbers the movements of a holder 1, 2, 3 ... without a gap. `day` is the civil day the
     movement counts for (the original's, where there is one); `at` is the instant, UTC.

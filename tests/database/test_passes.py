@@ -119,12 +119,16 @@ async def test_what_another_passed_meanwhile_is_not_passed_again(quiet: Town) ->
             await move_mark(sql, SEALING, portion)
 
 
-async def come_from_elsewhere(quiet: Town, url: str) -> None:
-    """As books are that a dump brought here from a server that had counted much further."""
+async def come_from_elsewhere(quiet: Town, url: str, *, passed: bool = True) -> None:
+    """As books are that a dump brought here from a server that had counted much further.
+
+    It had counted further when the jobs last passed there, or only afterwards.
+    """
     await roll_up(quiet.pool, quiet.book)
     paid = await quiet.pay(1000, 1)
-    await quiet.pool.execute("update pass_marks set below = below + $1, at_work = '{}'", ELSEWHERE)
     sql = await asyncpg.connect(url)
+    if passed:
+        await sql.execute("update pass_marks set below = below + $1, at_work = '{}'", ELSEWHERE)
     await sql.execute(
         "update transfers set sql_tx = sql_tx + $1 where holder_id = $2 and seq > 2",
         ELSEWHERE + 5,
@@ -171,6 +175,22 @@ async def test_books_from_elsewhere_go_on_where_they_left_off(
     assert await roll_up(quiet.pool, quiet.book) == {"movements": left}
     await quiet.pay(1000, 2)
     assert (await roll_up(quiet.pool, quiet.book))["movements"] > 0
+    assert await roll_up(quiet.pool, quiet.book) == {"movements": 0}
+
+
+async def test_rows_whose_numbers_have_not_come_are_taken_once_they_have(
+    quiet: Town, database_url: str
+) -> None:
+    await come_from_elsewhere(quiet, database_url, passed=False)
+    for _ in range(2):
+        assert await roll_up(quiet.pool, quiet.book) == {"movements": 0}
+    await quiet.pay(1000, 2)
+    new = (await roll_up(quiet.pool, quiet.book))["movements"]
+    async with quiet.pool.acquire() as sql:
+        with pytest.raises(database.DatabaseError, match="came from another server"):
+            await database.check(cast("asyncpg.Connection", sql))
+    await database.upgrade(database_url)
+    assert await roll_up(quiet.pool, quiet.book) == {"movements": new}
     assert await roll_up(quiet.pool, quiet.book) == {"movements": 0}
 
 

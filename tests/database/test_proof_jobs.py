@@ -19,6 +19,7 @@ from authz.sealing import seal_books
 from authz.settlement.rollup import roll_up
 from ledger.rollup import behind
 from ledger.seal import SealKey, unsealed
+from ledger.seal_check import check_seals
 from tests.database.town import Town, town
 from tests.road.people import Setting
 
@@ -81,6 +82,31 @@ async def test_a_total_that_was_changed_is_named_by_the_audit(busy: Town) -> Non
         report = await audit(sql, {busy.book.version: busy.book})
         await transaction.rollback()
     assert report.broken == ("totals_are_the_books",)
+
+
+async def test_what_a_merchant_is_owed_is_held_against_the_books(busy: Town) -> None:
+    await run(busy, "roll-up")
+    async with busy.pool.acquire() as sql:
+        transaction = sql.transaction(isolation="repeatable_read")
+        await transaction.start()
+        await sql.execute("update payable_days set minor = minor + 1 where merchant_no = 1")
+        report = await audit(sql, {busy.book.version: busy.book})
+        await transaction.rollback()
+    assert report.broken == ("payables_are_the_books",)
+
+
+async def test_what_the_sealer_passed_by_is_found(busy: Town) -> None:
+    await run(busy, "seal")
+    paid = await busy.pay(300)
+    async with busy.pool.acquire() as sql:
+        transaction = sql.transaction(isolation="repeatable_read")
+        await transaction.start()
+        await sql.execute("update pass_marks set below = below + 1000, at_work = '{}'")
+        proof = await check_seals(sql, KEY)
+        await transaction.rollback()
+    assert len(proof.violations) == 1
+    assert proof.violations[0].startswith(f"holder {paid.holder_id}: movement ")
+    assert proof.violations[0].endswith(" is in no block")
 
 
 async def test_old_keys_and_facts_are_forgotten_and_the_books_still_proved(busy: Town) -> None:

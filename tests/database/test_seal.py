@@ -129,6 +129,15 @@ CHANGES = (
     "at = at + interval '1 microsecond'",
 )  # fmt: skip
 TAMPERED = [
+    ("""
+     alter table transfers drop constraint transfers_kind_check, drop constraint two_accounts,
+         alter debit_account drop not null, alter credit_account drop not null,
+         alter amount_minor drop not null;
+     update transfers set
+         kind = concat_ws(e'\\x1f', kind, debit_account, credit_account, amount_minor),
+         debit_account = null, credit_account = null, amount_minor = null
+     where (holder_id, seq) = (2, 9)
+     """, SECOND + "is not what was sealed"),
     *((f"update transfers set {change} where (holder_id, seq) = (2, 8)",
        SECOND + "is not what was sealed") for change in CHANGES),
     ("update transfers set seq = 16 where (holder_id, seq) = (2, 8)", SECOND + "lacks movement 8"),

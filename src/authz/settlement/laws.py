@@ -4,6 +4,7 @@ from typing import Final
 
 from authz.state import HOUSE_HOLDER
 from ledger.laws import Law
+from ledger.rollup import ROLLING_UP
 
 PAYMENTS_ARE_BOOKED: Final = Law(
     "payments_are_booked",
@@ -48,4 +49,33 @@ PAYMENTS_ARE_SETTLED: Final = Law(
         from compared where said <> settled order by 1 limit $1)
     """,
 )
-LAWS: Final = (PAYMENTS_ARE_BOOKED, PAYMENTS_ARE_SETTLED)
+# Payments to merchants have no authorization; all else that moves a payable is owed, or is not.
+PAYABLES_ARE_THE_BOOKS: Final = Law(
+    "payables_are_the_books",
+    "what a merchant is owed in all is what the movements behind the roll-up's mark add up to",
+    """
+    with behind as (
+        select debit_account, credit_account, amount_minor
+        from transfers t join pass_marks m on m.name = $2
+        where t.sql_tx < m.below and t.sql_tx <> all (m.at_work)
+            and kind in ('direct', 'post') and authorization_id is not null
+    ), booked as (
+        select merchant_no, sum(minor) as minor from (
+            select -credit_account as merchant_no, amount_minor as minor from behind
+            where credit_account < 0
+            union all
+            select -debit_account, -amount_minor from behind where debit_account < 0
+        ) as sides group by merchant_no
+    ), owed as (
+        select merchant_no, sum(minor) as minor from payable_days group by merchant_no
+    ), compared as (
+        select merchant_no, coalesce(o.minor, 0) as said, coalesce(b.minor, 0) as booked
+        from owed o full join booked b using (merchant_no)
+    )
+    select (select count(*) from compared), array(
+        select format('merchant %s: owed %s, the books say %s', merchant_no, said, booked)
+        from compared where said <> booked order by 1 limit $1)
+    """,
+    (ROLLING_UP,),
+)
+LAWS: Final = (PAYABLES_ARE_THE_BOOKS, PAYMENTS_ARE_BOOKED, PAYMENTS_ARE_SETTLED)

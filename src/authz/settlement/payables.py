@@ -29,51 +29,54 @@ class Source(StrEnum):
     LOSS = "LOSS"
 
 
+# Days in the portion, for whom a vintage may count as another one.
+DAYS: Final = """
+    select distinct day from transfers
+    where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
+        and sql_tx < $4 and sql_tx <> all ($5)
+"""
 # What comes back counts where the original counted, whatever account it goes to (VIN-09, REF-05),
-# and so does what is taken again of it.
-# Payments to merchants are no answer to anybody and have no authorization. By holder, since what is
-# looked up for neighbours lies together.
-MOVED: Final = """
-    with unseen as materialized (
+# and so does what is taken again of it. Payments to merchants are no answer to anybody and have no
+# authorization. By holder, since what is looked up for neighbours lies together.
+ADD: Final = """
+    with written as materialized (
         select holder_id, kind, debit_account, credit_account, amount_minor, authorization_id,
             about_seq, day, at
         from transfers
         where sql_tx >= $1 and (sql_tx >= $2 or sql_tx = any ($3))
+            and sql_tx < $4 and sql_tx <> all ($5)
             and kind in ('direct', 'post') and authorization_id is not null
             and (credit_account < 0 or debit_account < 0)
         order by holder_id
     ), moved as (
-        select t.holder_id, t.day, t.credit_account < 0 as paid, t.amount_minor,
+        select t.holder_id, t.day,
+            case when t.credit_account < 0 then t.amount_minor else -t.amount_minor end as minor,
             case when t.credit_account < 0 then -t.credit_account else -t.debit_account end
                 as merchant_no,
             case when t.credit_account < 0 then coalesce(p.debit_account, t.debit_account)
                 else coalesce(o.debit_account, t.credit_account) end as from_account,
-            coalesce(a.business_day, (t.at at time zone $4)::date) as business_day
-        from unseen t
+            coalesce(a.business_day, (t.at at time zone $6)::date) as business_day
+        from written t
         left join transfers o on o.holder_id = t.holder_id and o.seq = t.about_seq
         left join transfers p on p.holder_id = t.holder_id and p.seq = o.about_seq
             and t.kind = 'direct'
         left join authorizations a
             on a.holder_id = t.holder_id and a.authorization_id = t.authorization_id
     )
+    insert into payable_days as was (merchant_no, business_day, source, vintage, minor)
     select m.merchant_no, m.business_day,
-        case when m.from_account = $5 then 'BANK' when m.from_account = $6 then 'LOSS'
+        case when m.from_account = $7 then 'BANK' when m.from_account = $8 then 'LOSS'
             else 'VOUCHER' end as source,
-        coalesce(l.vintage, 0) as vintage, m.day,
-        sum(case when m.paid then m.amount_minor else -m.amount_minor end)::bigint as minor
-    from moved m left join ledger_accounts l
+        coalesce(c.counted, l.vintage, 0) as vintage, sum(m.minor)
+    from moved m
+    left join ledger_accounts l
         on l.holder_id = m.from_account >> 12 and l.account_id = m.from_account
         and m.from_account >= 4096
-    group by 1, 2, 3, 4, 5
-"""
-ADD: Final = """
-    insert into payable_days as p (merchant_no, business_day, source, vintage, minor)
-    select merchant_no, business_day, source, vintage, sum(minor)
-    from unnest($1::bigint[], $2::date[], $3::text[], $4::smallint[], $5::bigint[])
-        as n (merchant_no, business_day, source, vintage, minor)
+    left join unnest($9::smallint[], $10::date[], $11::smallint[]) as c (vintage, day, counted)
+        on c.vintage = l.vintage and c.day = m.day
     group by 1, 2, 3, 4 order by 1, 2, 3, 4
     on conflict (merchant_no, business_day, source, vintage)
-        do update set minor = p.minor + excluded.minor
+        do update set minor = was.minor + excluded.minor
 """
 # What no payment settled yet. Late is what was presented after the last day of its vintage
 # (VIN-12); those days come as $2, $3.
@@ -147,12 +150,10 @@ class Payables:
         self._book = book
 
     async def add(self, tx: "Tx", portion: Portion) -> None:
-        """Add the movements of one portion of the roll-up."""
+        """Add the movements of one portion of the roll-up; no row of it leaves the database."""
+        days = [row[0] for row in await tx.fetch(DAYS, *portion.whole)]
         house = int(House.BANK_RECEIVABLE), int(House.ISSUER_LOSS)
-        rows = await tx.fetch(MOVED, *portion.unseen, ZONE, *house)
-        added = [(row[0], row[1], row[2], self._counted_as(row[3], row[4]), row[5]) for row in rows]
-        if added:
-            await tx.execute(ADD, *(list(column) for column in zip(*added, strict=True)))
+        await tx.execute(ADD, *portion.whole, ZONE, *house, *self._counted(days))
 
     async def owed(self, tx: "Tx", last_day: date) -> list[Owed]:
         """What every merchant is owed and was not paid, for all days up to `last_day`.
@@ -179,9 +180,18 @@ class Payables:
         ends = [self._book.presentation_end(vintage) for vintage in vintages]
         return [_Open(*row) for row in await tx.fetch(OPEN, last_day, vintages, ends)]
 
-    def _counted_as(self, vintage: int, day: date) -> int:
-        """A lot past its end counted as exchanged, even if that was booked later (VIN-06)."""
-        return (self._book.seen_as(vintage, day) or vintage) if vintage else 0
+    def _counted(self, days: Iterable[date]) -> tuple[list[int], list[date], list[int]]:
+        """Vintages that count as another one on some of these days, and as which.
+
+        A lot past its end counted as exchanged, even if that was booked later (VIN-06).
+        """
+        counted = [
+            (vintage, day, seen)
+            for day in days
+            for vintage in range(FIRST_VINTAGE, day.year + 1)
+            if (seen := self._book.seen_as(vintage, day)) not in (None, vintage)
+        ]
+        return [v for v, _, _ in counted], [d for _, d, _ in counted], [s or 0 for *_, s in counted]
 
 
 def _owed(merchant_no: int, parts: Iterable[_Open]) -> Owed:

@@ -43,8 +43,8 @@ BOOKS = (
     )
     """,
     "insert into pass_marks values ('roll-up', 0, '{}'), ('seal', 0, '{}')",
-    # The number of this SQL transaction as movements bear it. Nobody writes where a job has passed,
-    # not even where a dump came to a server that counts from less.
+    # The number of this SQL transaction as movements bear it. Nobody writes where a job has passed:
+    # a dump may have come to a server that counts from less (`ledger/passes.py`).
     """
     create function this_sql_tx() returns bigint language plpgsql as $$
     declare
