@@ -29,16 +29,14 @@ MOVE: Final = """
     update pass_marks set below = $4, at_work = $5
     where name = $1 and below = $2 and at_work = $3 and below <= $4 returning 1
 """
-# Here nothing that can be seen bears this number or a higher one, unless it came from elsewhere.
-# Asked without taking a number: also where nothing can be written.
-BEHIND: Final = """
-    with here as (
-        select sql_tx_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint as number
-        from control
-    )
-    select exists (select from pass_marks where below > (select number from here))
-        or exists (select from transfers where sql_tx >= (select number from here))
+# What can be seen bears lower numbers than this, unless it came from elsewhere. Asked without
+# taking a number: also where nothing can be written.
+HERE: Final = """
+    select sql_tx_base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint from control
 """
+# By a number that the planner sees, and whole: it then looks where there may be such rows.
+NEWEST: Final = "select coalesce(max(sql_tx), 0) from transfers where sql_tx >= $1"
+MARKED: Final = "select max(below) from pass_marks"
 # Whoever is at work ends first, and nobody begins: the numbers of both would be mistaken.
 STAND_STILL: Final = "lock table transfers in share row exclusive mode"
 CATCH_UP: Final = """
@@ -124,8 +122,10 @@ async def move_mark(tx: "Tx", name: str, portion: Portion) -> None:
 
 async def is_behind(tx: "Tx") -> bool:
     """Whether the books came from a server that had counted further: `catch_up` is wanted."""
-    behind: bool = await tx.fetchval(BEHIND)
-    return behind
+    newest: int = await tx.fetchval(NEWEST, await tx.fetchval(HERE))
+    marked: int = await tx.fetchval(MARKED)
+    here: int = await tx.fetchval(HERE)  # once more: others have gone on meanwhile
+    return newest >= here or marked > here
 
 
 async def catch_up(tx: "Tx") -> None:
