@@ -7,8 +7,8 @@ import structlog
 
 from authz import database
 from authz.addresses import Address
+from authz.bank import tls as bank_tls
 from authz.bank.desk import vault_for_bank
-from authz.bank.tls import line_tls
 from authz.clock_row import set_clock
 from authz.dialects import dialect, doors_have_keys
 from authz.digest_check import agree_on_digest_key
@@ -39,7 +39,7 @@ def certificates_are_good(settings: Settings) -> None:
     for files in {settings.http_tls, *map(settings.iso_tls, settings.listeners)}:
         if files is not None:
             files.context()
-    line_tls(settings)
+    bank_tls.refuse_unusable(settings)
 
 
 def arguments_are_good(settings: Settings) -> None:

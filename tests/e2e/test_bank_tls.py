@@ -1,6 +1,9 @@
 """The line to the bank over TLS, engine and bank as processes: certificates go, vouchers stay."""
 
 import asyncio
+import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from tests.certificates import Authority
 from tests.database.roads import prove
 from tests.e2e.banks import BankProcess
 from tests.e2e.engines import engine_on, populate
+from tests.e2e.test_workers import workers_of
 from tests.road.people import Setting, bank_pan, card
 
 pytestmark = pytest.mark.timeout(180)
@@ -84,4 +88,38 @@ async def test_the_bank_pays_over_tls_and_vouchers_pay_without_it(
         assert await bank.ask(do="count") == {"questions": 0, "signed_on": 0}
     await bank.stop()
     assert bank_pan(1) not in log.read_text()
+    await prove(database_url)
+
+
+def told(log: Path, event: str, words: str = "") -> int:
+    """In how many lines of the log it is told."""
+    lines = (line for line in log.read_text().splitlines() if words in line)
+    return sum(json.loads(line)["event"] == event for line in lines)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="workers are found in /proc")
+async def test_a_worker_that_takes_anothers_place_beside_torn_files_pays_with_vouchers(
+    database_url: str, tmp_path: Path
+) -> None:
+    await populate(database_url, [(n, LINKED) for n in (1, 2)], tmp_path)
+    world, log = World(tmp_path), tmp_path / "engine.log"
+    bank = BankProcess(tmp_path, *world.bank)
+    await bank.start()
+    flags = ("--bank", bank.address, *world.engine, "--workers", "2")
+    async with engine_on(database_url, tmp_path, *flags) as engine:
+        await signed_on(bank)
+        whole = (tmp_path / "ca.pem").read_bytes()
+        (tmp_path / "ca.pem").write_text("torn")
+        os.kill(min(workers_of(engine.pid)), signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE_S):
+            while not told(log, "bank_not_reached", "bank_tls_ca wants"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert pays(engine, 1, "12.50")
+        (tmp_path / "ca.pem").write_bytes(whole)
+        async with asyncio.timeout(PATIENCE_S):
+            while told(log, "bank_signed_on") < 3:  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.05)
+        assert pays(engine, 2, "40.00")
+    assert told(log, "worker_died") == 1
+    await bank.stop()
     await prove(database_url)

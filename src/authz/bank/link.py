@@ -22,6 +22,7 @@ from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.network import ECHO, SIGN_ON
+from authz.usage import UsageError
 
 CODEC: Final = profile("ascii").codec
 FRAMING: Final = framing("2b")
@@ -155,7 +156,7 @@ class BankLink:
         try:
             await self._dial()
             answer = await self._network(SIGN_ON)
-        except (OSError, Silent, NotSent) as error:  # TimeoutError and SSLError are some
+        except (OSError, UsageError, Silent, NotSent) as error:  # SSLError is an OSError
             self._tell(why_not_reached(error))
             return False
         self._why_told = None
@@ -166,7 +167,7 @@ class BankLink:
         return self.signed_on
 
     async def _dial(self) -> None:
-        """A connection, secured where it is to be. OSError: there is none."""
+        """A connection, secured where it is to be. OSError: there is none; UsageError: no files."""
         patience, within_s = self._patience, self._patience.connect_s
         secured: dict[str, Any] = {}
         if self._tls is not None:

@@ -34,30 +34,52 @@ class LineFiles(PemFiles, frozen=True):
 
 
 class LineTls:
-    """What the next connection to the bank is secured with."""
+    """What the next connection to the bank is secured with.
+
+    Nothing is read before the first one: an engine that comes up while its files are being renewed
+    has no line yet, and pays with vouchers.
+    """
 
     def __init__(self, files: LineFiles, name: str) -> None:
-        """`name` is wanted in the bank's certificate. Raises UsageError for what cannot be used."""
-        self._tls = Tls(files)
+        """`name` is wanted in the bank's certificate. Raises UsageError where no host can have it.
+
+        That is found at start, and not at every connection.
+        """
+        _refuse_no_name(name)
         self.name = name
-        _refuse_no_name(self._tls.context, name)
+        self._files = files
+        self._tls: Tls | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Of the files as they are now; where those cannot be used, what there was."""
-        self._tls.reload_if_changed()
+        """Of the files as they are now; where those cannot be used, what there was.
+
+        Raises UsageError where there never was anything.
+        """
+        if self._tls is None:
+            self._tls = Tls(self._files)
+        else:
+            self._tls.reload_if_changed()
         return self._tls.context
 
 
+def refuse_unusable(settings: Settings) -> None:
+    """For who is about to start an engine, or a job. Raises UsageError, which names the file."""
+    secured = line_tls(settings)
+    if secured is not None:
+        secured.context()
+
+
 def line_tls(settings: Settings) -> LineTls | None:
-    """What the line of these settings is secured with; None: in clear. Raises UsageError."""
+    """What the line of these settings is secured with; None: in clear. Raises as `LineTls`."""
     if settings.bank is None or settings.bank_tls_ca is None:
         return None
     files = LineFiles(settings.bank_tls_ca, settings.bank_tls_cert, settings.bank_tls_key)
     return LineTls(files, settings.bank_tls_name or settings.bank.host)
 
 
-def _refuse_no_name(context: ssl.SSLContext, name: str) -> None:
-    """A name that OpenSSL cannot look for is found at start, and not at every connection."""
+def _refuse_no_name(name: str) -> None:
+    """OpenSSL is asked, which will have to look for it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
     except ValueError:

@@ -13,6 +13,7 @@ from rich.console import Console
 from authz import database
 from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
+from authz.bank.tls import refuse_unusable
 from authz.clock_row import civil_instant
 from authz.commands.bank_options import Bank, BankTlsCa, BankTlsCert, BankTlsKey, BankTlsName
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
@@ -135,6 +136,7 @@ async def _reaching_out(
     work = replace(work, notices=await notice_sender(settings, signing, parts))
     if settings.bank is None:
         return work
+    refuse_unusable(settings)
     desk = bank_desk(settings, keys_of(settings), work.pool)
     bank = await parts.enter_async_context(desk)
     if bank is not None and not await line_is_up(bank, LINE_S):

@@ -233,6 +233,20 @@ async def test_torn_files_are_not_taken_and_what_there_was_goes_on(world: World)
     assert "bank_tls_ca" in str(kept[0]["why"])
 
 
+async def test_an_engine_that_comes_up_beside_torn_files_has_no_line_until_they_are_mended(
+    world: World,
+) -> None:
+    """A worker that takes a dead one's place meanwhile must not die of them."""
+    whole = world.ours.ca.read_bytes()
+    world.ours.ca.write_text("torn")
+    tls = LineTls(world.trusting, HERE)
+    why = await said_of_host(tls, world.served())
+    assert why.startswith("bank_tls_ca wants the authorities of the bank's certificate (PEM): ")
+    async with a_line(tls, world.served()) as (_, link):
+        world.ours.ca.write_bytes(whole)
+        await until(lambda: link.is_open)
+
+
 def test_files_that_cannot_be_used_are_a_line_that_names_the_setting(
     world: World, tmp_path: Path
 ) -> None:
@@ -248,10 +262,10 @@ def test_files_that_cannot_be_used_are_a_line_that_names_the_setting(
     }
     for words, files in bad.items():
         with pytest.raises(UsageError, match=words):
-            LineTls(LineFiles(*files), HERE)
+            LineTls(LineFiles(*files), HERE).context()
     key.chmod(0o604)
     with pytest.raises(UsageError, match=r"bank_tls_key want .*chmod 600"):
-        LineTls(world.showing, HERE)
+        LineTls(world.showing, HERE).context()
 
 
 @pytest.mark.parametrize("name", ["", ".example", "bank..example", "x" * 64 + ".example"])
