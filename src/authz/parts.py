@@ -68,6 +68,8 @@ class Parts(Struct):
     @classmethod
     async def start(cls, settings: Settings, url: str, parts: AsyncExitStack) -> "Parts":
         """Build everything; what must be closed is left with `parts`. Raises as `prepare` does."""
+        certificates = Certificates()
+        await parts.enter_async_context(certificates.fresh())
         books = rulebooks(settings.rulebook)
         patience_s = settings.statement_timeout_ms / 1000 * ANSWER_TIMEOUT_FACTOR
         pool = await database.open_pool(
@@ -89,7 +91,7 @@ class Parts(Struct):
         if settings.bank is not None:  # people who read must not keep the bank waiting
             sessions = await database.open_pool(url, size=BANK_SESSIONS)
             parts.push_async_callback(_close_pool, sessions)
-        bank = await parts.enter_async_context(bank_desk(settings, keys, sessions))
+        bank = await parts.enter_async_context(bank_desk(settings, keys, sessions, certificates))
         next_id = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
         directory = Directory(known_max=DIRECTORY_KNOWN_MAX)
         engine = Engine(
@@ -128,7 +130,7 @@ class Parts(Struct):
             books,
             set(),
             [],
-            Certificates(),
+            certificates,
             terminal_rates(settings),
             bank,
             None if bank is None else Enrolment(bank, next_id),

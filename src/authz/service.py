@@ -35,6 +35,7 @@ _log = structlog.get_logger()
 def serve(settings: Settings) -> int:
     """Run until SIGTERM, then drain; the exit code. Raises `UsageError` and `DatabaseError`."""
     configure_logs(settings.log_level, settings.log_format)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
     settings = fit_connections(settings)
     arguments_are_good(settings)
     ports_are_free(settings)
@@ -75,11 +76,7 @@ async def run(
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
         counting = nullcontext() if doors is None else telling(engine.metrics, doors.counts)
-        async with (
-            counting,
-            engine.certificates.fresh(),
-            _timers(settings, engine, notices, every=web),
-        ):
+        async with counting, _timers(settings, engine, notices, every=web):
             number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)

@@ -59,8 +59,7 @@ def _run(settings: Settings, url: str, counts: Path, stop: threading.Event) -> b
     """All workers from start to end; whether they failed."""
     doors, kept = _reserve(settings, counts)
     crew = _Crew(settings, url, doors)
-    if settings.tls_cert is not None:
-        signal.signal(signal.SIGHUP, lambda *_: crew.reload())
+    signal.signal(signal.SIGHUP, lambda *_: crew.reload())
     try:
         crew.start()
         failed = not crew.ready()
@@ -91,7 +90,10 @@ class _Crew:
         process = _spawn.Process(
             target=_work, args=(self._settings, self._url, self._doors, number, theirs)
         )
+        # A worker is born with SIGHUP held back: until it knows what to do with it, it would die.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
         process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
         theirs.close()
         self._workers[number] = process, ours
 
@@ -143,8 +145,8 @@ def _becomes_ready(pipe: Connection) -> bool:
 def _work(settings: Settings, url: str, doors: Doors, number: int, pipe: Connection) -> None:
     """The life of a worker; its exit code is that of `run`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes the wish on
-    if settings.tls_cert is not None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
     configure_logs(settings.log_level, settings.log_format)
     code = uvloop.run(
         run(settings, url, doors, web=number == 0, announce=lambda _: pipe.send("ready"))

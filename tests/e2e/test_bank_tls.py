@@ -123,3 +123,47 @@ async def test_a_worker_that_takes_anothers_place_beside_torn_files_pays_with_vo
     assert told(log, "worker_died") == 1
     await bank.stop()
     await prove(database_url)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_hangup_signal_reads_the_files_of_the_bank_again_and_a_broken_renewal_is_told(
+    database_url: str, tmp_path: Path, workers: int
+) -> None:
+    """No door is secured: that is where the signal used to end the engine."""
+    await populate(database_url, [(n, LINKED) for n in (1, 2)], tmp_path)
+    world, log = World(tmp_path), tmp_path / "engine.log"
+    bank = BankProcess(tmp_path, *world.bank)
+    await bank.start()
+
+    async def waits(event: str, times: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while told(log, event) < times:  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.05)
+
+    flags = ("--bank", bank.address, *world.engine, "--workers", str(workers))
+    async with engine_on(database_url, tmp_path, *flags) as engine:
+        await waits("bank_signed_on", workers)
+        os.kill(engine.pid, signal.SIGHUP)
+        await waits("certificate_reloaded", workers)
+        assert pays(engine, 1, "40.00")
+        (tmp_path / "ca.pem").write_text("torn")
+        await waits("certificate_kept", workers)
+        assert pays(engine, 2, "40.00"), "the line is up, and stays"
+    await bank.stop()
+    await prove(database_url)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_hangup_signal_where_nothing_is_secured_ends_no_engine(
+    database_url: str, tmp_path: Path, workers: str
+) -> None:
+    await populate(database_url, [(1, LINKED)], tmp_path)
+    log = tmp_path / "engine.log"
+    async with engine_on(database_url, tmp_path, "--workers", workers) as engine:
+        os.kill(engine.pid, signal.SIGHUP)
+        async with asyncio.timeout(PATIENCE_S):
+            while told(log, "nothing_to_reload") < int(workers):  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.05)
+        assert pays(engine, 1, "12.50")
+    assert not told(log, "worker_died")
+    await prove(database_url)

@@ -1,4 +1,4 @@
-"""The certificate that a door shows, whose clients' certificates it wants, and both made anew.
+"""The certificate that a door shows, whose clients' certificates it wants, and all made anew.
 
 Connections that are open keep what they began with; the next ones get what the files say now. A
 session is never resumed from one state of the files to the next: its tickets were the old one's.
@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -69,44 +69,65 @@ class Tls:
             self.reload()
 
 
+class Renewed(Protocol):
+    """What is made of files that may be renewed while we run."""
+
+    def reload(self) -> None:
+        """Read the files again; where they cannot be used, what there was stays, and is logged."""
+
+    def reload_if_changed(self) -> None:
+        """Read the files again if one of them is another one since they were read."""
+
+
 class Certificates:
-    """What all doors of a process are secured with; doors with the same files share one."""
+    """What a process is secured with at its doors and elsewhere, and read again as files change.
+
+    Doors with the same files share one.
+    """
 
     def __init__(self) -> None:
-        """No door is secured yet."""
+        """Nothing is secured yet."""
         self._by_files: dict[TlsFiles, Tls] = {}
+        self._renewed: list[Renewed] = []
 
     def of(self, files: TlsFiles) -> Tls:
         """What a door with these files is secured with. Raises UsageError."""
         if files not in self._by_files:
             self._by_files[files] = Tls(files)
+            self.keep_fresh(self._by_files[files])
         return self._by_files[files]
+
+    def keep_fresh(self, renewed: Renewed) -> None:
+        """From now on let it be read again with all others."""
+        self._renewed.append(renewed)
 
     def reload(self) -> None:
         """Read all files again, as SIGHUP asks for."""
-        for tls in self._by_files.values():
-            tls.reload()
+        if not self._renewed:
+            _log.warning("nothing_to_reload", why="SIGHUP came, and no certificate is in use")
+        for each in self._renewed:
+            each.reload()
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[None]:
         """Read the files again at SIGHUP, and when they change, for as long as the context lasts.
 
-        Where no door is secured SIGHUP ends the process, as it does any that is left alone.
+        Where nothing is secured SIGHUP is a line of the log: whoever reloads all daemons alike, or
+        leaves the terminal, does not mean payments to end.
         """
-        if not self._by_files:
-            yield
-            return
         loop = asyncio.get_running_loop()
+        before = signal.getsignal(signal.SIGHUP)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         watching = loop.create_task(self._watch())
         try:
             yield
         finally:
             loop.remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, before)
             watching.cancel()
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            for tls in self._by_files.values():
-                tls.reload_if_changed()
+            for each in self._renewed:
+                each.reload_if_changed()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import structlog
 
+from authz.access.tls import Certificates
 from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.bank.stans import Stans
@@ -32,9 +33,12 @@ def vault_for_bank(settings: Settings, keys: Keys) -> Vault | None:
 
 @asynccontextmanager
 async def bank_desk(
-    settings: Settings, keys: Keys, pool: asyncpg.Pool
+    settings: Settings, keys: Keys, pool: asyncpg.Pool, certificates: Certificates | None = None
 ) -> AsyncIterator[BankDesk | None]:
-    """The desk with its line to `--bank`, or None without one."""
+    """The desk with its line to `--bank`, or None without one.
+
+    `certificates` keep those of the line fresh while it is up; a new connection does in any case.
+    """
     vault = vault_for_bank(settings, keys)
     if settings.bank is None or vault is None:
         yield None
@@ -43,6 +47,8 @@ async def bank_desk(
     tls = line_tls(settings)
     if tls is None and not settings.bank.loopback:
         _log.warning("bank_in_clear", bank=str(settings.bank), wanted="bank_tls_ca")
+    if tls is not None and certificates is not None:
+        certificates.keep_fresh(tls)
     link = BankLink(settings.bank, institution, tls=tls)
     stans = Stans(pool, institution)
     running = asyncio.create_task(link.run())

@@ -61,6 +61,19 @@ class LineTls:
             self._tls.reload_if_changed()
         return self._tls.context
 
+    def reload(self) -> None:
+        """Read the files again, if they were read; else the next connection will."""
+        if self._tls is not None:
+            self._tls.reload()
+
+    def reload_if_changed(self) -> None:
+        """As `reload`, if one of them is another one since they were read.
+
+        Done while the line is up it tells of a broken renewal before the line is lost.
+        """
+        if self._tls is not None:
+            self._tls.reload_if_changed()
+
 
 def refuse_unusable(settings: Settings) -> None:
     """For who is about to start an engine, or a job. Raises UsageError, which names the file."""

@@ -108,3 +108,12 @@ async def test_a_hangup_signal_reads_them_again_and_so_does_a_change(
         while tls.context is second:  # noqa: ASYNC110 - nor does a file
             await asyncio.sleep(0.001)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+async def test_a_hangup_signal_where_nothing_is_secured_is_a_line_of_the_log() -> None:
+    with capture_logs() as logged:
+        async with Certificates().fresh():
+            os.kill(os.getpid(), signal.SIGHUP)
+            while not logged:  # noqa: ASYNC110 - a signal tells nobody
+                await asyncio.sleep(0.001)
+    assert [line["event"] for line in logged] == ["nothing_to_reload"]
