@@ -16,7 +16,7 @@ from authz.usage import UsageError
 
 OLDEST: Final = ssl.TLSVersion.TLSv1_2
 """RFC 8996 has done away with the older ones."""
-Mark = tuple[tuple[int, int, int], ...]
+Mark = tuple[tuple[int, int, int, int], ...]
 
 
 class PemFiles(Struct, frozen=True):
@@ -47,7 +47,7 @@ def trust(context: ssl.SSLContext, authorities: Path, whose: str) -> None:
 
 
 def mark_of(paths: tuple[Path, ...]) -> Mark:
-    """What changes when a file is written or another one takes its place."""
+    """What changes when a file is written, opened or closed to others, or replaced."""
     return tuple(_state(path) for path in paths)
 
 
@@ -73,9 +73,10 @@ def _refuse_open_key(key: Path) -> None:
         raise UsageError(f"private key {key}: everybody may read it; chmod 600 {key}")
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _state(path: Path) -> tuple[int, int, int, int]:
     try:
         found = path.stat()
     except OSError:  # it is about to come back: whoever replaces it is not done
-        return 0, 0, 0
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        return 0, 0, 0, 0
+    # Who may read a key is in none of the first three, and a reason to take it or not.
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns

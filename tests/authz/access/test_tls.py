@@ -79,6 +79,18 @@ def test_what_changed_is_read_again_and_what_is_broken_is_not_taken(files: TlsFi
     assert tls.context is not first
 
 
+def test_a_key_that_is_closed_to_others_as_asked_for_is_read_again(files: TlsFiles) -> None:
+    """Its bytes, its place and the time they were written are what they were."""
+    tls = Tls(files)
+    first = tls.context
+    files.key.chmod(0o644)
+    tls.reload_if_changed()
+    assert tls.context is first
+    files.key.chmod(0o600)
+    tls.reload_if_changed()
+    assert tls.context is not first
+
+
 def test_a_file_that_is_away_for_a_moment_changes_nothing(files: TlsFiles) -> None:
     tls = Tls(files)
     first, away = tls.context, files.cert.with_suffix(".away")
