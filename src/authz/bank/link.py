@@ -15,7 +15,7 @@ from msgspec import Struct
 from authz.addresses import Address
 from authz.bank.breaker import Breaker
 from authz.bank.tls import LineTls
-from authz.bank.why import why_lost, why_not_reached
+from authz.bank.why import why_lost, why_not_reached, why_not_signed_on, why_refused
 from authz.bank.words import Stamp, sign_on
 from authz.framing import FrameBuffer, FramingError, framing, wrap
 from authz.iso8583.codec import DecodeError
@@ -28,6 +28,7 @@ CODEC: Final = profile("ascii").codec
 FRAMING: Final = framing("2b")
 STAN_MAX: Final = 999_999
 NO_LINE: Final = "no line to the bank"
+NO_ECHO: Final = "we hung up on a bank that answers no echo"
 _STAN, _TERMINAL, _CODE = 11, 41, 39
 
 _log = structlog.get_logger()
@@ -48,7 +49,8 @@ class LineBroke(Silent):
 class Patience(Struct, frozen=True):
     """How long the line is waited for, in seconds.
 
-    After a failure the next attempt waits `back_off_s`, then twice as long, up to the maximum.
+    After a failure the next attempt waits `back_off_s`, then twice as long, up to the maximum; a
+    line that lived longer than that lets it begin anew.
     """
 
     connect_s: float = 2.0
@@ -109,9 +111,8 @@ class BankLink:
         pause_s = self._patience.back_off_s
         try:
             while True:
-                if await self._connect():
+                if await self._connect() and await self._lives():
                     pause_s = self._patience.back_off_s
-                    await self._keep()
                 self._hang_up()
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, self._patience.back_off_max_s)
@@ -155,16 +156,32 @@ class BankLink:
         self._lost.clear()
         try:
             await self._dial()
-            answer = await self._network(SIGN_ON)
-        except (OSError, UsageError, Silent, NotSent) as error:  # SSLError is an OSError
+            code = (await self._network(SIGN_ON)).fields.get(_CODE)
+        except (LineBroke, NotSent) as ended:
+            self._tell(why_not_signed_on(str(ended), secured=self._tls is not None))
+            return False
+        except (OSError, UsageError, Silent) as error:  # TimeoutError and SSLError are OSErrors
             self._tell(why_not_reached(error))
             return False
+        if code != "00":
+            self._tell(why_refused(code))
+            return False
         self._why_told = None
-        self.signed_on = answer.fields.get(_CODE) == "00"
-        _log.info("bank_signed_on" if self.signed_on else "bank_refused_sign_on")
-        if self.signed_on:
-            self.breaker.greeted()
-        return self.signed_on
+        self.signed_on = True
+        _log.info("bank_signed_on")
+        self.breaker.greeted()
+        return True
+
+    async def _lives(self) -> bool:
+        """Keep the line up until it is lost; whether it lived longer than the longest pause.
+
+        A bank that signs on and hangs up is not called the more often for having signed on.
+        """
+        since_s = monotonic()
+        await self._keep()
+        why = self._why_lost if self._lost.is_set() else NO_ECHO
+        _log.warning("bank_line_lost", bank=str(self._address), why=why)
+        return monotonic() - since_s > self._patience.back_off_max_s
 
     async def _dial(self) -> None:
         """A connection, secured where it is to be. OSError: there is none; UsageError: no files."""
@@ -255,6 +272,8 @@ class _Line(asyncio.Protocol):
     def __init__(self, link: BankLink) -> None:
         self._link = link
         self._buffer = FrameBuffer(FRAMING)
+        self._unreadable: str | None = None
+        """Why it was us who hung up."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods and not the base class.
@@ -267,11 +286,11 @@ class _Line(asyncio.Protocol):
             for frame in frames:
                 self._link.heard(CODEC.decode(frame.body))
         except (FramingError, DecodeError) as error:
-            _log.warning("bank_unreadable", why=str(error))
+            self._unreadable = f"we hung up on bytes that cannot be read: {error}"
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._link.lost(why_lost(exc))
+        self._link.lost(self._unreadable or why_lost(exc))
 
 
 def _key(message: Message) -> Key:

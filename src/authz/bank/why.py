@@ -46,6 +46,23 @@ def why_lost(error: Exception | None) -> str:
     return why_not_reached(error)
 
 
+def why_not_signed_on(why_lost: str, *, secured: bool) -> str:
+    """Why a line ended before our sign-on was answered: mostly for what we show, or do not speak.
+
+    A bank that says nothing to that leaves the question which setting it is about.
+    """
+    if why_lost != HUNG_UP:
+        return why_lost
+    wanted = "another certificate of ours (bank_tls_cert)" if secured else "TLS (bank_tls_ca)"
+    return f"{HUNG_UP} before it took our sign-on: does it want {wanted}?"
+
+
+def why_refused(code: str | None) -> str:
+    """Why there is no line where the bank answered our sign-on, with another code than 00."""
+    said = "no response code" if code is None else f"response code {code}"
+    return f"the bank refuses our sign-on, {said}: does it know our bank_institution?"
+
+
 def _of_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         known = _REFUSED_CERTIFICATES.get(error.verify_code)

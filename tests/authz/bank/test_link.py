@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from authz.addresses import Address
 from authz.bank.breaker import Breaker
@@ -13,8 +15,10 @@ from authz.bank.link import BankLink, NotSent, Patience, Silent
 from authz.bank.words import BankCard, Place, Stamp, question, reference_of, reversal
 from authz.iso8583.message import Message
 from authz.pan import Pan
-from simulators.bank import BankHost, Manners
+from simulators.bank import BankHost, Manners, answer_to
 from simulators.bank_books import BankBooks
+from simulators.frames import FrameReader, framing_of, wrap
+from simulators.wire import decode, encode, profile_of
 
 CARD = BankCard(Pan("9999490000000015"), "2912")
 QUICK = Patience(0.5, 0.2, 30.0, 0.02, 0.01, 0.05)
@@ -49,6 +53,106 @@ async def a_line(manners: Manners | None = None) -> AsyncIterator[tuple[BankHost
         with suppress(asyncio.CancelledError):
             await running
         await host.close()
+
+
+class OddBank:
+    """Answers a sign-on as it is told to, and is called."""
+
+    def __init__(self, answer: bytes | str, lives_s: float | None = None) -> None:
+        """A response code, or any bytes; it hangs up `lives_s` after it answered, None: never."""
+        self.answer, self.lives_s, self.calls = answer, lives_s, 0
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.calls += 1
+        framing, spoken = framing_of("2b"), profile_of("ascii")
+        with suppress(ConnectionError):
+            for body in FrameReader(framing).feed(await reader.read(4096)):
+                answer = self.answer
+                if isinstance(answer, str):
+                    answer = wrap(encode(answer_to(decode(body, spoken), answer), spoken), framing)
+                writer.write(answer)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.lives_s):
+                    await reader.read()
+        writer.close()
+
+
+@asynccontextmanager
+async def a_line_to(bank: OddBank, patience: Patience = QUICK) -> AsyncIterator[BankLink]:
+    async with await asyncio.start_server(bank.take, "127.0.0.1", 0) as server:
+        link = BankLink(Address(*server.sockets[0].getsockname()), "99", patience, Breaker(3))
+        running = asyncio.create_task(link.run())
+        try:
+            yield link
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            await asyncio.sleep(0.02)  # the other end sees that it is over
+
+
+async def test_a_line_that_is_lost_is_told_with_its_reason() -> None:
+    async with a_line() as (host, link):
+        await until(lambda: link.is_open)
+        with capture_logs() as logged:
+            await host.restart()
+            await until(lambda: any(line["event"] == "bank_signed_on" for line in logged))
+    (lost,) = (line for line in logged if line["event"] == "bank_line_lost")
+    assert (lost["why"], lost["log_level"]) == ("the bank hung up", "warning")
+
+
+async def test_a_bank_that_answers_no_echo_is_hung_up_on_and_that_is_told() -> None:
+    patience = replace(QUICK, network_s=0.05, echo_idle_s=0.05)
+    async with a_line() as (host, link):
+        link._patience = patience
+        await until(lambda: link.is_open)
+        with capture_logs() as logged:
+            host.manners = Manners(silent=True)
+            await until(lambda: bool(logged))
+    assert (logged[0]["event"], logged[0]["why"]) == (
+        "bank_line_lost",
+        "we hung up on a bank that answers no echo",
+    )
+
+
+async def test_a_bank_that_signs_on_and_hangs_up_is_called_ever_later() -> None:
+    bank = OddBank("00", lives_s=0)
+    async with a_line_to(bank, replace(QUICK, back_off_max_s=0.4)):
+        await asyncio.sleep(0.8)
+    assert 3 <= bank.calls <= 8, "after 10, 20, 40, 80, 160, 320 and 400 ms"
+
+
+async def test_a_line_that_lived_lets_the_pauses_begin_anew() -> None:
+    bank = OddBank("05", lives_s=0.35)
+    async with a_line_to(bank, replace(QUICK, back_off_max_s=0.3)) as link:
+        await until(lambda: bank.calls == 5)  # the next pause is of 160 ms
+        bank.answer = "00"
+        await until(lambda: link.is_open)
+        bank.answer = "05"
+        await until(lambda: not link.is_open)
+        await asyncio.sleep(0.15)
+    assert bank.calls - 6 >= 3, "after 10, 20 and 40 ms"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("05", "the bank refuses our sign-on, response code 05: does it know our bank_inst"),
+        (b"\xff\xff", "we hung up on bytes that cannot be read: frame of 65535 bytes"),
+        (b"\0\x08ABCDEFGH", "we hung up on bytes that cannot be read: message at byte 0"),
+        (b"", "the bank hung up before it took our sign-on: does it want TLS (bank_tls_ca)?"),
+    ],
+)
+async def test_a_sign_on_that_fails_is_told_once_with_its_reason(
+    answer: bytes | str, words: str
+) -> None:
+    bank = OddBank(answer, 0)
+    with capture_logs() as logged:
+        async with a_line_to(bank) as link:
+            await until(lambda: bank.calls >= 4)
+            assert not link.is_open
+    (told,) = logged
+    assert told["event"] == "bank_not_reached"
+    assert told["why"].startswith(words)
 
 
 async def test_many_questions_in_flight_get_their_own_answers() -> None:

@@ -172,6 +172,17 @@ async def test_a_bank_that_wants_a_certificate_gets_one_or_says_so(
     assert why.endswith("; see bank_tls_cert")
 
 
+async def test_a_bank_that_hangs_up_on_our_certificate_leaves_a_hint(world: World) -> None:
+    """With TLS 1.3 the handshake is over for us when it looks for ours."""
+    strange = LineFiles(world.ours.ca, *world.foreign.issue("stranger"))
+    for files in (world.trusting, strange):
+        why = await said_of_host(LineTls(files, HERE), world.served(mutual=True))
+        assert why == (
+            "the bank hung up before it took our sign-on:"
+            " does it want another certificate of ours (bank_tls_cert)?"
+        )
+
+
 async def test_a_bank_in_clear_is_not_spoken_to(world: World) -> None:
     why = await said_of_host(LineTls(world.trusting, HERE), None)
     assert "does it speak TLS" in why
