@@ -76,13 +76,17 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_address(text: str) -> Address:
-    """`HOST:PORT` or `[IPV6]:PORT`; ValueError says what is missing."""
+    """`HOST:PORT` or `[IPV6]:PORT`; ValueError says what is missing or wrong."""
     host, colon, port = text.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not (port.isascii() and port.isdigit()):
         raise ValueError(f"{text!r} is not HOST:PORT")
     if int(port) > PORT_MAX:
         raise ValueError(f"port {port} is above {PORT_MAX}")
+    try:
+        host.encode("idna")  # as whoever looks it up will have to
+    except UnicodeError:
+        raise ValueError(f"{host!r} in {text!r} is no name of a host") from None
     return Address(host, int(port))
 
 

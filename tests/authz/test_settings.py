@@ -84,6 +84,8 @@ def test_the_test_clock_is_kept_in_utc() -> None:
         ({"listen": ["127.0.0.1:1,profil=ascii"]}, "profil=ascii"),
         ({"listen": ["127.0.0.1:1,framing=3b"]}, "framing"),
         ({"bank": "here"}, "HOST:PORT"),
+        ({"bank": "a..b:28600"}, "no name of a host"),
+        ({"bank": "x" * 64 + ".example:28600"}, "no name of a host"),
         ({"bank_tls_ca": "ca", "bank_tls_cert": "cert"}, "bank_tls_cert and bank_tls_key go"),
         ({"bank_tls_ca": "ca", "bank_tls_key": "key"}, "bank_tls_cert and bank_tls_key go"),
         ({"bank_tls_cert": "cert", "bank_tls_key": "key"}, "need bank_tls_ca"),

@@ -52,13 +52,19 @@ async def bank_desk(
     link = BankLink(settings.bank, institution, tls=tls)
     stans = Stans(pool, institution)
     running = asyncio.create_task(link.run())
+    running.add_done_callback(_tell)
     try:
         budget_s = settings.bank_budget_ms / 1000
         yield BankDesk(pool, link, vault, stans, institution, budget_s, BankGauges(link))
     finally:
         running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await asyncio.wait([running])
+
+
+def _tell(running: asyncio.Task[None]) -> None:
+    """Only a fault of ours ends the line before the service; vouchers pay without it."""
+    if not running.cancelled() and (error := running.exception()) is not None:
+        _log.error("bank_line_stopped", error=type(error).__name__, exc_info=error)
 
 
 async def opened(desk: BankDesk, within_s: float) -> bool:

@@ -75,3 +75,21 @@ async def test_a_broken_renewal_is_told_while_the_line_is_up(
                     await asyncio.sleep(0.001)
     assert [line["event"] for line in logged] == ["certificate_kept"] * 2
     assert "bank_tls_ca" in str(logged[0]["why"])
+
+
+async def test_a_fault_that_ends_the_line_is_told_and_ends_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(_: BankLink) -> None:
+        raise ValueError("ours")
+
+    monkeypatch.setattr(BankLink, "run", faulty)
+    settings, keys = load({"bank": "127.0.0.1:8600"}), read_key_file(key_file(tmp_path))
+    with capture_logs() as logged:
+        async with bank_desk(settings, keys, cast("asyncpg.Pool", None)) as desk:
+            assert desk is not None
+            await asyncio.sleep(0.01)
+            assert not desk.link.is_open
+    (told,) = logged
+    assert (told["event"], told["error"]) == ("bank_line_stopped", "ValueError")
+    assert told["log_level"] == "error"
