@@ -25,14 +25,19 @@ class Authority:
         self.ca.write_bytes(_pem(self._certificate))
 
     def issue(
-        self, name: str, *, serial: int | None = None, host: str | None = None
+        self,
+        name: str,
+        *,
+        serial: int | None = None,
+        host: str | None = None,
+        names: bool = True,
     ) -> tuple[Path, Path]:
         """A certificate for this machine, for a server or for a client, and its private key.
 
-        With `host` it is for that name alone.
+        With `host` it is for that name alone, without `names` for whoever its subject is.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        made = self._signed(_name(name), key, serial=serial, host=host)
+        made = self._signed(_name(name), key, serial=serial, host=host, names=names)
         cert_file, key_file = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         key_file.touch(mode=0o600)
         key_file.write_bytes(
@@ -53,10 +58,11 @@ class Authority:
         is_authority: bool = False,
         serial: int | None = None,
         host: str | None = None,
+        names: bool = True,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         whom = x509.DNSName(host) if host else x509.IPAddress(ip_address("127.0.0.1"))
-        names = x509.SubjectAlternativeName([whom])
+        other_names = [x509.SubjectAlternativeName([whom])] if names else []
         uses = x509.KeyUsage(
             digital_signature=True, key_cert_sign=is_authority, crl_sign=is_authority,
             content_commitment=False, key_encipherment=False, data_encipherment=False,
@@ -65,7 +71,7 @@ class Authority:
         # RFC 5280, 4.2.1.1 and 4.2.1.2: Python verifies strictly from 3.13 on and wants both.
         subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        return (
+        made = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -75,11 +81,12 @@ class Authority:
             .not_valid_after(now + VALID)
             .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
             .add_extension(uses, critical=True)
-            .add_extension(names, critical=False)
             .add_extension(subject_key, critical=False)
             .add_extension(issuer_key, critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        for each in other_names:
+            made = made.add_extension(each, critical=False)
+        return made.sign(self._key, hashes.SHA256())
 
 
 def _name(name: str) -> x509.Name:

@@ -25,6 +25,7 @@ class LineFiles(PemFiles, frozen=True):
         """What the files make together; names are checked. Raises UsageError."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = OLDEST
+        context.hostname_checks_common_name = False  # RFC 9525, 6.1
         with _wanted("bank_tls_ca wants the authorities of the bank's certificate (PEM)"):
             trust(context, self.ca, "authorities")
         if self.cert is not None and self.key is not None:

@@ -1,6 +1,7 @@
 """Why there is no line to the bank, in words for who must mend it: the bank, the network, or us."""
 
 import os
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -13,13 +14,30 @@ IN_HANDSHAKE: Final = "during the handshake: does it speak TLS, and want our cer
 _FROM_NOBODY: Final = "the bank's certificate comes from no authority of bank_tls_ca"
 _OTHER_NAME: Final = "the bank's certificate is not for the host, or the bank_tls_name, we want"
 _REFUSED_CERTIFICATES: Final[Mapping[int, str]] = {
-    9: "the bank's certificate is not valid yet",
-    10: "the bank's certificate has expired",
+    # OpenSSL says the same of any certificate of the chain, and its end may be a file of ours.
+    9: "the bank's certificate, or an authority in bank_tls_ca, is not valid yet",
+    10: "the bank's certificate, or an authority in bank_tls_ca, has expired",
     **dict.fromkeys((18, 19, 20, 21), _FROM_NOBODY),
     **dict.fromkeys((62, 64), _OTHER_NAME),
 }
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
-_ALERT: Final = "_ALERT_"
+
+# Alerts (RFC 8446, 6.2) as OpenSSL writes them, and which setting of ours they are about.
+_ALERT: Final = re.compile(r"(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?(\w+)")
+_ABOUT: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        (
+            "handshake failure", "no certificate", "bad certificate", "unsupported certificate",
+            "certificate revoked", "certificate expired", "certificate unknown", "unknown ca",
+            "access denied", "decrypt error", "certificate required",
+        ),
+        "; see bank_tls_cert",
+    ),
+    **dict.fromkeys(
+        ("protocol version", "insufficient security"), "; we speak TLS 1.2 and 1.3"
+    ),
+    "unrecognized name": "; see bank_tls_name",
+}  # fmt: skip
 
 
 def why_not_reached(error: Exception) -> str:
@@ -72,9 +90,9 @@ def _of_tls(error: ssl.SSLError) -> str:
     reason = getattr(error, "reason", None) or "no reason told"
     if reason in _NO_TLS:
         return "what the bank answers is no TLS"
-    if _ALERT in reason:  # its word for what it holds against us, our certificate for the most part
-        said = _plain(reason.partition(_ALERT)[2])
-        return f"the bank refuses our handshake: {said}; see bank_tls_cert"
+    if alert := _ALERT.fullmatch(reason):
+        said = _plain(alert[1])
+        return f"the bank refuses our handshake: {said}{_ABOUT.get(said, '')}"
     return f"the handshake fails: {_plain(reason)}"
 
 

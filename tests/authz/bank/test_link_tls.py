@@ -152,6 +152,13 @@ async def test_a_bank_of_another_name_is_not_spoken_to(world: World) -> None:
         assert why.startswith("the bank's certificate is not for the host")
 
 
+async def test_a_bank_that_is_named_by_its_subject_alone_is_not_spoken_to(world: World) -> None:
+    """RFC 9525, 6.1: a common name is no name of a host."""
+    world.bank = world.ours.issue("bank.example", names=False)
+    why = await said_of_host(LineTls(world.trusting, "bank.example"), world.served())
+    assert why.startswith("the bank's certificate is not for the host")
+
+
 async def test_the_name_that_is_wanted_need_not_be_that_of_the_host(world: World) -> None:
     world.bank = world.ours.issue("bank", host="bank.example")
     async with a_line(LineTls(world.trusting, "bank.example"), world.served()) as (_, link):

@@ -32,13 +32,31 @@ def of_tls(reason: str) -> ssl.SSLError:
         (TimeoutError(), "no connection in time"),
         (Silent("no answer in time"), "no answer in time"),
         (LineBroke("the bank hung up"), "the bank hung up"),
-        (refused(10, "certificate has expired"), "the bank's certificate has expired"),
-        (refused(9, "not yet valid"), "the bank's certificate is not valid yet"),
+        (
+            refused(10, "certificate has expired"),
+            "the bank's certificate, or an authority in bank_tls_ca, has expired",
+        ),
+        (
+            refused(9, "not yet valid"),
+            "the bank's certificate, or an authority in bank_tls_ca, is not valid yet",
+        ),
         (refused(23, "it is revoked"), "the bank's certificate is refused: it is revoked"),
         (of_tls("UNSUPPORTED_PROTOCOL"), "the handshake fails: unsupported protocol"),
         (
             of_tls("TLSV1_ALERT_UNKNOWN_CA"),
             "the bank refuses our handshake: unknown ca; see bank_tls_cert",
+        ),
+        (
+            of_tls("TLSV1_ALERT_PROTOCOL_VERSION"),
+            "the bank refuses our handshake: protocol version; we speak TLS 1.2 and 1.3",
+        ),
+        (
+            of_tls("TLSV1_UNRECOGNIZED_NAME"),
+            "the bank refuses our handshake: unrecognized name; see bank_tls_name",
+        ),
+        (
+            of_tls("TLSV1_ALERT_INTERNAL_ERROR"),
+            "the bank refuses our handshake: internal error",
         ),
         (ssl.SSLError("odd"), "the handshake fails: no reason told"),
     ],
