@@ -81,12 +81,14 @@ class Job(Struct, frozen=True):
     """One timer: what it does, in words and in code, and how often it is looked after.
 
     Of several workers the first runs all jobs, and every one of them its part of what is `shared`.
+    One that `asks_bank` is given a line to it; nobody else waits for one, or fails without.
     """
 
     run: Callable[[Work], Awaitable[Counts]]
     every_s: float
     words: str
     shared: bool = False
+    asks_bank: bool = False
 
 
 async def _expire_holds(work: Work) -> Counts:
@@ -163,6 +165,7 @@ JOBS: Final[Mapping[str, Job]] = {
         0.5,
         "Settle what waits for the bank, and tell the bank until it hears.",
         shared=True,
+        asks_bank=True,
     ),
     "close-day": Job(_close_day, 10.0, "Begin the next settlement date when its time has come."),
     "tell-holders": Job(_tell_holders, 5.0, "Hand over what holders must hear of.", shared=True),

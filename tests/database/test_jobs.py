@@ -12,6 +12,7 @@ from authz.commands.jobs import app, run_job
 from authz.directory import Directory
 from authz.jobs import JOBS, Counts, Job, Work, keep_running, timers
 from authz.requests import Kind
+from authz.settings import load
 from authz.usage import UsageError
 from tests.database.town import town
 from tests.road.people import Setting
@@ -92,3 +93,13 @@ async def test_a_job_whose_database_is_away_is_run_again(calendar_url: str, tmp_
 def test_every_job_says_what_it_does() -> None:
     assert {"expire-holds", "exchange-vintages"} <= set(JOBS)
     assert all(job.words.endswith(".") and job.every_s > 0 for job in JOBS.values())
+
+
+async def test_only_the_job_that_asks_the_bank_minds_its_files(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    settings = load({"bank": "127.0.0.1:9", "bank_tls_ca": tmp_path / "none.pem"})
+    async with town(calendar_url, tmp_path, ONE) as t:
+        assert await run_job(calendar_url, "seal", t.books, None, settings=settings) == {"heads": 0}
+        with pytest.raises(UsageError, match=r"bank_tls_ca wants .*none.pem: No such file"):
+            await run_job(calendar_url, "store-and-forward", t.books, None, settings=settings)

@@ -122,20 +122,24 @@ async def run_job(
             work = replace(work, seal_key=held.seal_key(), vault=Vault.of(held))
         async with AsyncExitStack() as parts:
             if settings is not None:
-                work = await _reaching_out(work, settings, held, parts)
+                work = await _telling(work, settings, held, parts)
+                if JOBS[name].asks_bank and settings.bank is not None:
+                    work = await _asking_bank(work, settings, parts)
             return await JOBS[name].run(work)
     finally:
         await pool.close()
 
 
-async def _reaching_out(
+async def _telling(
     work: Work, settings: Settings, held: KeyFile | None, parts: AsyncExitStack
 ) -> Work:
-    """With what leads outside: to holders, and to the bank where there is one."""
+    """With what leads to holders."""
     signing = None if held is None or held.code_webhook is None else held.code_webhook.key
-    work = replace(work, notices=await notice_sender(settings, signing, parts))
-    if settings.bank is None:
-        return work
+    return replace(work, notices=await notice_sender(settings, signing, parts))
+
+
+async def _asking_bank(work: Work, settings: Settings, parts: AsyncExitStack) -> Work:
+    """With a line to the bank that is up. Raises UsageError where none comes about."""
     refuse_unusable(settings)
     desk = bank_desk(settings, keys_of(settings), work.pool)
     bank = await parts.enter_async_context(desk)
