@@ -1,7 +1,7 @@
 """How a simulator speaks TLS, as who calls and as who is called: whom it trusts, what it shows."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -36,10 +36,10 @@ def context_of(
         if cert is not None or key is not None:
             raise ValueError("--tls-cert and --tls-key need --tls or --tls-ca")
         return None
-    with _usable():
+    with _usable(ca, cert, key):
         context = ssl.create_default_context(cafile=ca)
         if cert is not None:
-            context.load_cert_chain(cert, key)
+            context.load_cert_chain(cert, key, password=_refusal_of(key or cert))
     return context
 
 
@@ -53,16 +53,32 @@ def serving_context_of(
         if client_ca is not None:
             raise ValueError("--tls-client-ca needs --tls-cert and --tls-key")
         return None
-    with _usable():
+    assert key is not None, "they go together"
+    with _usable(client_ca, cert, key):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
-        context.load_cert_chain(cert, key)
+        context.load_cert_chain(cert, key, password=_refusal_of(key))
     context.verify_mode = ssl.CERT_NONE if client_ca is None else ssl.CERT_REQUIRED
     return context
 
 
 @contextmanager
-def _usable() -> Iterator[None]:
+def _usable(*paths: Path | None) -> Iterator[None]:
+    """OpenSSL names no file that it misses: each is opened first."""
+    path = None
     try:
+        for path in filter(None, paths):
+            path.open("rb").close()
+        path = None
         yield
-    except (OSError, ssl.SSLError) as wrong:
-        raise ValueError(f"the certificates cannot be used: {wrong}") from None
+    except OSError as wrong:  # SSLError is one
+        said = str(wrong) if path is None else f"{path}: {wrong.strerror}"
+        raise ValueError(f"the certificates cannot be used: {said}") from None
+
+
+def _refusal_of(key: Path) -> Callable[[], str]:
+    """What OpenSSL asks for a password: without it, it would ask who sits at the terminal."""
+
+    def refuse() -> str:
+        raise ValueError(f"the private key {key} is encrypted: one without a password is wanted")
+
+    return refuse

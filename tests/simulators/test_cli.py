@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from typer.testing import CliRunner, Result
 
 from simulators.chips import tlv
 from simulators.cli import app
 from simulators.journal import fold, read
 from simulators.wire import Fields
+from tests.certificates import Authority
 from tests.simulators.chips.issuers import CARD_KEY, WARNS, careful
 from tests.simulators.worlds import Answerer, Host, approve, hosted, world_json
 
@@ -96,7 +98,10 @@ def test_a_silence_is_a_difference() -> None:
         (("bank", "--listen", "127.0.0.1:0", "--late", "7"), "--late"),
         (("bank", "--tls-cert", "bank.crt"), "--tls-cert and --tls-key go together"),
         (("bank", "--tls-client-ca", "ca.pem"), "--tls-client-ca needs --tls-cert and --tls-key"),
-        (("bank", "--tls-cert", "no.crt", "--tls-key", "no.key"), "cannot be used"),
+        (("bank", "--tls-cert", "no.crt", "--tls-key", "no.key"), "used: no.crt: No such file"),
+        (("bank", "--tls-cert", "/dev/null", "--tls-key", "no.key"), "used: no.key: No such file"),
+        (("terminal", *PAYING, "--tls-ca", "no.pem"), "used: no.pem: No such file"),
+        (("terminal", *PAYING, "--tls", "--tls-cert", "no.crt"), "used: no.crt: No such file"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(arguments: tuple[str, ...], words: str) -> None:
@@ -105,6 +110,19 @@ def test_what_is_wrong_is_said_in_a_line(arguments: tuple[str, ...], words: str)
     assert words in result.output
     assert "Traceback" not in result.output
     assert "9999670000000012" not in result.output
+
+
+@pytest.mark.parametrize("who", [("bank",), ("terminal", *PAYING, "--tls")])
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(
+    who: tuple[str, ...], tmp_path: Path
+) -> None:
+    cert, key = Authority(tmp_path, "ours").issue("bank")
+    clear = serialization.load_pem_private_key(key.read_bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    key.write_bytes(clear.private_bytes(*form, serialization.BestAvailableEncryption(b"secret")))
+    result = invoke(*who, "--tls-cert", str(cert), "--tls-key", str(key))
+    assert result.exit_code == 2
+    assert "bank.key is encrypted" in " ".join(result.output.split())
 
 
 def test_a_field_that_does_not_fit_is_named() -> None:
