@@ -105,7 +105,7 @@ def test_a_file_that_is_away_for_a_moment_changes_nothing(files: TlsFiles) -> No
 async def test_a_hangup_signal_reads_them_again_and_so_does_a_change(
     files: TlsFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificates = Certificates()
+    certificates, before = Certificates(), signal.getsignal(signal.SIGHUP)
     tls = certificates.of(files)
     assert certificates.of(files) is tls
     first = tls.context
@@ -119,7 +119,7 @@ async def test_a_hangup_signal_reads_them_again_and_so_does_a_change(
         files.cert.touch()
         while tls.context is second:  # noqa: ASYNC110 - nor does a file
             await asyncio.sleep(0.001)
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) is before
 
 
 async def test_a_hangup_signal_where_nothing_is_secured_is_a_line_of_the_log() -> None:
