@@ -79,3 +79,22 @@ async def test_a_killed_worker_is_replaced_and_all_drain_when_asked(
     assert (said.count("worker_died"), said.count("draining")) == (1, 2)
     assert not {"worker_killed", "drain_timed_out"} & set(said)
     await prove(database_url)
+
+
+async def test_a_worker_that_is_being_born_outlives_a_hangup_signal(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Whoever signals all processes of the name does not ask how far each of them is."""
+    await populate(database_url, [(n, PERSON) for n in range(1, PEOPLE + 1)], tmp_path)
+    async with engine_on(database_url, tmp_path, "--workers", "2") as engine:
+        first = workers_of(engine.pid)
+        os.kill(min(first), signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE_S):
+            while not (born := workers_of(engine.pid) - first):  # noqa: ASYNC110 - processes
+                await asyncio.sleep(0.005)
+        for _ in range(30):
+            os.kill(max(born), signal.SIGHUP)
+            await asyncio.sleep(0.02)
+        await pay_until(engine, database_url, 2)
+    assert (tmp_path / "engine.log").read_text().count('"worker_died"') == 1
+    await prove(database_url)
