@@ -12,9 +12,11 @@ import socket
 import sys
 import tempfile
 import threading
+from collections import deque
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import structlog
@@ -29,7 +31,8 @@ from authz.settings import Settings
 from authz.whole import note_end
 
 RESTARTS_MAX: Final = 10
-"""A worker that keeps dying takes the service down instead of hiding it."""
+RESTARTS_WITHIN_S: Final = 600.0
+"""Workers that keep dying take the service down instead of hiding it; one a day does not."""
 READY_TIMEOUT_S: Final = 60.0
 WATCH_S: Final = 0.2
 
@@ -73,13 +76,26 @@ def _run(settings: Settings, url: str, counts: Path, stop: threading.Event) -> b
     return failed
 
 
+class Deaths:
+    """When the last workers died, by the monotonic clock, in seconds."""
+
+    def __init__(self) -> None:
+        """Nobody has died yet."""
+        self._last: deque[float] = deque(maxlen=RESTARTS_MAX + 1)
+
+    def are_too_many(self, at_s: float) -> bool:
+        """One more has died; whether they keep dying."""
+        self._last.append(at_s)
+        return len(self._last) > RESTARTS_MAX and at_s - self._last[0] < RESTARTS_WITHIN_S
+
+
 class _Crew:
     """The workers, by number."""
 
     def __init__(self, settings: Settings, url: str, doors: Doors) -> None:
         self._settings, self._url, self._doors = settings, url, doors
         self._workers: dict[int, tuple[SpawnProcess, Connection]] = {}
-        self._restarts = 0
+        self._deaths = Deaths()
 
     def start(self) -> None:
         for number in range(self._settings.workers):
@@ -107,11 +123,10 @@ class _Crew:
             for number, (process, _) in list(self._workers.items()):
                 if process.is_alive():
                     continue
-                self._restarts += 1
                 if process.pid is not None:
                     note_end(self._doors.counts, process.pid)
                 _log.error("worker_died", worker=number, exit_code=process.exitcode)
-                if self._restarts > RESTARTS_MAX:
+                if self._deaths.are_too_many(monotonic()):
                     return False
                 self._start(number)
         return True
