@@ -29,7 +29,8 @@ def configure_logs(level: str, form: str) -> None:
             rendered,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line in one write: those of several workers must not run into each other.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[Foreign()], level=max(LEVELS[level], logging.WARNING), force=True)

@@ -20,6 +20,7 @@ from authz.bank.words import Stamp, sign_on
 from authz.framing import FrameBuffer, FramingError, framing, wrap
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
+from authz.iso8583.mti import is_response
 from authz.iso8583.profiles import profile
 from authz.network import ECHO, SIGN_ON
 from authz.usage import UsageError
@@ -245,7 +246,7 @@ class BankLink:
         """A message came; an answer goes to who waits for it."""
         self._heard_s = monotonic()
         waiting = self._waiting.get(_key(message))
-        if waiting is None or waiting.done():
+        if waiting is None or waiting.done() or not is_response(message.mti):
             self.strays += 1
         else:
             waiting.set_result(message)

@@ -185,6 +185,17 @@ async def test_a_duplicated_answer_is_a_stray() -> None:
         await until(lambda: link.strays == 1)
 
 
+async def test_a_request_of_the_banks_own_is_no_answer() -> None:
+    async with a_line(Manners(delay_ms=100)) as (_, link):
+        await until(lambda: link.is_open)
+        asked = some_question()
+        asking = asyncio.create_task(link.ask(asked, 1.0))
+        await asyncio.sleep(0.02)
+        link.heard(asked)
+        assert link.strays == 1
+        assert (await asking).mti != asked.mti
+
+
 async def test_a_broken_line_is_silence_for_who_waits_and_comes_back_by_itself() -> None:
     async with a_line(Manners(delay_ms=500, away_ms=30)) as (host, link):
         await until(lambda: link.is_open)
