@@ -24,9 +24,9 @@ def a_purchase(amount_minor: int = 1000) -> Transfer:
     return Transfer.direct(7, 3, LOT, SHOP, amount_minor, 81, DAY, AT)
 
 
-def test_the_fields_are_the_columns_of_the_table_in_order() -> None:
+def test_the_fields_are_the_columns_of_the_table_in_order_and_the_database_adds_who_wrote() -> None:
     columns = tuple(column.name for column in TRANSFERS.columns)
-    assert Transfer.__struct_fields__ == columns
+    assert (*Transfer.__struct_fields__, "sql_tx") == columns
 
 
 def test_a_row_has_the_values_in_the_order_of_the_table() -> None:
@@ -37,7 +37,7 @@ def test_a_row_has_the_values_in_the_order_of_the_table() -> None:
 def test_a_row_that_was_read_is_the_movement_that_was_written() -> None:
     names = [column.name for column in TRANSFERS.columns]
     for movement in (a_purchase(), a_hold(), Transfer.void(a_hold(), 4, None, LATER)):
-        read = dict(zip(names, map(plain, movement.as_row()), strict=True))
+        read = dict(zip(names, [*map(plain, movement.as_row()), 4711], strict=True))
         again = Transfer.from_row(read)
         assert again == movement
         assert again.kind is movement.kind

@@ -114,23 +114,42 @@ async def test_a_bank_that_answers_no_echo_is_hung_up_on_and_that_is_told() -> N
     )
 
 
-async def test_a_bank_that_signs_on_and_hangs_up_is_called_ever_later() -> None:
-    bank = OddBank("00", lives_s=0)
-    async with a_line_to(bank, replace(QUICK, back_off_max_s=0.4)):
-        await asyncio.sleep(0.8)
-    assert 3 <= bank.calls <= 8, "after 10, 20, 40, 80, 160, 320 and 400 ms"
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the line waits between two attempts, in units of its first pause; see `ODD`."""
+    waited: list[float] = []
+    sleep = asyncio.sleep
+
+    async def listening(delay_s: float) -> None:
+        if (times := delay_s / ODD.back_off_s) in (1, 2, 4, 8, 16):
+            waited.append(times)
+        await sleep(delay_s)
+
+    monkeypatch.setattr(asyncio, "sleep", listening)
+    return waited
 
 
-async def test_a_line_that_lived_lets_the_pauses_begin_anew() -> None:
-    bank = OddBank("05", lives_s=0.35)
-    async with a_line_to(bank, replace(QUICK, back_off_max_s=0.3)) as link:
-        await until(lambda: bank.calls == 5)  # the next pause is of 160 ms
-        bank.answer = "00"
+ODD = replace(QUICK, back_off_s=0.0078125, back_off_max_s=0.125)
+"""Pauses that nobody else makes."""
+
+
+async def test_a_bank_that_signs_on_and_hangs_up_is_called_ever_later(pauses: list[float]) -> None:
+    async with a_line_to(OddBank("00", lives_s=0), ODD):
+        await until(lambda: len(pauses) == 5)
+    assert pauses == [1, 2, 4, 8, 16]
+
+
+async def test_a_line_that_lived_lets_the_pauses_begin_anew(pauses: list[float]) -> None:
+    bank = OddBank("05", lives_s=0)
+    async with a_line_to(bank, ODD) as link:
+        await until(lambda: len(pauses) == 3)
+        bank.answer, bank.lives_s = "00", 4 * ODD.back_off_max_s
         await until(lambda: link.is_open)
-        bank.answer = "05"
-        await until(lambda: not link.is_open)
-        await asyncio.sleep(0.15)
-    assert bank.calls - 6 >= 3, "after 10, 20 and 40 ms"
+        bank.answer, bank.lives_s = "05", 0
+        refused = len(pauses)
+        await until(lambda: len(pauses) >= refused + 2)
+    assert pauses[:3] == [1, 2, 4]
+    assert pauses[refused : refused + 2] == [1, 2]
 
 
 @pytest.mark.parametrize(
