@@ -18,7 +18,6 @@ from authz.postgres.account import run_as
 from authz.postgres.binaries import installation, usable_by
 from authz.postgres.place import SHELTER, place_of, private_directory
 from authz.usage import UsageError
-from ledger.passes import catch_up
 
 # Roles belong to a server and not to a database, so that no dump holds them.
 ROLE: Final = (
@@ -67,11 +66,7 @@ async def restore(path: Path, url: str) -> None:
         "--exit-on-error",
         _whole(path),
     )
-    sql = await database.connect(url, role=None)
-    try:
-        await catch_up(sql)
-    finally:
-        await sql.close()
+    await database.catch_up(url)
 
 
 def base(url: str, data_dir: Path) -> None:

@@ -125,7 +125,7 @@ async def upgrade(url: str) -> tuple[str | None, str]:
     try:
         async with engine.begin() as sql:
             await sql.run_sync(_run_migrations)
-        await _catch_up(url)
+        await catch_up(url)
     except (asyncpg.PostgresError, OSError) as error:
         raise DatabaseError(f"the schema could not be upgraded: {error}") from error
     finally:
@@ -133,7 +133,8 @@ async def upgrade(url: str) -> tuple[str | None, str]:
     return before, newest_revision()
 
 
-async def _catch_up(url: str) -> None:
+async def catch_up(url: str) -> None:
+    """Let books that a dump brought from another server go on here. Raises `DatabaseError`."""
     connection = await _plain(url)
     try:
         await passes.catch_up(connection)

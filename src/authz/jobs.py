@@ -23,6 +23,7 @@ from authz.batcher import Batcher
 from authz.clock_row import civil_instant
 from authz.database import DatabaseError
 from authz.expiry import expire_holds
+from authz.faults import told_as
 from authz.holder_notices import LogLine, NoticeSender, tell_holders
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
@@ -211,18 +212,13 @@ async def timers(
     )  # fmt: skip
     jobs = {name: job for name, job in JOBS.items() if every or job.shared}
     running = asyncio.create_task(keep_running(work, jobs))
-    running.add_done_callback(_tell)
+    # Only a fault of ours ends the jobs before the service; payments go on without them.
+    running.add_done_callback(told_as("jobs_stopped"))
     try:
         yield
     finally:
         running.cancel()
         await asyncio.wait([running])
-
-
-def _tell(running: asyncio.Task[None]) -> None:
-    """Only a fault of ours ends the jobs before the service; payments go on without them."""
-    if not running.cancelled() and (error := running.exception()) is not None:
-        _log.error("jobs_stopped", error=type(error).__name__, exc_info=error)
 
 
 async def keep_running(work: Work, jobs: Mapping[str, Job] = JOBS) -> None:

@@ -11,8 +11,9 @@ from ledger.passes import ELSEWHERE, Portion, move_mark
 from ledger.seal import SEALING, SealKey, moved, seal
 
 HOLDERS_A_HEAD: Final = 2_000
-LIMITS: Final = {"block_max": 5_000, "head_max": 20_000}
-"""Movements: their text comes in one piece, and the same loop answers payments."""
+MOVEMENTS_A_BLOCK: Final = 5_000
+MOVEMENTS_A_HEAD: Final = 20_000
+"""Their text comes in one piece, and the same loop answers payments."""
 HOLDERS_A_READING: Final = 100_000
 """Each reads the portion once more, and they lie in memory."""
 
@@ -35,7 +36,10 @@ async def seal_books(
         async for holder_ids in _whose(pool, portion, holders_max):
             while holder_ids:
                 async with pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
-                    done = await seal(sql, key, now, holder_ids, **LIMITS)
+                    done = await seal(
+                        sql, key, now, holder_ids,
+                        block_max=MOVEMENTS_A_BLOCK, head_max=MOVEMENTS_A_HEAD,
+                    )  # fmt: skip
                 heads, holder_ids = heads + (done.holders > 0), done.unfinished
         async with pool.acquire() as sql:
             await move_mark(sql, SEALING, portion)

@@ -90,7 +90,7 @@ async def test_who_has_more_than_a_block_takes_comes_again_at_once(
 ) -> None:
     await seal_all(quiet)
     sealed_steps.clear()
-    monkeypatch.setitem(sealing.LIMITS, "block_max", 1)
+    monkeypatch.setattr(sealing, "MOVEMENTS_A_BLOCK", 1)
     first, second = [(await quiet.pay(1000, person)).holder_id for person in (1, 2)]
     await quiet.pay(500, 2)
     await seal_all(quiet)

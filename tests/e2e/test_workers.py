@@ -34,6 +34,14 @@ def workers_of(supervisor: int) -> set[int]:
     return {pid for pid, line in words.items() if b"spawn_main" in line}
 
 
+async def newcomers(engine: Engine, first: set[int]) -> set[int]:
+    """Wait for whoever takes a dead worker's place, even before it can do anything."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (born := workers_of(engine.pid) - first):  # noqa: ASYNC110 - processes
+            await asyncio.sleep(0.005)
+    return born
+
+
 async def pay(engine: Engine, person: int) -> None:
     """A cent, over a connection of its own: the kernel chooses who takes it."""
     number = next(_STANS)
@@ -64,11 +72,8 @@ async def test_a_killed_worker_is_replaced_and_all_drain_when_asked(
         first = workers_of(engine.pid)
         assert len(first) == 2
         await pay_until(engine, database_url, 2)
-        victim = min(first)
-        os.kill(victim, signal.SIGKILL)
-        async with asyncio.timeout(PATIENCE_S):
-            while len(workers_of(engine.pid) - {victim}) < 2:  # noqa: ASYNC110 - processes
-                await asyncio.sleep(0.05)
+        os.kill(min(first), signal.SIGKILL)
+        await newcomers(engine, first)
         await pay_until(engine, database_url, 3)
         os.kill(engine.pid, signal.SIGTERM)
         left = os.WEXITED | os.WNOWAIT  # whoever started it takes it away
@@ -89,9 +94,7 @@ async def test_a_worker_that_is_being_born_outlives_a_hangup_signal(
     async with engine_on(database_url, tmp_path, "--workers", "2") as engine:
         first = workers_of(engine.pid)
         os.kill(min(first), signal.SIGKILL)
-        async with asyncio.timeout(PATIENCE_S):
-            while not (born := workers_of(engine.pid) - first):  # noqa: ASYNC110 - processes
-                await asyncio.sleep(0.005)
+        born = await newcomers(engine, first)
         for _ in range(30):
             os.kill(max(born), signal.SIGHUP)
             await asyncio.sleep(0.02)

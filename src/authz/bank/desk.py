@@ -13,6 +13,7 @@ from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk
 from authz.bank.tls import line_tls
+from authz.faults import told_as
 from authz.keys import Keys
 from authz.settings import Settings
 from authz.usage import UsageError
@@ -52,19 +53,14 @@ async def bank_desk(
     link = BankLink(settings.bank, institution, tls=tls)
     stans = Stans(pool, institution)
     running = asyncio.create_task(link.run())
-    running.add_done_callback(_tell)
+    # Only a fault of ours ends the line before the service; vouchers pay without it.
+    running.add_done_callback(told_as("bank_line_stopped"))
     try:
         budget_s = settings.bank_budget_ms / 1000
         yield BankDesk(pool, link, vault, stans, institution, budget_s, BankGauges(link))
     finally:
         running.cancel()
         await asyncio.wait([running])
-
-
-def _tell(running: asyncio.Task[None]) -> None:
-    """Only a fault of ours ends the line before the service; vouchers pay without it."""
-    if not running.cancelled() and (error := running.exception()) is not None:
-        _log.error("bank_line_stopped", error=type(error).__name__, exc_info=error)
 
 
 async def opened(desk: BankDesk, within_s: float) -> bool:

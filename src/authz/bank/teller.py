@@ -22,6 +22,7 @@ from authz.bank.stans import NoStanLeft, Stans
 from authz.bank.words import APPROVED, Place, question, reference_of
 from authz.batcher import Batcher
 from authz.batches import Done
+from authz.faults import told_as
 from authz.gatherer import Gatherer
 from authz.identity import finish_key
 from authz.iso8583.message import Message
@@ -38,6 +39,7 @@ MARKED_AT_ONCE: Final = 256
 _AMOUNT: Final = 4
 _CODE: Final = 39
 
+_TELL: Final = told_as("bank_leg_failed")
 _log = structlog.get_logger()
 
 
@@ -94,12 +96,8 @@ class Teller:
             work = self._join(request, answer, done)
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("bank_leg_failed", error=type(error).__name__, exc_info=error)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_TELL)
 
     async def _pay(self, request: Request, reserved: Reserved, done: Done) -> None:
         outcome: Outcome | None = None

@@ -185,13 +185,17 @@ class Payables:
 
         A lot past its end counted as exchanged, even if that was booked later (VIN-06).
         """
-        counted = [
-            (vintage, day, seen)
-            for day in days
-            for vintage in range(FIRST_VINTAGE, day.year + 1)
-            if (seen := self._book.seen_as(vintage, day)) not in (None, vintage)
-        ]
-        return [v for v, _, _ in counted], [d for _, d, _ in counted], [s or 0 for *_, s in counted]
+        vintages: list[int] = []
+        on: list[date] = []
+        counted: list[int] = []
+        for day in days:
+            for vintage in range(FIRST_VINTAGE, day.year + 1):
+                seen = self._book.seen_as(vintage, day)
+                if seen is not None and seen != vintage:
+                    vintages.append(vintage)
+                    on.append(day)
+                    counted.append(seen)
+        return vintages, on, counted
 
 
 def _owed(merchant_no: int, parts: Iterable[_Open]) -> Owed:

@@ -41,17 +41,26 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
+async def running(link: BankLink) -> AsyncIterator[BankLink]:
+    """The link at work for the length of a block."""
+    work = asyncio.create_task(link.run())
+    try:
+        yield link
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+        await asyncio.sleep(0.02)  # the other end sees that it is over
+
+
+@asynccontextmanager
 async def a_line(manners: Manners | None = None) -> AsyncIterator[tuple[BankHost, BankLink]]:
     host = BankHost(BankBooks(), manners)
     address, _, port = (await host.open()).rpartition(":")
     link = BankLink(Address(address, int(port)), "99", QUICK, Breaker(3))
-    running = asyncio.create_task(link.run())
     try:
-        yield host, link
+        async with running(link):
+            yield host, link
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
         await host.close()
 
 
@@ -81,13 +90,8 @@ class OddBank:
 async def a_line_to(bank: OddBank, patience: Patience = QUICK) -> AsyncIterator[BankLink]:
     async with await asyncio.start_server(bank.take, "127.0.0.1", 0) as server:
         link = BankLink(Address(*server.sockets[0].getsockname()), "99", patience, Breaker(3))
-        running = asyncio.create_task(link.run())
-        try:
+        async with running(link):
             yield link
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-            await asyncio.sleep(0.02)  # the other end sees that it is over
 
 
 async def test_a_line_that_is_lost_is_told_with_its_reason() -> None:

@@ -21,7 +21,7 @@ from authz.usage import UsageError
 from simulators.bank import BankHost
 from simulators.bank_books import BankBooks
 from simulators.tls import serving_context_of
-from tests.authz.bank.test_link import QUICK, some_question, until
+from tests.authz.bank.test_link import QUICK, running, some_question, until
 from tests.certificates import Authority
 
 HERE = "127.0.0.1"
@@ -49,13 +49,8 @@ def world(tmp_path: Path) -> World:
 @asynccontextmanager
 async def a_line_to(port: int, tls: LineTls | None) -> AsyncIterator[BankLink]:
     link = BankLink(Address(HERE, port), "99", PATIENCE, Breaker(3), tls)
-    running = asyncio.create_task(link.run())
-    try:
+    async with running(link):
         yield link
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
-        await asyncio.sleep(0.02)  # both ends see that it is over
 
 
 @asynccontextmanager
