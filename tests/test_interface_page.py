@@ -2,21 +2,27 @@
 
 import re
 from collections.abc import Iterator
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from authz.addresses import Address
+from authz.bank.gauges import BankGauges
+from authz.bank.link import BankLink
 from authz.cli import COMMANDS, load_command
 from authz.gateway.app import create_app
 from authz.gateway.deps import Deps
+from authz.metrics import Metrics
 
 PAGE = Path(__file__).parents[1] / "docs" / "INTERFACE.md"
 
 
-def rows(section: str) -> Iterator[list[str]]:
+def rows(heading: str) -> Iterator[list[str]]:
     """The cells of the rows of the first table below a heading."""
-    text = PAGE.read_text(encoding="utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    for line in text.splitlines():
+    text = PAGE.read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
+    lines = dropwhile(lambda line: not line.startswith("|"), text.splitlines())
+    for line in takewhile(lambda line: line.startswith("|"), lines):
         if line.startswith("| "):
             yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
@@ -60,6 +66,19 @@ def test_the_page_names_every_operation_over_http_and_no_other() -> None:
     ]
     assert set(told) == there
     assert len(told) == len(there), "each once"
+
+
+def test_the_page_names_every_metric_and_no_other() -> None:
+    metrics = Metrics()
+    metrics.bank = BankGauges(BankLink(Address("127.0.0.1", 1), "99"))
+    there = {metric.name + "_total" * (metric.type == "counter") for metric in metrics.collect()}
+    told = {
+        name
+        for names, _, _ in list(rows("What is counted"))[1:]
+        for name in re.findall(r"`(millesime_\w+)", names)
+    }
+    told |= {f"{name}_seconds" for name in told if f"{name}_seconds" in there}
+    assert told == there
 
 
 def unnamed(path: str) -> str:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from time import time as wall_clock_s
 from typing import Final
 
 import asyncpg
@@ -239,8 +240,12 @@ async def _repeat(name: str, job: Job, work: Work) -> None:
             done = await job.run(replace(work, now=now, since=since))
         except (*LOST, asyncpg.PostgresError, DatabaseError) as error:
             _log.warning("job_failed", job=name, error=type(error).__name__)
+            if work.metrics is not None:
+                work.metrics.job_failures[name] += 1
         else:
             since = now.date() - LOOK_BACK
+            if work.metrics is not None:
+                work.metrics.jobs_done_at[name] = wall_clock_s()
             if any(done.values()):
                 _log.info("job_done", job=name, **done)
         await asyncio.sleep(job.every_s)

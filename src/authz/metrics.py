@@ -56,6 +56,9 @@ class Metrics(Collector):
         self.out_of_balance = 0
         self.alarms: dict[str, int] = {}
         self._audited_at: dict[str, float] = {}
+        self.jobs_done_at: dict[str, float] = {}
+        """When each timer last came to its end (Unix time)."""
+        self.job_failures: Counter[str] = Counter()
         self.incidents: Counter[str] = Counter()
         """Answers that somebody has to look at, by what was wrong."""
         self.connections = 0
@@ -119,10 +122,19 @@ class Metrics(Collector):
         for what, at in self._audited_at.items():
             audited.add_metric([what], at)
         yield audited
+        done = GaugeMetricFamily(
+            "millesime_job_success_timestamp_seconds",
+            "When a timer last came to its end",
+            labels=["job"],
+        )
+        for job, at in self.jobs_done_at.items():
+            done.add_metric([job], at)
+        yield done
         for name, words, label, counts in (
             ("incidents", "Answers that somebody has to look at", "what", self.incidents),
             ("refused_peers", "Connections not taken in", "why", self.refused_peers),
             ("rate_refusals", "Requests of those who ask too often", "who", self.rate_refusals),
+            ("job_failures", "Times a timer could not do its work", "job", self.job_failures),
         ):
             family = CounterMetricFamily(f"millesime_{name}", words, labels=[label])
             for each, count in counts.items():

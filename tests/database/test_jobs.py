@@ -2,8 +2,10 @@
 
 import asyncio
 from pathlib import Path
+from time import time
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from authz import jobs
@@ -11,6 +13,7 @@ from authz.batcher import Batcher, Limits
 from authz.commands.jobs import app, run_job
 from authz.directory import Directory
 from authz.jobs import JOBS, Counts, Job, Work, keep_running, timers
+from authz.metrics import Metrics
 from authz.requests import Kind
 from authz.settings import load
 from authz.usage import UsageError
@@ -76,11 +79,10 @@ async def test_a_job_whose_database_is_away_is_run_again(calendar_url: str, tmp_
             thrice.set()
         return {"done": 1}
 
+    metrics, begun_s = Metrics(), time()
     async with town(calendar_url, tmp_path, ONE) as t:
-        job = Job(fails_once, 0.0, "a test's own")
-        running = asyncio.create_task(
-            keep_running(Work(t.pool, t.decide, t.books, t.now), {"own": job})
-        )
+        job, work = Job(fails_once, 0.0, "a test's own"), Work(t.pool, t.decide, t.books, t.now)
+        running = asyncio.create_task(keep_running(replace(work, metrics=metrics), {"own": job}))
         async with asyncio.timeout(10):
             await thrice.wait()
         running.cancel()
@@ -88,6 +90,9 @@ async def test_a_job_whose_database_is_away_is_run_again(calendar_url: str, tmp_
     assert [run.now for run in runs] == [t.now] * len(runs)
     assert runs[1].since == runs[0].since
     assert runs[2].since == t.now.date() - jobs.LOOK_BACK
+    told = {s.name: s.value for m in metrics.collect() for s in m.samples if "job" in s.labels}
+    assert told["millesime_job_failures_total"] == 1
+    assert begun_s <= told["millesime_job_success_timestamp_seconds"] <= time()
 
 
 def test_every_job_says_what_it_does() -> None:
