@@ -12,7 +12,7 @@ from authz.counters import with_advised
 from authz.draft import Draft, Kept
 from authz.facts import Found, facts_of
 from authz.ids import approval_code
-from authz.outcomes import Outcome
+from authz.outcomes import Outcome, ambiguous
 from authz.requests import Kind, Request
 from authz.state import HOUSE_HOLDER, Payment
 from authz.waiting import refer_to_waiting
@@ -26,9 +26,14 @@ from rules.rulebook import Rulebook
 def advise(
     request: Request, draft: Draft, books: Mapping[str, Rulebook], found: Found | None
 ) -> Outcome:
-    """Take note of a payment that happened: confirm the one we approved, or post it (ADV-01)."""
+    """Take note of a payment that happened: confirm the one we approved, or post it (ADV-01).
+
+    One that could be either of two is one of them: it is not posted as a third.
+    """
     known = _advised_before(request, draft)
-    if len(known) == 1:
+    if len(known) > 1:
+        return ambiguous(request)
+    if known:
         return _confirm(request, draft, known[0])
     if not known and (waits := refer_to_waiting(request, draft)) is not None:
         return waits

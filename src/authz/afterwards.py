@@ -12,7 +12,7 @@ from authz import aftermath
 from authz.answering import answered, book_of, instant, move, refused
 from authz.candidates import find_candidates
 from authz.draft import Draft
-from authz.outcomes import Outcome
+from authz.outcomes import Outcome, ambiguous
 from authz.requests import Kind, Request
 from authz.state import Payment, Refund
 from authz.taking_back import take_back
@@ -32,8 +32,7 @@ def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outc
     """Answer a reversal, a cancel, a capture, a refund, or the expiry of a hold."""
     candidates = find_candidates(request, draft)
     if len(candidates) > 1:
-        amount_minor = request.purchase.amount_minor
-        return Outcome(Reason.ORIGINAL_NOT_FOUND, amount_minor, alarm="AMBIGUOUS_ORIGINAL")
+        return ambiguous(request)
     if not candidates and (waits := refer_to_waiting(request, draft)) is not None:
         return waits
     if request.kind is Kind.REVERSAL:

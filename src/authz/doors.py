@@ -76,6 +76,7 @@ async def open_web(
             rulebooks=engine.books,
             ready=lambda: not engine.draining,
             test_clock=settings.test_clock is not None,
+            developer_proves=settings.online_authentication == "require",
             road=gateway.Road(
                 engine.batcher.ask,
                 engine.digester,

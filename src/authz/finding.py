@@ -4,6 +4,7 @@ Rare beside the road, so these statements run only for batches that hold such a 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -32,21 +33,26 @@ READ_BY_REFERENCE: Final = """
     join pending_payments p on p.terminal = r.terminal and p.acquirer = r.acquirer
         and p.rrn = r.rrn and not r.refund
 """
+UNDATED_WINDOW: Final = timedelta(hours=24)
+"""How old a payment may be that is named by STAN alone: DE13 is optional in a reversal."""
 READ_BY_STAN: Final = """
     select r.key_hash, a.holder_id, a.authorization_id
     from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                $7::bool[])
-        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund)
+                $7::bool[], $8::timestamptz[])
+        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund, now)
     join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
         and a.stan = r.stan and a.terminal = r.terminal and a.acquirer = r.acquirer
         and a.kind in ('PURCHASE', 'HOLD', 'ADVICE', 'REFUND') and (a.kind = 'REFUND') = r.refund
-        and to_char(case a.kind when 'REFUND' then a.business_day else a.day end, 'MMDD')
-            = r.month_day
+        and case when r.month_day is null
+            then a.at >= coalesce((select test_clock from control), r.now) - $9::interval
+            else r.month_day
+                = to_char(case a.kind when 'REFUND' then a.business_day else a.day end, 'MMDD')
+            end
     union all
     select r.key_hash, p.holder_id, p.number
     from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                $7::bool[])
-        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund)
+                $7::bool[], $8::timestamptz[])
+        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund, now)
     join pending_payments p on p.terminal = r.terminal and p.acquirer = r.acquirer
         and p.holder_id = r.holder_id and p.stan = r.stan and not r.refund
 """
@@ -147,11 +153,14 @@ async def _by_stan(
             r.acquirer,
             o.month_day,
             r.undoes_refund,
+            r.received_at,
         )
         for r, o in about
-        if o.stan and o.month_day and r.card_ref
+        if o.stan and r.card_ref
     ]
-    return grouped(await sql.fetch(READ_BY_STAN, *columns(wanted))) if wanted else {}
+    if not wanted:
+        return {}
+    return grouped(await sql.fetch(READ_BY_STAN, *columns(wanted), UNDATED_WINDOW))
 
 
 async def read_payments(

@@ -11,6 +11,8 @@ from rules.decision import Approved, Decision, Reason
 from rules.facts import ChipUse, CryptogramCheck, Facts
 
 APPROVALS: Final = frozenset({Reason.APPROVED, Reason.APPROVED_PARTIAL})
+AMBIGUOUS: Final = "AMBIGUOUS_ORIGINAL"
+"""The alarm of a request that could be about more than one payment, and so is about none."""
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -87,6 +89,11 @@ class Reserved(Later, frozen=True, gc=False):
     """No answer yet: the vouchers are set aside and the bank is to be asked (corner 13)."""
 
     bank_minor: int = 0
+
+
+def ambiguous(request: Request) -> Outcome:
+    """Nothing moves, for more than one payment could be meant; somebody must look."""
+    return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor, alarm=AMBIGUOUS)
 
 
 def later(payment: tuple[int, int]) -> Later:

@@ -56,9 +56,9 @@ class Original(Struct, frozen=True, gc=False):
 
     The first way that names one wins: `name` (holder and number, from HTTP); `keys`, the exact
     identity; `rrn` with the terminal and, where given, `approval_code`; `stan` with the terminal
-    and `month_day` (MMDD). `amount_minor`, where given, must be what the payment asked for.
-    `first_stan` is the STAN of the exact identity: a payment may have come under another DE7 since,
-    as the repeat of a message that was lost.
+    and `month_day` (MMDD; without it, of the last 24 hours). `amount_minor`, where given, must be
+    what the payment asked for. `first_stan` is the STAN of the exact identity: a payment may have
+    come under another DE7 since, as the repeat of a message that was lost.
     """
 
     name: tuple[int, int] | None = None

@@ -32,7 +32,7 @@ from authz.iso8583.tlv import (
     parse_private,
 )
 from authz.originals import named_by, new_total_minor
-from authz.outcomes import Outcome
+from authz.outcomes import AMBIGUOUS, Outcome
 from authz.pan import PanDigester
 from authz.requests import REFUND, Kind, Original, Request
 from authz.response_codes import RESPONSE_CODES
@@ -144,7 +144,7 @@ def to_reply(
     """
     asked = message.fields
     fields = {number: asked[number] for number in profile.echo if number in asked}
-    fields[39] = profile.response_code(_code(message.mti, outcome.reason))
+    fields[39] = profile.response_code(_code(message.mti, outcome))
     if outcome.approval_code is not None and not is_reversal(message.mti):
         fields[38] = outcome.approval_code
     if outcome.business_day is not None:
@@ -170,11 +170,16 @@ def _is_asked(mti: str) -> bool:
     return request_class(mti) in PAYMENT_CLASSES
 
 
-def _code(mti: str, reason: Reason) -> str:
-    """The response code; a reversal advice is acknowledged whatever it was about (REV-01)."""
-    if reason is Reason.ORIGINAL_NOT_FOUND and is_reversal(mti) and is_advice(mti):
+def _code(mti: str, outcome: Outcome) -> str:
+    """The response code; what cannot be refused is acknowledged though nothing was found.
+
+    That is a reversal advice whatever it was about (REV-01), and any advice that could be about
+    more than one payment (wire.md, originals).
+    """
+    nothing_found = outcome.reason is Reason.ORIGINAL_NOT_FOUND
+    if nothing_found and is_advice(mti) and (is_reversal(mti) or outcome.alarm == AMBIGUOUS):
         return RESPONSE_CODES[Reason.APPROVED]
-    return RESPONSE_CODES[reason]
+    return RESPONSE_CODES[outcome.reason]
 
 
 def _kind(family: str, fields: Mapping[int, str]) -> Kind:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from authz.answering import NO_ACCOUNT
 from authz.identity import NO_CONTENT
+from authz.outcomes import AMBIGUOUS
 from authz.requests import Kind, Original
 from authz.state import Payment, UsedDay
 from ledger.accounts import House, lot_account, payable_account
@@ -108,8 +109,18 @@ def test_two_candidates_are_as_good_as_none_and_somebody_must_look() -> None:
     vague = Original(keys=(b"?" * 16,), rrn="1")
     verdict = decided(one, other, some_request(100, kind=Kind.REVERSAL, about=vague))
     assert verdict.outcomes[2].reason is UNKNOWN
-    assert verdict.outcomes[2].alarm == "AMBIGUOUS_ORIGINAL"
+    assert verdict.outcomes[2].alarm == AMBIGUOUS
     assert len(verdict.writes.keys) == 2
+    assert len(moves(verdict)) == 2
+
+
+def test_an_advice_of_either_of_two_payments_is_not_posted_as_a_third() -> None:
+    """wire.md, originals: more than one candidate has no effect, and somebody must look."""
+    one, other = some_request(100, rrn="1"), some_request(100, rrn="1")
+    vague = Original(keys=(b"?" * 16,), rrn="1", amount_minor=100)
+    verdict = decided(one, other, some_request(100, kind=Kind.ADVICE, about=vague))
+    assert verdict.outcomes[2].reason is UNKNOWN
+    assert verdict.outcomes[2].alarm == AMBIGUOUS
     assert len(moves(verdict)) == 2
 
 

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from authz.credential_check import OFF, CredentialCheck
 from authz.elements import Untranslatable
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
-from authz.outcomes import Outcome
+from authz.outcomes import AMBIGUOUS, Outcome
 from authz.pan import PanDigester
 from authz.requests import Kind, Request
 from authz.translate import to_reply, to_request
@@ -286,6 +287,19 @@ def test_the_answer_to_a_repeat_is_that_to_its_first_sending() -> None:
     first, again = message("0200"), message("0201")
     assert to_reply(first, APPROVED, PROFILE) == to_reply(again, APPROVED, PROFILE)
     assert to_reply(again, APPROVED, PROFILE).mti == "0210"
+
+
+@pytest.mark.parametrize(
+    ("mti", "unknown", "ambiguous"),
+    [("0220", "25", "00"), ("0120", "25", "00"), ("0420", "00", "00"), ("0400", "25", "25")],
+)
+def test_an_advice_that_could_be_of_two_payments_is_acknowledged(
+    mti: str, unknown: str, ambiguous: str
+) -> None:
+    """wire.md, originals: 25 (00 for an advice); a reversal advice has 00 whatever it names."""
+    nothing = Outcome(Reason.ORIGINAL_NOT_FOUND)
+    assert answer(message(mti), nothing)[39] == unknown
+    assert answer(message(mti), replace(nothing, alarm=AMBIGUOUS))[39] == ambiguous
 
 
 @pytest.mark.parametrize("reason", list(Reason))

@@ -370,6 +370,17 @@ async def test_a_key_may_say_that_no_proof_is_needed(checkout: Checkout) -> None
     assert reasons == ["VERIFY_REQUIRED", "APPROVED"]
 
 
+@pytest.mark.parametrize(("proves", "state"), [(True, "DECLINED"), (False, "AUTHORIZED")])
+async def test_the_test_clocks_key_needs_a_proof_where_it_was_asked_for(
+    checkout: Checkout, proves: bool, state: str
+) -> None:
+    assert checkout.deps.road is not None
+    road = changed(checkout.deps.road, proof_wanted=True)
+    deps = changed(checkout.deps, road=road, developer_proves=proves)
+    said = (await Checkout(checkout.url, deps, checkout.ask).buy(500)).json()
+    assert said["state"] == state
+
+
 async def test_an_idempotency_key_belongs_to_its_caller(checkout: Checkout) -> None:
     pool = checkout.deps.pool
     _, one = await key_of(pool, Scope.GATEWAY, name="shop", proof_wanted=False)

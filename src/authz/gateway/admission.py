@@ -16,8 +16,7 @@ from authz.gateway.problems import ProblemError
 from authz.gateway.scopes import scopes_of
 
 DEVELOPMENT_KEY: Final = "dev"
-DEVELOPER: Final = Caller(DEVELOPMENT_KEY, DEVELOPMENT_KEY, scopes.ALL)
-"""Who comes with the key of the test clock: may do everything."""
+"""The key of the test clock: whoever comes with it may do everything."""
 _CHALLENGE: Final = 'Bearer realm="millesime"'
 _REFUSED: Final = {
     Standing.EXPIRED: ("KEY_EXPIRED", "this API key has ended; ask for the one that follows it"),
@@ -58,7 +57,8 @@ async def identify(request: HTTPConnection, deps: Deps) -> Caller:
     scheme, _, text = written.partition(" ")
     text = text.strip() if scheme.lower() == "bearer" else ""
     if deps.test_clock and text == DEVELOPMENT_KEY:
-        return DEVELOPER
+        proves = deps.developer_proves
+        return Caller(DEVELOPMENT_KEY, DEVELOPMENT_KEY, scopes.ALL, proof_wanted=proves)
     presented = read_key(text)
     if presented is None:
         raise _unknown()

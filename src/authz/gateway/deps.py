@@ -85,7 +85,8 @@ class Deps:
 
     `pool` is HTTP's own; `ready` is false while the service drains; `rulebooks` are by programme.
     Without a `road` HTTP can look and not pay; without `cards` it takes no card number or PIN;
-    without an `enrolment` no bank card is linked.
+    without an `enrolment` no bank card is linked. `developer_proves`: the key of the test clock
+    needs the holder's proof as others do.
     """
 
     pool: asyncpg.Pool
@@ -93,6 +94,7 @@ class Deps:
     rulebooks: Mapping[str, Rulebook]
     ready: Callable[[], bool]
     test_clock: bool = False
+    developer_proves: bool = True
     road: Road | None = None
     cards: CardDesk | None = None
     enrolment: Enrolment | None = None
