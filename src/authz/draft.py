@@ -53,6 +53,7 @@ class Draft:
         self.legs: Final = LegBook()
         self.reserved_here: list[tuple[Request, PaymentName]] = []
         self._reserved: list[Row] = []
+        self._held_before: dict[PaymentName, tuple[Transfer, ...]] = {}
         self._marked = False
         self._decided_about: set[int] = set()
         self._purses: dict[int, Purse] = {}
@@ -106,6 +107,11 @@ class Draft:
         self.pending[pending.name] = replace(pending, reversed=True)
         self._marked = True
         self._decided_about.add(pending.leg.holder_id)
+
+    def end_waiting(self, pending: Pending) -> None:
+        """It waits no more: who is about it next sees what it held, and what became of that."""
+        del self.pending[pending.name]
+        self._held_before[pending.name] = pending.holds
 
     def keep(
         self,
@@ -227,7 +233,8 @@ class Draft:
     def _payment(self, request: Request, outcome: Outcome, kept: Kept, day: date) -> Payment:
         booked = (Transfer(*row) for row in self._movements)  # type: ignore[arg-type]
         name = outcome.holder_id, outcome.authorization_id
-        movements = tuple(t for t in booked if (t.holder_id, t.authorization_id) == name)
+        held = self._held_before.get(name, ())
+        movements = (*held, *(t for t in booked if (t.holder_id, t.authorization_id) == name))
         return Payment(
             outcome.holder_id,
             outcome.authorization_id,

@@ -101,7 +101,7 @@ def _end(
         bank_minor = decision.bank_minor
         if bank_minor:
             draft.post(_bank_leg(draft, purse, pending, asked, decision, at))
-    del draft.pending[pending.name]
+    draft.end_waiting(pending)
     kept = Kept(
         pending.account_no, decision.day, decision.eligible_minor, bank_minor, book.version, facts
     )

@@ -16,6 +16,8 @@ from rules.decision import Reason
 
 TOMBSTONE: Final = KeptAnswer(NO_CONTENT, Outcome(Reason.REVERSED_BEFORE_REQUEST))
 """What stands under the key of a payment that was reversed before it came."""
+STOPPABLE: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.REFUND})
+"""What a tombstone stops: what can still be refused. What happened, a reversal too, cannot be."""
 NOBODY: Final = 0
 """The holder of a tombstone's key: the payment it stops may be anybody's."""
 
@@ -44,6 +46,8 @@ class LooseEnds:
 
     def was_overtaken(self, repeat: Request) -> bool:
         """Whether a reversal of this batch named the message that this is a repeat of."""
+        if repeat.kind not in STOPPABLE:
+            return False
         return any(_overtook(reversal, repeat) for reversal in self._overtaken)
 
     def _note(self, key_hash: bytes, said: Request, stan: str, amount_minor: int) -> None:

@@ -89,12 +89,12 @@ class Reader:
         if strangers:
             holder_of = {**holder_of, **_owners(holders, strangers)}
         await read_restamped(sql, requests, holder_of, kept, test_clock)
-        payments, refunds = await read_payments(sql, named.payments)
-        waiting = {name for name in named.payments if name not in payments and name not in refunds}
-        waiting |= {
+        undecided = {
             (k.outcome.holder_id, k.outcome.authorization_id) for k in kept.values() if k.undecided
         }
-        pending = await read_pending(sql, waiting)
+        # In this order: what is settled between the two is found in both, and never in neither.
+        pending = await read_pending(sql, named.payments | undecided)
+        payments, refunds = await read_payments(sql, named.payments)
         await _read_old_usage(sql, holders, payments.values(), test_clock)
         await self._reference.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
         await self._reference.learn_employers(

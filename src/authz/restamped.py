@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from authz.kept import kept_answer
+from authz.loose_ends import STOPPABLE
 from authz.requests import Kind, Request
 from authz.rows import books_of, columns, grouped
 from authz.state import KeptAnswer, PaymentName
@@ -41,11 +42,12 @@ READ_RESTAMPED: Final = """
     union all
     select r.key_hash, k.fingerprint, null, null, null, null, null, null,
            0, k.authorization_id, null, null
-    from unnest($1::bytea[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+    from unnest($1::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
                 $9::bigint[], $10::bytea[])
-        as r (key_hash, acquirer, terminal, stan, since, amount_minor, card_ref)
+        as r (key_hash, kind, acquirer, terminal, stan, since, amount_minor, card_ref)
     join loose_ends l on l.terminal = r.terminal and l.acquirer = r.acquirer and l.stan = r.stan
         and l.amount_minor = r.amount_minor and l.card_ref in (r.card_ref, '') and l.at >= r.since
+        and r.kind = any ($11)
     join request_keys k on k.key_hash = l.key_hash and k.holder_id = 0
     order by 10
 """
@@ -63,6 +65,7 @@ READ_REPEATED: Final = """
 """
 _HOUSE: Final = frozenset({Kind.ADVICE})
 """What is booked also for a card that nobody issued."""
+_STOPPABLE: Final = [kind.value for kind in STOPPABLE]
 RESTAMPED_WINDOW: Final = timedelta(hours=24)
 
 
@@ -85,7 +88,7 @@ async def read_restamped(
         if r.repeat and r.key_hash not in kept and (r.card_ref in holder_of or r.kind in _HOUSE)
     ]  # fmt: skip
     if wanted:
-        for row in await sql.fetch(READ_RESTAMPED, *columns(wanted)):
+        for row in await sql.fetch(READ_RESTAMPED, *columns(wanted), _STOPPABLE):
             kept[row[0]] = kept_answer(row[1:])
 
 

@@ -206,3 +206,17 @@ class State(Struct, frozen=True, gc=False):
     pending: dict[PaymentName, Pending] = {}
     refunds: dict[PaymentName, Refund] = {}
     bank_open: bool = False
+
+
+def has_moved(state: State) -> bool:
+    """Whether movements were read that the row of their holder does not know yet.
+
+    The row is read first: somebody has booked in between, and the version would not agree.
+    """
+    payments = (payment.movements for payment in state.payments.values())
+    holds = (pending.holds for pending in state.pending.values())
+    return any(
+        last.seq > state.holders[last.holder_id].last_seq
+        for movements in (*payments, *holds)
+        for last in movements[-1:]
+    )

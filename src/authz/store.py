@@ -12,7 +12,7 @@ from authz.reference import Reference
 from authz.requests import Request
 from authz.rows import books_of
 from authz.sessions import LOST, Sessions
-from authz.state import State
+from authz.state import State, has_moved
 from authz.writes import Writes
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Store:
         self._timeout_s = answer_timeout_s
 
     async def load(self, requests: Sequence[Request], holder_of: HolderOf) -> State:
-        """Read what the batch needs, without a lock. Raises `StoreDown`."""
+        """Read what the batch needs, without a lock. Raises `StoreDown`, `Conflict`."""
         try:
             async with self._sessions.acquire(timeout=self._timeout_s) as sql:
                 state = await self._reader.read(sql, requests, holder_of, doubt_all=False)
@@ -87,6 +87,8 @@ class Store:
         except asyncpg.PostgresError as error:
             raise _meaning(error) from error
         self._directory.remember(state.holder_of.items() - holder_of.items())
+        if has_moved(state):
+            raise Conflict("movements")
         return state
 
     async def save(self, writes: Writes) -> None:

@@ -6,14 +6,16 @@ Each test ends with the proof of books, answers and legs, and with both books in
 import asyncio
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz import database
+from authz import database, reading
 from authz.audit import audit
 from authz.bank.stans import Stans
+from authz.bank.teller import finish_of
 from authz.outcomes import Later
 from authz.requests import Kind, Original
 from authz.topup import BankWord
@@ -113,6 +115,72 @@ async def test_a_reversal_before_the_question_stops_it(calendar_url: str, tmp_pa
         outcome = await branch.finish(asked, reserved, BankWord.NOT_ASKED)
         assert outcome.reason is Reason.REVERSED_BEFORE_REQUEST
         assert (await branch.state(), await branch.available()) == (("DECLINED", 0), 10_000)
+
+
+@pytest.mark.parametrize("kind", [Kind.PURCHASE, Kind.HOLD])
+async def test_a_reversal_in_the_very_batch_of_the_settlement_undoes_both_legs(
+    calendar_url: str, tmp_path: Path, kind: Kind
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty(kind=kind)
+        reserved = await branch.reserve_and_ask(asked)
+        name = reserved.holder_id, reserved.authorization_id
+        settled, undone = await branch.run(
+            finish_of(asked, name, BankWord.APPROVED),
+            buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,))),
+        )
+        assert settled is not None and settled.approved_minor == 4000
+        assert undone is not None and undone.approved_minor == 4000
+        await branch.recover_notices(branch.desk)
+        assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
+
+
+async def test_and_what_vouchers_paid_alone(calendar_url: str, tmp_path: Path) -> None:
+    """TOP-10: the bank says no, a part is approved, and all of that comes back."""
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        asked = replace(asked, purchase=replace(asked.purchase, partial_ok=True))
+        reserved = await branch.reserve(asked)
+        name = reserved.holder_id, reserved.authorization_id
+        settled, undone = await branch.run(
+            finish_of(asked, name, BankWord.NOT_ASKED),
+            buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,))),
+        )
+        assert settled is not None and settled.approved_minor == 2500
+        assert undone is not None and undone.approved_minor == 2500
+        assert (await branch.state(), await branch.available()) == (("DECLINED", 0), 10_000)
+
+
+async def test_a_settlement_between_two_readings_of_a_reversal_is_not_overlooked(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever is read first, the payments that wait or those that are settled."""
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve_and_ask(asked)
+        read: list[str] = []
+
+        def settled_behind(name: str) -> None:
+            usual = getattr(reading, name)
+
+            async def first_this(*arguments: Any) -> Any:
+                found = await usual(*arguments)
+                read.append(name)
+                if len(read) == 1:
+                    monkeypatch.undo()
+                    await branch.finish(asked, reserved, BankWord.APPROVED)
+                return found
+
+            monkeypatch.setattr(reading, name, first_this)
+
+        settled_behind("read_payments")
+        settled_behind("read_pending")
+        undo = buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,)))
+        (undone,) = await branch.run(undo)
+        assert len(read) >= 1
+        assert undone is not None and undone.approved_minor == 4000
+        await branch.recover_notices(branch.desk)
+        assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
 
 
 @pytest.mark.parametrize(

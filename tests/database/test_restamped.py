@@ -57,6 +57,39 @@ async def test_and_in_one_batch(people: str, order: tuple[Any, Any]) -> None:
     assert await one(people, "select sum(lot_held[1]) from holders") == 0
 
 
+async def test_the_repeat_of_a_reversal_is_answered_like_its_first_sending(people: str) -> None:
+    """REV-01: 0420 and 0421 of a payment that never came; neither meets its own tombstone."""
+    own = Original(keys=(LOST,), amount_minor=1250, stan=STAN, first_stan=STAN)
+    lost = buys(1250, kind=Kind.REVERSAL, about=own, stan=STAN)
+    async with Process(people) as process:
+        assert await process.reasons(lost) == ["ORIGINAL_NOT_FOUND"]
+        assert await process.reasons(again(lost)) == ["ORIGINAL_NOT_FOUND"]
+        assert await first(process) == ["REVERSED_BEFORE_REQUEST"]
+
+
+async def test_nor_is_it_kept_from_the_payment_that_came_after_all(people: str) -> None:
+    """The first sending of the reversal found nothing; its repeat finds the payment by DE37."""
+    own = Original(keys=(LOST,), rrn="4711", amount_minor=1250, stan=STAN, first_stan=STAN)
+    undo = buys(1250, kind=Kind.REVERSAL, about=own, stan=STAN)
+    async with Process(people) as process:
+        assert await process.reasons(undo) == ["ORIGINAL_NOT_FOUND"]
+        assert await process.reasons(buys(1250, stan=STAN, rrn="4711")) == ["APPROVED"]
+        (outcome,) = await process.run(again(undo))
+        assert outcome is not None and outcome.approved_minor == 1250
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_has_happened_is_not_stopped_by_a_tombstone(people: str, together: bool) -> None:
+    advice = again(buys(1250, kind=Kind.ADVICE, about=Original(), stan=STAN))
+    async with Process(people) as process:
+        if together:
+            _, posted = await process.run(undo(), advice)
+        else:
+            await process.run(undo())
+            (posted,) = await process.run(advice)
+        assert posted is not None and posted.approved_minor == 1250
+
+
 @pytest.mark.parametrize(
     "other",
     [{"person": 2}, {"stan": "000043"}, {"terminal": "TERM0009"}, {"amount_minor": 1251}],
