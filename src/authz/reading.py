@@ -84,7 +84,7 @@ class Reader:
         known = {*holder_of.values(), *named.holders}
         rows = await sql.fetch(READ_HOLDERS, [*known], [*strangers])
         epoch, test_clock, business_day = rows[0][:3]
-        self._reference.seen(epoch)
+        tables = self._reference.tables(epoch)
         holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
         if strangers:
             holder_of = {**holder_of, **_owners(holders, strangers)}
@@ -96,16 +96,16 @@ class Reader:
         pending = await read_pending(sql, named.payments | undecided)
         payments, refunds = await read_payments(sql, named.payments)
         await _read_old_usage(sql, holders, payments.values(), test_clock)
-        await self._reference.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
-        await self._reference.learn_employers(
+        await tables.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
+        await tables.learn_employers(
             sql, (held.employer_no for h in holders.values() for held in h.profile.accounts)
         )
         return State(
             holders,
             {card_ref: holder for card_ref, holder in holder_of.items() if holder in holders},
             kept,
-            self._reference.merchants,
-            self._reference.employers,
+            tables.merchants,
+            tables.employers,
             test_clock,
             payments,
             named.originals,

@@ -66,21 +66,15 @@ _decode_employer: Final = json.Decoder(_EmployerRecord).decode
 MerchantKey = tuple[str, str]
 
 
-class Reference:
-    """The reference tables as one process last saw them."""
+class Tables:
+    """The reference tables of one epoch, as far as they were asked for."""
 
-    def __init__(self) -> None:
-        """Knows nothing yet."""
-        self.merchants: dict[MerchantKey, KnownMerchant] = {}
-        self.employers: dict[int, Employer] = {}
-        self._unknown: set[MerchantKey] = set()
-        self._epoch: int | None = None
-
-    def seen(self, epoch: int) -> None:
-        """Forget everything if a reference table changed since it was read."""
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self.merchants, self.employers, self._unknown = {}, {}, set()
+    def __init__(self, epoch: int) -> None:
+        """Knows nothing yet. What it learns is read after the epoch was, and so is no older."""
+        self.epoch: Final = epoch
+        self.merchants: Final[dict[MerchantKey, KnownMerchant]] = {}
+        self.employers: Final[dict[int, Employer]] = {}
+        self._unknown: Final[set[MerchantKey]] = set()
 
     async def learn_merchants(self, tx: "Tx", keys: Iterable[MerchantKey]) -> None:
         """Read the merchants that are not known yet; one statement, or none."""
@@ -99,6 +93,24 @@ class Reference:
         if missing:
             for row in await tx.fetch(READ_EMPLOYERS, missing):
                 self.employers[row["employer_no"]] = employer_of(row["record"])
+
+
+class Reference:
+    """The reference tables as one process last saw them.
+
+    Batches at work at the same time may have read different epochs: each keeps to the tables of its
+    own, and only the newest are remembered.
+    """
+
+    def __init__(self) -> None:
+        """Knows nothing yet."""
+        self._newest = Tables(-1)
+
+    def tables(self, epoch: int) -> Tables:
+        """The tables for a batch that read this epoch."""
+        if epoch > self._newest.epoch:
+            self._newest = Tables(epoch)
+        return self._newest if epoch == self._newest.epoch else Tables(epoch)
 
 
 def _merchant(row: Any) -> KnownMerchant:
