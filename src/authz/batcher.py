@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from authz.batches import Batches, Done, Waiting
 from authz.directory import Directory
-from authz.outcomes import Later, Outcome, refusal
+from authz.outcomes import Later, Outcome, Reserved, refusal
 from authz.requests import Request
 from authz.store import HolderOf
 
@@ -70,10 +70,12 @@ class Batcher:
         self._batches.put(Waiting(request, done, self._directory.known(request.card_ref)))
 
     def submit_again(self, request: Request, holder_id: int, done: Done) -> None:
-        """Take in what belongs to a request that was taken in before: it finds room always."""
-        self._waiting += 1
-        self._idle.clear()
-        self._batches.put(Waiting(request, done, holder_id))
+        """Take in what belongs to a request that was taken in before, and takes no room of its own.
+
+        `done` is told of a `Later` too: whoever asks again knows that it may be too early. What a
+        `Reserved` waits for is asked as ever.
+        """
+        self._batches.put(Waiting(request, done, holder_id, again=True))
 
     async def ask(self, request: Request) -> Outcome | None:
         """`submit` for callers that can wait."""
@@ -95,15 +97,16 @@ class Batcher:
         holder_of = {item.request.card_ref: item.holder_id for item in batch if item.holder_id}
         outcomes = await self._run(requests, holder_of)
         for item, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Later):
+            if isinstance(outcome, Reserved) or (isinstance(outcome, Later) and not item.again):
                 self.wait_for_bank(item.request, outcome, partial(self._finish, item))
             else:
                 self._finish(item, outcome)
 
     def _finish(self, item: Waiting, outcome: Outcome | None) -> None:
-        self._waiting -= 1
-        if self._waiting == 0:
-            self._idle.set()
+        if not item.again:
+            self._waiting -= 1
+            if self._waiting == 0:
+                self._idle.set()
         try:
             item.done(outcome)
         except Exception:  # noqa: BLE001 - one peer's answer must not cost its neighbours theirs

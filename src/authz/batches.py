@@ -30,11 +30,15 @@ PATIENCE_S: Final = 0.01
 
 
 class Waiting(Struct, frozen=True):
-    """One request on its way through the batcher; its holder, if that is remembered."""
+    """One request on its way through the batcher; its holder, if that is remembered.
+
+    `again`: it belongs to a request that was taken in before, and is counted with that one.
+    """
 
     request: Request
     done: Done
     holder_id: int | None = None
+    again: bool = False
 
     @property
     def party(self) -> tuple[bytes, int | None]:

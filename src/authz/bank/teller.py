@@ -29,6 +29,7 @@ from authz.iso8583.message import Message
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
 from authz.sessions import LOST
+from authz.state import PaymentName
 from authz.topup import BankWord
 from authz.vault import Vault
 
@@ -85,6 +86,7 @@ class Teller:
         self._batcher = batcher
         self._desk = desk
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watches: dict[PaymentName, asyncio.Future[bool]] = {}
         self._marking = Gatherer(self._mark, MARKED_AT_ONCE)
         batcher.wait_for_bank = self.take
 
@@ -157,16 +159,43 @@ class Teller:
         return await settled
 
     async def _join(self, request: Request, later: Later, done: Done) -> None:
-        """Ask again until the payment is settled, here or by another process."""
+        """Ask again once the payment is settled, here or by another process."""
         outcome: Outcome | None = None
+        name = later.holder_id, later.authorization_id
         try:
-            await asyncio.sleep(POLL_S)
-            if monotonic() < request.deadline_s:
-                # As a repeat: once its time is over, silence and no refusal is the honest answer.
-                again = replace(request, repeat=True)
-                outcome = await self._settled(again, later.holder_id)
+            # As a repeat: once its time is over, silence and no refusal is the honest answer.
+            outcome = await self._joined(replace(request, repeat=True), name)
         finally:
             done(outcome)
+
+    async def _joined(self, again: Request, name: PaymentName) -> Outcome | None:
+        """However many wait for a payment, one of them at a time looks whether it is settled."""
+        while (left_s := again.deadline_s - monotonic()) > 0:
+            watch = self._watches.get(name)
+            if watch is None:
+                return await self._watched(again, name)
+            settled, _ = await asyncio.wait([watch], timeout=left_s)
+            if settled and watch.result():
+                outcome = await self._settled(again, name[0])
+                if not isinstance(outcome, Later):
+                    return outcome
+        return None
+
+    async def _watched(self, again: Request, name: PaymentName) -> Outcome | None:
+        """Look until it is settled or our own time is over, and tell those who wait beside us."""
+        watch = self._watches[name] = asyncio.get_running_loop().create_future()
+        is_settled = False
+        try:
+            while monotonic() < again.deadline_s:
+                await asyncio.sleep(POLL_S)
+                outcome = await self._settled(again, name[0])
+                if not isinstance(outcome, Later):
+                    is_settled = True
+                    return outcome
+        finally:
+            del self._watches[name]
+            watch.set_result(is_settled)
+        return None
 
 
 def finish_of(
