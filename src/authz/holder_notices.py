@@ -19,7 +19,7 @@ from authz.news import News
 from authz.phones import Phone
 from authz.sending import PHONE, NotSent, Sender
 from authz.state import Profile
-from authz.vault import Vault
+from authz.vault import Unreadable, Vault
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -129,7 +129,12 @@ async def _message(tx: "Tx", vault: Vault | None, row: asyncpg.Record) -> Notice
     notice = HolderNotice(holder_id, account_no, News(what), day, at)
     accounts = (held.account for held in _decode_profile(profile).accounts)
     account_id = next(each.account_id for each in accounts if each.account_no == account_no)
-    return NoticeMessage(notice, account_id, await phone_of(tx, vault, holder_id))
+    try:
+        phone = await phone_of(tx, vault, holder_id)
+    except Unreadable:  # the holder is known by the account all the same
+        _log.error("phone_unreadable", holder=holder_id)
+        phone = None
+    return NoticeMessage(notice, account_id, phone)
 
 
 async def _tell(pool: asyncpg.Pool, sender: NoticeSender, message: NoticeMessage) -> bool:

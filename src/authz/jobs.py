@@ -223,7 +223,7 @@ async def timers(
 
 
 async def keep_running(work: Work, jobs: Mapping[str, Job] = JOBS) -> None:
-    """Run every job when it is due, until cancelled. A database that is away is waited for.
+    """Run every job when it is due, until cancelled. One that fails is run again when it is due.
 
     Each run of a job has its own instant; the rest of `work` is the same for all.
     """
@@ -238,8 +238,10 @@ async def _repeat(name: str, job: Job, work: Work) -> None:
         try:
             now = await civil_instant(work.pool, datetime.now(UTC))
             done = await job.run(replace(work, now=now, since=since))
-        except (*LOST, asyncpg.PostgresError, DatabaseError) as error:
-            _log.warning("job_failed", job=name, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a fault in one job must not end the others
+            known = isinstance(error, (*LOST, asyncpg.PostgresError, DatabaseError))
+            trace = None if known else error
+            _log.error("job_failed", job=name, error=type(error).__name__, exc_info=trace)
             if work.metrics is not None:
                 work.metrics.job_failures[name] += 1
         else:

@@ -20,6 +20,7 @@ from authz.phones import Phone
 from authz.requests import Kind, Original
 from authz.sending import NotSent
 from authz.topup import BankWord
+from authz.vault import Vault
 from rules.facts import TopUp
 from simulators.bank import Manners
 from tests.authz.hsm.keys import VAULT, some_safe
@@ -160,6 +161,21 @@ async def test_a_notice_is_kept_until_it_is_told_and_tried_again_ever_later(
         assert "612345678" not in repr(listener.heard)
         await branch.pool.execute("update holder_notices set due_at = '2000-01-01'")
         assert await branch.job("tell-holders") == {"told": 0}
+
+
+async def test_a_number_that_nobody_can_read_keeps_no_notice_back(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """Sealed under a key of the same name and other bytes; the account tells who is meant."""
+    other = Vault([(VAULT.key_id, b"another key of the same name ...")])
+    async with a_branch(calendar_url, tmp_path) as branch:
+        owner = await branch.pool.fetchval(NAME_ONE)
+        async with branch.pool.acquire() as sql:
+            await keep_phone(sql, some_safe(), owner, Phone("+33612345678"))
+        assert await unlink(branch.pool, Wallet(owner, 1))
+        listener = Listener()
+        assert await tell_holders(branch.pool, listener, other) == 1
+        assert [message.said()["phone"] for message in listener.heard] == [None]
 
 
 DUE_AGAIN = "update holder_notices set due_at = '2000-01-01', attempts = $1"

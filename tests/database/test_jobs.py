@@ -67,14 +67,17 @@ async def test_the_service_sends_expiries_with_everybody_elses_batches(
         assert await t.lots() == [(2026, None, 10_000, 0, 0)]
 
 
-async def test_a_job_whose_database_is_away_is_run_again(calendar_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("failure", [OSError("away"), KeyError("a fault of ours")])
+async def test_a_job_that_fails_is_run_again(
+    failure: Exception, calendar_url: str, tmp_path: Path
+) -> None:
     runs: list[Work] = []
     thrice = asyncio.Event()
 
     async def fails_once(work: Work) -> Counts:
         runs.append(work)
         if len(runs) == 1:
-            raise OSError("away")
+            raise failure
         if len(runs) == 3:
             thrice.set()
         return {"done": 1}
