@@ -18,6 +18,8 @@ from benchmarks.world import Size
 
 NUMBERS: Final = (1, 100, 1_000, 10_000)
 QUICK: Final = (1, 100, 1_000)
+ROOM: Final = 100
+"""Above the most connections: who is being taken in counts too."""
 DATABASE: Final = "bench_connections"
 
 
@@ -26,7 +28,9 @@ def run(lab: Lab, options: Options) -> None:
     load_before = results.load_average()
     lab.make_world(DATABASE, Size(options.accounts))
     numbers = QUICK if options.quick else NUMBERS
-    service = contestants.millesime(lab, DATABASE)
+    limits = lab.directory / "connections.toml"
+    limits.write_text(f"connections_max = {numbers[-1] + ROOM}\n")
+    service = contestants.millesime(lab, DATABASE, 1, "--config", str(limits))
     samples: list[Sample] = []
     for _ in range(options.rounds):
         for number in numbers:

@@ -219,7 +219,9 @@ class Peer(asyncio.Protocol):
         waiting = self.load.idle
         for _ in range(answers):
             waiting.append(self)
-            waiting.popleft().send(self.load.take(1, now))
+            while (peer := waiting.popleft()).transport.is_closing():
+                pass  # hung up on: another goes in its place
+            peer.send(self.load.take(1, now))
 
 
 async def connect(load: Load) -> list[Peer]:
