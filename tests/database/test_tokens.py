@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from authz.metrics import Metrics
 from authz.pan import Pan
 from authz.sending import NotSent
 from rules.decision import Reason
+from rules.rulebook import Rulebook
 from tests.authz.hsm.keys import some_safe
 from tests.database.test_cards import ONE, pay_with
 from tests.database.town import Town, town
 from tests.road.people import DIGESTER
+from tests.rules.builders import BOOK
 
 TEN = "2026-11-24T10:00:00+01:00"
 PLUXEE: dict[str, Any] = {
@@ -88,9 +90,13 @@ class Provider:
 
 @asynccontextmanager
 async def phones(
-    url: str, tmp_path: Path, sender: CodeSender | None = None, pause_s: int = 0
+    url: str,
+    tmp_path: Path,
+    sender: CodeSender | None = None,
+    pause_s: int = 0,
+    book: Rulebook = BOOK,
 ) -> AsyncIterator[Phones]:
-    async with town(url, tmp_path, ONE) as t:
+    async with town(url, tmp_path, ONE, book) as t:
         await t.at(TEN)
         desk = CardDesk(DIGESTER, some_safe(), sender or Mailbox(), timedelta(seconds=pause_s))
         deps = Deps(t.pool, Metrics(), t.books, lambda: True, True, cards=desk)
@@ -127,6 +133,24 @@ async def test_ex_48_the_code_counts_for_thirty_minutes(
         assert await p.activate(told["id"], await p.code(told["id"])) == (status, word)
         paid = Reason.APPROVED if status == 200 else Reason.TOKEN_SUSPENDED
         assert await p.tap(told) is paid
+
+
+@pytest.mark.parametrize(
+    ("at", "word"),
+    [("2026-11-24T10:15:00+01:00", "ACTIVE"), ("2026-11-24T10:15:01+01:00", "CODE_EXPIRED")],
+)
+async def test_a_programme_may_let_a_code_count_for_less(
+    calendar_url: str, tmp_path: Path, at: str, word: str
+) -> None:
+    """P-AP-CODE-TTL: the holder is told the minutes that the code is then judged by."""
+    provider, shorter = Provider(), BOOK.derive(activation_code_minutes=15)
+    async with phones(calendar_url, tmp_path, provider, book=shorter) as p:
+        await p.http.put("/v1/accounts/acc-1/contact", json={"phone": "+33612345678"})
+        token = (await p.add(APPLE))["id"]
+        [notice] = provider.taken
+        assert notice.valid_until == datetime.fromisoformat("2026-11-24T10:15:00+01:00")
+        await p.t.at(at)
+        assert (await p.activate(token, notice.code.reveal()))[1] == word
 
 
 async def test_tok_03_only_the_latest_code_works(calendar_url: str, tmp_path: Path) -> None:

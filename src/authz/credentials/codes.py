@@ -1,4 +1,4 @@
-"""Activation codes: sent once, valid for 30 minutes, only the latest, a few tries (TOK-03).
+"""Activation codes: sent once, valid for some minutes, only the latest, a few tries (TOK-03).
 
 What was sent and what was tried are rows that nobody changes; a code is kept as the security module
 keeps PINs. A try counts whether or not it was right, and must therefore be committed. A code that
@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from rules.geography import PARIS, civil_day
+from rules.rulebook import Rulebook
+
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-CODE_VALID: Final = timedelta(minutes=30)
 TRIES_MAX: Final = 5
 CODES_MAX: Final = 5
 """Codes that are sent for one token: with the tries, how often it can be guessed at."""
@@ -78,6 +80,15 @@ class Tried(Enum):
     NONE = "NO_CODE"
 
 
+def valid_until(sent_at: datetime, book: Rulebook) -> datetime:
+    """The last instant of a code, as its holder is told. The day it is sent counts (P-AP-CODE-TTL).
+
+    Pure. `book` is of the card's programme.
+    """
+    minutes = book.on(civil_day(sent_at, PARIS)).activation_code_minutes
+    return sent_at + timedelta(minutes=minutes)
+
+
 async def issue(
     tx: "Tx", holder_id: int, token: str, code_ref: bytes, now: datetime, pause: timedelta
 ) -> int:
@@ -105,11 +116,17 @@ async def lose(tx: "Tx", holder_id: int, token: str, n: int, why: str) -> None:
 
 
 async def attempt(
-    tx: "Tx", holder_id: int, token: str, holds: Callable[[bytes], bool], now: datetime
+    tx: "Tx",
+    holder_id: int,
+    token: str,
+    holds: Callable[[bytes], bool],
+    now: datetime,
+    book: Rulebook,
 ) -> Tried:
-    """Try a code, under the holder's lock. 30 minutes to the second are still in time.
+    """Try a code, under the holder's lock. Its last instant is still in time.
 
-    `holds` tells whether what was kept was made of the code that is tried.
+    `holds` tells whether what was kept was made of the code that is tried; `book` is of the card's
+    programme.
     """
     latest = await tx.fetchrow(LATEST, holder_id, token)
     if latest is None:
@@ -117,6 +134,6 @@ async def attempt(
     if latest["tries"] >= TRIES_MAX:
         return Tried.SPENT
     await tx.execute(TRIED, holder_id, token, latest["n"], latest["tries"] + 1, now)
-    if now - latest["sent_at"] > CODE_VALID:
+    if now > valid_until(latest["sent_at"], book):
         return Tried.EXPIRED
     return Tried.RIGHT if holds(latest["code_ref"]) else Tried.WRONG

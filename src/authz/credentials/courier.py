@@ -1,6 +1,6 @@
 """A code from its making to the holder: noted, sent after the commit, taken back if surely lost."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -14,6 +14,7 @@ from authz.credentials.numbers import new_code
 from authz.credentials.sending import CodeSender, Notice
 from authz.safe import Safe
 from authz.sending import NotSent
+from rules.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -40,10 +41,12 @@ class Courier:
         """`safe` knows the telephone numbers, and keeps what is kept of codes."""
         self._safe, self._sender, self._pause = safe, sender, pause
 
-    async def prepare(self, tx: "Tx", done: Changed, token_id: str, card_ref: bytes) -> Sending:
+    async def prepare(
+        self, tx: "Tx", done: Changed, token_id: str, card_ref: bytes, book: Rulebook
+    ) -> Sending:
         """Make a code and note it, under the holder's lock; to be delivered after the commit.
 
-        Raises NoPhone, CodesUsedUp, TooSoon.
+        `book` is of the card's programme. Raises NoPhone, CodesUsedUp, TooSoon.
         """
         phone = await phone_of(tx, self._safe.vault, done.holder_id)
         if phone is None and self._sender.needs_phone:
@@ -51,7 +54,7 @@ class Courier:
         code = new_code()
         kept = self._safe.module.pin_ref(card_ref, code)
         n = await codes.issue(tx, done.holder_id, token_id, kept, done.at, self._pause)
-        until: datetime = done.at + codes.CODE_VALID
+        until = codes.valid_until(done.at, book)
         notice = Notice(f"{token_id}-{n}", token_id, code, phone, until)
         return Sending(done.holder_id, n, notice)
 

@@ -6,7 +6,6 @@ A device PAN is never used twice: the row that leads from its digest to the pers
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 import asyncpg
 from msgspec import Struct
@@ -22,13 +21,14 @@ from authz.hsm import Pin
 from authz.pan import Pan, PanDigester
 from authz.safe import Safe
 from authz.state import Credential, Profile
-from rules.facts import CardStatus, Token, TokenStatus, Wallet
+from rules.facts import Account, CardStatus, Token, TokenStatus, Wallet
+from rules.geography import PARIS
 from rules.provision import Path, Provision, Verdict, Wish, provide
+from rules.rulebook import Rulebook
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-PARIS: Final = ZoneInfo("Europe/Paris")
 STATUS: Final[Mapping[Verdict, TokenStatus]] = {
     Verdict.APPROVED: TokenStatus.ACTIVE,
     Verdict.REQUIRE_CODE: TokenStatus.REQUESTED,
@@ -80,11 +80,21 @@ class Provisioned(Struct, frozen=True):
 class Tokens:
     """One for the HTTP side of a process."""
 
-    def __init__(self, digester: PanDigester, safe: Safe, courier: Courier | None) -> None:
-        """`courier` brings codes to holders; without one none may be asked for."""
+    def __init__(
+        self,
+        digester: PanDigester,
+        safe: Safe,
+        courier: Courier | None,
+        books: Mapping[str, Rulebook],
+    ) -> None:
+        """`courier` brings codes to holders; without one none may be asked for.
+
+        `books` are by programme.
+        """
         self._digester = digester
         self._safe = safe
         self._courier = courier
+        self._books = books
 
     async def provision(self, tx: "Tx", asked: Asked, by: By, now: datetime) -> Provisioned:
         """Decide, and make the token unless it is declined. `now` is the clock's, UTC.
@@ -148,6 +158,7 @@ class Tokens:
             token_id,
             lambda kept: self._safe.module.pin_holds(ref, code, kept),
             done.at,
+            self._book_of(done.profile, token_id),
         )
         if tried is Tried.RIGHT:
             done = await self.move(tx, token_id, TokenAction.ACTIVATE, by)
@@ -161,7 +172,12 @@ class Tokens:
 
     async def _new_code(self, tx: "Tx", done: Changed, token_id: str) -> Sending:
         assert self._courier is not None, "asked before a token was made"
-        return await self._courier.prepare(tx, done, token_id, _ref_of(done.profile, token_id))
+        ref, book = _ref_of(done.profile, token_id), self._book_of(done.profile, token_id)
+        return await self._courier.prepare(tx, done, token_id, ref, book)
+
+    def _book_of(self, profile: Profile, token_id: str) -> Rulebook:
+        account = _account_of(profile, token_of(profile, token_id).card_id)
+        return self._books[account.programme]
 
     async def _draw(self, tx: "Tx") -> Pan:
         for _ in range(DRAWS_MAX):
@@ -172,10 +188,14 @@ class Tokens:
 
 
 def _wish(profile: Profile, asked: Asked, now: datetime) -> Wish:
-    card = card_of(profile, asked.card_id)
-    held = next(h for h in profile.accounts if h.account.account_no == card.account_no)
+    card, account = card_of(profile, asked.card_id), _account_of(profile, asked.card_id)
     month = f"{now.astimezone(PARIS):%y%m}"
-    return Wish(card, held.account, asked.wallet, asked.path, asked.attested, month)
+    return Wish(card, account, asked.wallet, asked.path, asked.attested, month)
+
+
+def _account_of(profile: Profile, card_id: str) -> Account:
+    account_no = card_of(profile, card_id).account_no
+    return next(h.account for h in profile.accounts if h.account.account_no == account_no)
 
 
 def _refuse_second(profile: Profile, asked: Asked) -> None:

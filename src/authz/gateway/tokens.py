@@ -177,7 +177,7 @@ async def create(deps: Parts, body: TokenIn) -> ProvisionOut:
 
 @router.post("/tokens/{token_id}/activate", summary="Bring the code", responses=REFUSED)
 async def activate(deps: Parts, token_id: TokenId, body: CodeIn) -> TokenOut:
-    """Thirty minutes, the latest code only, five tries for each."""
+    """For as long as was said when it was sent, the latest code only, five tries for each."""
     tokens = _tokens(deps)
     try:
         code = Pin(body.code.get_secret_value())
@@ -243,7 +243,7 @@ async def delete(deps: Parts, token_id: TokenId) -> TokenOut:
 def _tokens(deps: Deps, *, sends: bool = False) -> Tokens:
     if deps.cards is None or (sends and deps.cards.sender is None):
         raise ProblemError(503, "NOT_READY", "this process holds no keys, or can send no codes")
-    return Tokens(deps.cards.digester, deps.cards.safe, deps.cards.courier)
+    return Tokens(deps.cards.digester, deps.cards.safe, deps.cards.courier, deps.rulebooks)
 
 
 async def _delivered(deps: Deps, sending: Sending) -> str:
