@@ -91,8 +91,10 @@ BY_VINTAGE: Mapping[str, object] = {
 }
 """Keys that are asked about a vintage, not about a day."""
 
+FOR_ALL_TIME: Mapping[str, object] = {"cap_scope": CapScope}
+"""Keys of one row without a date: what was counted by them could not be counted anew."""
+
 SIMPLE: Mapping[str, object] = {
-    "cap_scope": CapScope,
     "holiday_basis": HolidayBasis,
     "good_friday_if_unknown": bool,
     "saint_martin_abolition": Literal["05-27", "05-28"],
@@ -141,7 +143,6 @@ class Parameters(Struct, frozen=True):
     open_days: Mapping[MerchantClass, OpenDays]
     seen_as: Mapping[int, int]
     sources: Mapping[str, str]
-    cap_scope: CapScope
     holiday_basis: HolidayBasis
     good_friday_if_unknown: bool
     saint_martin_abolition: str

@@ -17,6 +17,7 @@ from rules.facts import MerchantClass
 from rules.parameters import (
     BY_CLASS,
     BY_VINTAGE,
+    FOR_ALL_TIME,
     SIMPLE,
     UNCAPPED_MINOR,
     WITH_GAPS,
@@ -30,7 +31,7 @@ FIRST_VINTAGE = 2014
 """Meal-voucher cards exist since 2014; no electronic lot is older."""
 
 _HEAD = frozenset({"name", "edition", "enabled", "extends"})
-_KEYS: Mapping[str, Any] = {**BY_CLASS, **BY_VINTAGE, **SIMPLE}
+_KEYS: Mapping[str, Any] = {**BY_CLASS, **BY_VINTAGE, **FOR_ALL_TIME, **SIMPLE}
 _DAYS_CACHED_MAX = 4096
 
 
@@ -175,6 +176,8 @@ def rulebook_of(content: Mapping[str, Any], where: str) -> Rulebook:
     timelines: dict[tuple[str, MerchantClass | None], Timeline[Any]] = {}
     for key, kind in _KEYS.items():
         rows = _rows(content[key], key, kind, where)
+        if key in FOR_ALL_TIME and len(rows) > 1:
+            raise RulebookError(f"{where}: {key}: cannot change with time")
         for of in MerchantClass if key in BY_CLASS else (None,):
             chosen = [row for named, row in rows if named is None or named is of]
             try:
@@ -185,10 +188,7 @@ def rulebook_of(content: Mapping[str, Any], where: str) -> Rulebook:
     # TOML cannot hold null, and msgspec sorts the keys: equal content has equal bytes.
     digest = hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:6]
     name, edition = content["name"], content["edition"]
-    scopes = timelines["cap_scope", None].rows
-    if len(scopes) > 1:
-        raise RulebookError(f"{where}: cap_scope: cannot change with time, days are counted by it")
-    per_person = scopes[0].value is CapScope.PERSON
+    per_person = timelines["cap_scope", None].rows[0].value is CapScope.PERSON
     return Rulebook(name, f"{name}@{edition}.{digest}", per_person, content, timelines)
 
 

@@ -1,5 +1,6 @@
 """Rulebooks: the history of the law is in them, and a bad one is refused with its place."""
 
+import ast
 import tomllib
 from collections.abc import Callable
 from datetime import date
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from rules.facts import MerchantClass
-from rules.parameters import UNCAPPED_MINOR, CapScope, ExchangeMode, FoodRule
+from rules.parameters import UNCAPPED_MINOR, CapScope, ExchangeMode, FoodRule, Parameters
 from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook, rulebook_of
 from tests.rules.builders import BOOK
+from tests.tidy import the_files
 
 RESTAURANT, SHOP = MerchantClass.RESTAURANT, MerchantClass.SHOP
 FILE = resources.files("rules") / "rulebooks" / "fr-meal.toml"
@@ -128,6 +130,19 @@ def test_every_row_of_every_bundled_file_has_a_source_that_says_its_kind() -> No
         ]
         assert rows
         assert all(row["source"].startswith(("[L] ", "[S] ", "[P] ", "[J] ")) for row in rows)
+
+
+def test_every_parameter_is_read_somewhere() -> None:
+    """A key that nobody reads is a promise to whoever writes a rulebook, and law left in code."""
+    sources = [each for each in the_files() if each.path.startswith("src/")]
+    trees = [each.tree for each in sources if each.path.endswith(".py")]
+    read = {
+        node.attr
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    assert set(Parameters.__struct_fields__) <= read
 
 
 def test_the_version_names_edition_and_content() -> None:
