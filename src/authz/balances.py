@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from authz.purse import Purse
 from authz.reference import employer_of
 from authz.state import Employer, Holder, HolderAccount, LotInfo, Profile, UsedDay
-from authz.vintages.deadlines import request_until
 from ledger.queries import usage_of
 from rules.facts import Facts, Merchant, MerchantClass, Origin, Purchase
 from rules.geography import civil_day, zone_of
@@ -190,7 +189,6 @@ def _line(
     exchanged_to: int | None = None,
 ) -> LotView:
     vintage = exchanged_to or info.vintage
-    ends = book.vintage_end(vintage)
     on_request = book.exchange_mode(vintage) is ExchangeMode.ON_REQUEST
     return LotView(
         vintage=vintage,
@@ -199,8 +197,8 @@ def _line(
         available_minor=available_minor,
         held_minor=held_minor,
         expired_minor=expired_minor,
-        expires_on=ends,
-        exchange_until=request_until(ends) if on_request else None,
+        expires_on=book.vintage_end(vintage),
+        exchange_until=book.request_until(vintage) if on_request else None,
         loaded_on=info.loaded_on,
         lot_no=info.lot_no,
     )

@@ -88,6 +88,8 @@ BY_VINTAGE: Mapping[str, object] = {
     "vintage_end": Annotated[int, Meta(ge=1, le=12)] | date,
     "exchange_mode": ExchangeMode,
     "exchange_lag_days": Annotated[int, Meta(ge=0, le=90)],
+    "exchange_request_days": Annotated[int, Meta(ge=0, le=90)],
+    "exchange_order_months": Annotated[int, Meta(ge=0, le=12)],
 }
 """Keys that are asked about a vintage, not about a day."""
 

@@ -74,18 +74,17 @@ class Rulebook:
 
     def vintage_end(self, vintage: int) -> date:
         """Return the last day of use of a vintage (P-VINTAGE-END): end of February, leap or not."""
-        value: date | int = self._at("vintage_end", date(vintage, 1, 1))[0]
+        value: date | int = self._of_vintage("vintage_end", vintage)
         return value if isinstance(value, date) else _end_of_month(vintage + 1, value)
 
     def presentation_end(self, vintage: int) -> date:
         """Return the last day on which a merchant may present what was paid with a vintage."""
         end = self.vintage_end(vintage)
-        years, month = divmod(end.month - 1 + self.on(end).presentation_months, 12)
-        return _end_of_month(end.year + years, month + 1)
+        return _months_after(end, self.on(end).presentation_months)
 
     def exchange_mode(self, vintage: int) -> ExchangeMode:
         """Return what becomes of unused vouchers of a vintage (P-EXCH-MODE, VIN-13)."""
-        mode: ExchangeMode = self._at("exchange_mode", date(vintage, 1, 1))[0]
+        mode: ExchangeMode = self._of_vintage("exchange_mode", vintage)
         return mode
 
     def exchange_day(self, vintage: int) -> date:
@@ -93,8 +92,18 @@ class Rulebook:
 
         The day after their last; `P-EXCH-LAG` days later where the issuer leaves a gap.
         """
-        lag: int = self._at("exchange_lag_days", date(vintage, 1, 1))[0]
+        lag: int = self._of_vintage("exchange_lag_days", vintage)
         return self.vintage_end(vintage) + timedelta(days=1 + lag)
+
+    def request_until(self, vintage: int) -> date:
+        """Return the last day on which the employee may ask for the exchange (VIN-07): 15 March."""
+        days: int = self._of_vintage("exchange_request_days", vintage)
+        return self.vintage_end(vintage) + timedelta(days=days)
+
+    def order_until(self, vintage: int) -> date:
+        """Return the last day of the employer's order of what was asked for (VIN-07): 31 March."""
+        months: int = self._of_vintage("exchange_order_months", vintage)
+        return _months_after(self.vintage_end(vintage), months)
 
     def seen_as(self, vintage: int, day: date) -> int | None:
         """Return the vintage that vouchers of `vintage` count as on `day`; None if not usable.
@@ -114,6 +123,9 @@ class Rulebook:
         """Return this rulebook with some keys set to one value for all time (tests, what-ifs)."""
         rows = {key: [{"value": value, "source": "derived"}] for key, value in values.items()}
         return rulebook_of({**self._content, **rows}, "derived")
+
+    def _of_vintage(self, key: str, vintage: int) -> Any:
+        return self._at(key, date(vintage, 1, 1))[0]
 
     def _at(self, key: str, day: date, of: MerchantClass | None = None) -> tuple[Any, str]:
         row = self._timelines[key, of].at(day)
@@ -136,6 +148,12 @@ class Rulebook:
             sources=sources,
             **{key: value for key, (value, _) in simple.items()},
         )
+
+
+def _months_after(day: date, months: int) -> date:
+    """The last day of the month so many months after that of `day`."""
+    years, month = divmod(day.month - 1 + months, 12)
+    return _end_of_month(day.year + years, month + 1)
 
 
 def _end_of_month(year: int, month: int) -> date:

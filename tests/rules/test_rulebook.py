@@ -119,6 +119,22 @@ def test_merchants_present_for_two_more_months(vintage: int, end: str) -> None:
     assert BOOK.presentation_end(vintage) == date.fromisoformat(end)
 
 
+@pytest.mark.parametrize(
+    ("vintage", "asked", "ordered"),
+    [
+        (2020, "2021-09-15", "2021-09-30"),
+        (2023, "2024-03-15", "2024-03-31"),
+        (2026, "2027-03-15", "2027-03-31"),
+    ],
+)
+def test_an_exchange_is_asked_for_within_a_fortnight_and_ordered_within_a_month(
+    vintage: int, asked: str, ordered: str
+) -> None:
+    """VIN-07, R.3262-5 al. 3 and R.3262-12."""
+    assert BOOK.request_until(vintage) == date.fromisoformat(asked)
+    assert BOOK.order_until(vintage) == date.fromisoformat(ordered)
+
+
 def test_every_row_of_every_bundled_file_has_a_source_that_says_its_kind() -> None:
     for name in ("fr-meal", "fr-meal-2027-announced"):
         file = resources.files("rules") / "rulebooks" / f"{name}.toml"

@@ -13,7 +13,6 @@ from msgspec import Struct, msgpack
 from authz.reference import employer_of
 from authz.refusal import Refused, Unknown
 from authz.state import Profile
-from authz.vintages.deadlines import order_until, request_until
 from authz.vintages.job import settle, settle_apart
 from authz.vintages.plan import Move, Why
 from rules.geography import civil_day, zone_of
@@ -75,7 +74,7 @@ async def request_exchange(
     held = next(h for h in _decode(row["profile"]).accounts if h.account.account_id == account)
     now, book = row["test_clock"] or datetime.now(UTC), books[held.account.programme]
     day = _day(await tx.fetchval(EMPLOYER_RECORD, held.employer_no), now)
-    _refuse_wrong_time(book, vintage, day, request_until(book.vintage_end(vintage)))
+    _refuse_wrong_time(book, vintage, day, book.request_until(vintage))
     await tx.execute(ASK, row["holder_id"], held.account.account_no, vintage, amount_minor, day)
     return Exchanged(day, _requested(await settle(tx, [row["holder_id"]], books, now)))
 
@@ -92,7 +91,7 @@ async def order_exchange(
         raise Unknown("there is no such employer")
     now, book = row["test_clock"] or datetime.now(UTC), books[programme]
     day = _day(row["record"], now)
-    _refuse_wrong_time(book, vintage, day, order_until(book.vintage_end(vintage)))
+    _refuse_wrong_time(book, vintage, day, book.order_until(vintage))
     await tx.execute(ORDER, row["employer_no"], vintage, day)
     holders = [asked["holder_id"] for asked in await tx.fetch(WHO_ASKED, vintage)]
     moves, _ = await settle_apart(tx, holders, books, now)  # one who has no room stops nobody

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from authz.vintages.deadlines import order_until, request_until
 from authz.vintages.plan import Arrival, Asked, Expired, History, Where
 from ledger.accounts import House, lot_no_of
 from ledger.transfers import Transfer
@@ -86,9 +85,8 @@ async def _asked(
         place = where[row["holder_id"]].get(row["account_no"])
         if place is None or place.employer_no != row["employer_no"]:
             continue
-        last_day = place.book.vintage_end(row["vintage"])
-        in_time = row["requested_on"] <= request_until(last_day)
-        if in_time and row["ordered_on"] <= order_until(last_day):
+        in_time = row["requested_on"] <= place.book.request_until(row["vintage"])
+        if in_time and row["ordered_on"] <= place.book.order_until(row["vintage"]):
             asked, done = row["amount_minor"], row["done_minor"]
             left = None if asked is None else max(0, asked - done)
             found[row["holder_id"]][row["account_no"], row["vintage"]] = Asked(left)

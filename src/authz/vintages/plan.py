@@ -18,7 +18,6 @@ from msgspec import Struct
 
 from authz.refusal import Refused
 from authz.state import LotInfo, Profile
-from authz.vintages.deadlines import order_until, request_until
 from ledger.accounts import LOT_NO_MAX, AccountRow, House, lot_account
 from ledger.running import Running
 from ledger.transfers import Transfer
@@ -187,20 +186,21 @@ class _Planner:
                 if where.day >= where.book.exchange_day(lot.vintage):
                     self._exchange(lot, free_minor, Why.EXCHANGED)
             case ExchangeMode.ON_REQUEST:
-                self._settle_on_request(lot, free_minor, last_day)
+                self._settle_on_request(lot, free_minor)
             case ExchangeMode.NONE:
                 self._expire(lot, free_minor)
 
-    def _settle_on_request(self, lot: LotInfo, free_minor: int, last_day: date) -> None:
+    def _settle_on_request(self, lot: LotInfo, free_minor: int) -> None:
         """Share what is free out by when it came, the newest first; the rest was always there."""
-        zone = self._where[lot.account_no].zone
+        where = self._where[lot.account_no]
+        last_day = where.book.vintage_end(lot.vintage)
         for arrival in reversed(self._arrivals.get(lot.lot_no, ())):
-            day = civil_day(arrival.at, zone)
+            day = civil_day(arrival.at, where.zone)
             part_minor = min(free_minor, arrival.amount_minor)
             if part_minor == 0 or day <= last_day:
                 break
             free_minor -= part_minor
-            why = _fate(day, last_day, refund=arrival.refund)
+            why = _fate(day, lot.vintage, where.book, refund=arrival.refund)
             if why is Why.EXPIRED:
                 self._expire(lot, part_minor)
             else:
@@ -230,7 +230,7 @@ class _Planner:
             self._back(lot, expired.movement, part_minor, account, Why.REQUESTED)
             self._available[to.lot_no - 1] += part_minor
         rest_minor = left_minor - part_minor
-        if rest_minor and where.day > order_until(where.book.vintage_end(lot.vintage)):
+        if rest_minor and where.day > where.book.order_until(lot.vintage):
             self._back(lot, expired.movement, rest_minor, House.LOST, Why.LOST)
 
     def _granted(self, lot: LotInfo, left_minor: int) -> int:
@@ -290,10 +290,10 @@ class _Planner:
         self.moves.append(Move(transfer, lot.account_no, employer_no, lot.lot_no, lot.vintage, why))
 
 
-def _fate(day: date, last_day: date, *, refund: bool) -> Why:
+def _fate(day: date, vintage: int, book: Rulebook, *, refund: bool) -> Why:
     """Who could not have asked any more is treated as having asked (VIN-08, VIN-09)."""
-    if day > order_until(last_day):
+    if day > book.order_until(vintage):
         return Why.EXCHANGED_LATE
-    if refund or day > request_until(last_day):
+    if refund or day > book.request_until(vintage):
         return Why.EXCHANGED
     return Why.EXPIRED
