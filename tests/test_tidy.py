@@ -24,7 +24,7 @@ from tests.tidy import (
     nothing_is_left_for_later,
     nothing_names_a_machine_or_a_registry,
     problems_of,
-    pure_modules_have_no_clock_and_no_chance,
+    pure_modules_only_compute,
     sql_is_not_pasted_together,
     src_does_not_print,
     the_files,
@@ -103,6 +103,7 @@ def test_every_exemption_is_still_needed(exemption: Exemption) -> None:
     assert exemption.reason.endswith(".")
 
 
+SAYS_PURE = '"""Share a bill out. Pure."""\n\n'
 LONG_FUNCTION = "def f():\n" + "    g()\n" * FUNCTION_LINES_MAX
 
 UNTIDY: tuple[tuple[Check, str, str], ...] = (
@@ -112,14 +113,18 @@ UNTIDY: tuple[tuple[Check, str, str], ...] = (
     (lines_are_narrow, "src/a.py", "x" * (COLUMNS_MAX + 1)),
     (modules_say_their_one_job, "src/a.py", "x = 1\n"),
     (modules_say_their_one_job, "src/a.py", '"""helpers"""\n'),
-    (pure_modules_have_no_clock_and_no_chance, "src/rules/a.py", "datetime.now(UTC)"),
-    (pure_modules_have_no_clock_and_no_chance, "src/rules/a.py", "date.today()"),
-    (pure_modules_have_no_clock_and_no_chance, "src/authz/iso8583/a.py", "random.choice(x)"),
-    (pure_modules_have_no_clock_and_no_chance, "src/ledger/balances.py", "time.time()"),
+    (pure_modules_only_compute, "src/rules/a.py", "datetime.now(UTC)"),
+    (pure_modules_only_compute, "src/rules/a.py", "date.today()"),
+    (pure_modules_only_compute, "src/authz/iso8583/a.py", "import random"),
+    (pure_modules_only_compute, "src/ledger/transfers.py", "from time import monotonic"),
+    (pure_modules_only_compute, "src/authz/pan.py", "import os.path"),
+    (pure_modules_only_compute, "src/authz/a.py", SAYS_PURE + "datetime.now(UTC)"),
+    (pure_modules_only_compute, "src/authz/a.py", SAYS_PURE + "async def f(): ..."),
     (money_is_whole, "src/rules/a.py", "x = float(y)"),
     (money_is_whole, "src/ledger/a.py", "x = 0.5"),
     (money_is_whole, "src/rules/a.py", "def f(amount: float): ..."),
     (money_is_whole, "src/authz/outcomes.py", "x = a / 2"),
+    (money_is_whole, "src/authz/a.py", SAYS_PURE + "x = a / 2"),
     (src_does_not_print, "src/a.py", "print(1)"),
     (sql_is_not_pasted_together, "src/a.py", "f'select {x} from t'"),
     (sql_is_not_pasted_together, "src/a.py", "f'insert into {t} values (1)'"),
@@ -150,12 +155,15 @@ TIDY: tuple[tuple[Check, str, str], ...] = (
     (functions_are_short, "src/a.py", LONG_FUNCTION.replace("    g()\n", "", 1)),
     (modules_say_their_one_job, "src/a.py", '"""Say one thing."""\n'),
     (modules_say_their_one_job, "src/a/__init__.py", ""),
-    (pure_modules_have_no_clock_and_no_chance, "src/authz/engine.py", "datetime.now(UTC)"),
-    (pure_modules_have_no_clock_and_no_chance, "src/rules/a.py", "x = facts.now"),
+    (pure_modules_only_compute, "src/authz/engine.py", "import time\ndatetime.now(UTC)"),
+    (pure_modules_only_compute, "src/rules/a.py", "x = facts.now"),
+    (pure_modules_only_compute, "src/authz/framing.py", "from datetime import time"),
+    (pure_modules_only_compute, "tests/a.py", SAYS_PURE + "import random"),
     (money_is_whole, "src/rules/a.py", "x = 7 // 2"),
     (money_is_whole, "src/rules/a.py", "x = files('rules') / 'tables' / name"),
     (money_is_whole, "src/authz/requests.py", "class A:\n    deadline_s: float | None"),
     (money_is_whole, "src/authz/translate.py", "def f(deadline_s: float): ..."),
+    (money_is_whole, "src/authz/access/a.py", SAYS_PURE + "token_s = 1 / per_s"),
     (sql_is_not_pasted_together, "src/a.py", "f'{count} rows from {table}'"),
     (sql_is_not_pasted_together, "src/a.py", "'select 1'"),
     (exceptions_are_named, "src/a.py", "try:\n    f()\nexcept ValueError:\n    g()"),

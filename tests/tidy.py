@@ -3,11 +3,12 @@
 import ast
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,23 +16,11 @@ FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 400
 COLUMNS_MAX = 100
 
-PURE = (
-    "src/rules/",
-    *(f"src/ledger/{name}.py" for name in ("accounts", "transfers", "balances")),
-    "src/authz/iso8583/",
-    *(
-        f"src/authz/{name}.py"
-        for name in (
-            *("framing", "pan", "elements", "translate"),
-            *("response_codes", "requests", "outcomes"),
-        )
-    ),
-    *(f"src/authz/{name}.py" for name in ("state", "authorize")),
-)
-"""Modules that compute and nothing else: the clock and chance are their callers' business."""
+SAYS_PURE = re.compile(r"\bPure[.:]")
+"""How a module's docstring promises that it computes and nothing else."""
 
-MONEY = ("src/rules/", "src/ledger/", *(path for path in PURE if path.startswith("src/authz/")))
-"""Modules where an amount may pass: cents are whole."""
+NO_MONEY = ("src/authz/access/",)
+"""Where pure modules count seconds, which may be broken: who may ask, and how often."""
 
 OUR_PROGRAMS = ("src/", "simulators/", "benchmarks/")
 
@@ -58,6 +47,30 @@ class Source(NamedTuple):
 @cache
 def _parsed(text: str) -> ast.Module:
     return ast.parse(text)
+
+
+@cache
+def the_contract() -> Mapping[str, Sequence[str]]:
+    """What import-linter is told of what decides: which modules, and what they never import."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts: list[dict[str, Any]] = project["tool"]["importlinter"]["contracts"]
+    return next(each for each in contracts if each["id"] == "pure")
+
+
+def is_pure(source: Source) -> bool:
+    """Whether a module leaves clock, chance and doors to its callers: by contract or its word."""
+    if not source.path.startswith("src/"):
+        return False
+    name = source.path.removeprefix("src/").removesuffix(".py").replace("/", ".") + "."
+    decides = any(name.startswith(f"{module}.") for module in the_contract()["source_modules"])
+    return decides or bool(SAYS_PURE.search(ast.get_docstring(source.tree) or ""))
+
+
+def is_near_money(source: Source) -> bool:
+    """Whether an amount may pass in a module: cents are whole there."""
+    if source.path.startswith(("src/rules/", "src/ledger/")):
+        return True
+    return is_pure(source) and not source.path.startswith(NO_MONEY)
 
 
 Located = ast.stmt | ast.expr | ast.ExceptHandler
@@ -91,18 +104,28 @@ def modules_say_their_one_job(source: Source) -> Iterator[Problem]:
             yield Problem(source.path, "the docstring's first line is no sentence")
 
 
-def pure_modules_have_no_clock_and_no_chance(source: Source) -> Iterator[Problem]:
-    if source.path.startswith(PURE):
+def pure_modules_only_compute(source: Source) -> Iterator[Problem]:
+    if is_pure(source):
         for node in ast.walk(source.tree):
             match node:
                 case ast.Call(func=ast.Attribute(attr="now" | "today" | "utcnow" as name)):
                     yield Problem(source.path, f"line {node.lineno} says .{name}()")
-                case ast.Attribute(value=ast.Name(id="random" | "secrets" | "time" as name)):
-                    yield Problem(source.path, f"line {node.lineno} uses {name}")
+                case ast.Import(names=aliases):
+                    yield from _doors(source, node, [alias.name for alias in aliases])
+                case ast.ImportFrom(module=str(name)):
+                    yield from _doors(source, node, [name])
+                case ast.AsyncFunctionDef():
+                    yield Problem(source.path, f"line {node.lineno} waits for somebody")
+
+
+def _doors(source: Source, node: ast.stmt, imported: Sequence[str]) -> Iterator[Problem]:
+    for name in imported:
+        if name.partition(".")[0] in the_contract()["forbidden_modules"]:
+            yield Problem(source.path, f"line {node.lineno} imports {name}")
 
 
 def money_is_whole(source: Source) -> Iterator[Problem]:
-    if source.path.startswith(MONEY):
+    if is_near_money(source):
         seconds = set(_annotations_of_seconds(source.tree))
         for where, node in _with_place(source.tree):
             match node:
@@ -244,7 +267,7 @@ FOR_PYTHON: tuple[Check, ...] = (
     modules_are_short,
     lines_are_narrow,
     modules_say_their_one_job,
-    pure_modules_have_no_clock_and_no_chance,
+    pure_modules_only_compute,
     money_is_whole,
     src_does_not_print,
     sql_is_not_pasted_together,
