@@ -1,10 +1,10 @@
-"""The reader of the books: trial balance, movements, use of a day and lots, straight from the rows.
+"""The reader of the books: movements, use of a day and lots, straight from the rows.
 
 All statements filter by holder where a holder is known, so that they stay on one shard.
 """
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,45 +14,6 @@ from ledger.transfers import Transfer
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
-
-# A hold stands on both its accounts as pending until its settlement takes that back, so a post
-# contributes what it moves and, by its hold, what it ends.
-TRIAL_BALANCE = """
-    with moved as (
-        select debit_account, credit_account,
-            case kind when 'hold' then amount_minor else 0 end as pending,
-            case when kind in ('direct', 'post') then amount_minor else 0 end as posted
-        from transfers where at <= $1 and kind <> 'void'
-        union all
-        select s.debit_account, s.credit_account, -h.amount_minor, 0
-        from transfers s join transfers h on h.holder_id = s.holder_id and h.seq = s.about_seq
-        where s.kind in ('post', 'void') and s.at <= $1
-    ), sides as (
-        select debit_account as account, pending as debits_pending, posted as debits_posted,
-            0::bigint as credits_pending, 0::bigint as credits_posted from moved
-        union all
-        select credit_account, 0, 0, pending, posted from moved
-    )
-    select
-        case when account < 0 then 'MERCHANT_PAYABLE' when account >= 4096 then 'HOLDER_LOT'
-            else account::text end as line,
-        count(distinct account) as accounts,
-        sum(debits_pending)::bigint as debits_pending, sum(debits_posted)::bigint as debits_posted,
-        sum(credits_pending)::bigint as credits_pending,
-        sum(credits_posted)::bigint as credits_posted
-    from sides group by line order by line
-"""
-
-OF_ACCOUNT = """
-    select * from transfers
-    where holder_id = any ($1) and (debit_account = $2 or credit_account = $2)
-    order by holder_id, seq limit $3
-"""
-
-OF_ANY_HOLDER = """
-    select * from transfers where debit_account = $1 or credit_account = $1
-    order by at, holder_id, seq limit $2
-"""
 
 OF_AUTHORIZATIONS = """
     select * from transfers
@@ -100,17 +61,6 @@ LOTS = """
 """
 
 
-class TrialLine(Struct, frozen=True):
-    """One line of the chart with the four sums over all its accounts, in cents."""
-
-    name: str
-    accounts: int
-    debits_pending: int
-    debits_posted: int
-    credits_pending: int
-    credits_posted: int
-
-
 class UsedOfLot(Struct, frozen=True):
     """Voucher money of one lot used or held on one civil day."""
 
@@ -133,42 +83,12 @@ class LotRow(Struct, frozen=True):
     held_minor: int
 
 
-async def trial_balance(tx: "Tx", until: datetime) -> list[TrialLine]:
-    """All debits and credits by line of the chart, of the movements up to an instant, included.
-
-    The figures are final for an instant that lies before every running SQL transaction: numbers
-    are given under the holder's lock, so nothing can appear behind those that are there.
-    """
-    lines = []
-    for row in await tx.fetch(TRIAL_BALANCE, until):
-        line = row["line"]
-        name = House(int(line)).name if line.isdecimal() else line
-        lines.append(TrialLine(name, *tuple(row)[1:]))
-    return lines
-
-
-async def transfers_of_account(tx: "Tx", account_id: int, limit: int = 1000) -> list[Transfer]:
-    """The movements of one account; those of a merchant or house account cost a full scan."""
-    if holder_id := holder_of(account_id):
-        rows = await tx.fetch(OF_ACCOUNT, [holder_id], account_id, limit)
-    else:
-        rows = await tx.fetch(OF_ANY_HOLDER, account_id, limit)
-    return [Transfer.from_row(row) for row in rows]
-
-
 async def transfers_of_authorizations(
     tx: "Tx", holder_ids: Collection[int], authorization_ids: Collection[int]
 ) -> list[Transfer]:
     """The movements that these authorizations made, in the order of the books."""
     rows = await tx.fetch(OF_AUTHORIZATIONS, list(holder_ids), list(authorization_ids))
     return [Transfer.from_row(row) for row in rows]
-
-
-async def transfers_of_authorization(
-    tx: "Tx", holder_id: int, authorization_id: int
-) -> list[Transfer]:
-    """The movements of one authorization, in the order of the books."""
-    return await transfers_of_authorizations(tx, [holder_id], [authorization_id])
 
 
 async def page_of_transfers(

@@ -1,4 +1,7 @@
-"""The tables of the books, for queries; the migrations build them and say why they are so."""
+"""The tables of the books, told a second time: the database and our structs are tested against it.
+
+The migrations build them and say why they are so.
+"""
 
 from typing import Final
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account, payable_account
 from ledger.audit import audit
-from ledger.balances import Books, Refusal
 from ledger.journal import Locked
 from ledger.running import Running, after
 from ledger.transfers import Kind, Transfer
 from tests.database.books import AT, LOADED, books_url
+from tests.ledger.books import Books, Refusal
 
 __all__ = ["books_url"]
 

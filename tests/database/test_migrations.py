@@ -81,7 +81,7 @@ async def test_a_newer_schema_is_not_upgraded(database_url: str) -> None:
         await upgrade(database_url)
 
 
-async def test_the_tables_for_queries_are_the_tables_that_the_migrations_built(
+async def test_the_tables_that_are_told_are_those_that_the_migrations_built(
     database_url: str,
 ) -> None:
     """`ledger.schema` says names, types, nullability and primary keys a second time."""

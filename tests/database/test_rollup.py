@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -10,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger import journal, queries
+from ledger import journal
 from ledger.accounts import House
 from ledger.audit import audit
 from ledger.passes import ELSEWHERE, Portion, move_mark
 from ledger.rollup import ALL_LOTS, ROLLING_UP, Line, behind, days_of, fold, trial_balance
-from tests.database.books import AT, DAY, DELI, a_small_world, buying, empty_books
+from tests.database import full_scan
+from tests.database.books import DAY, DELI, a_small_world, buying, empty_books
 from tests.postgres import MakeDatabase
 
 if TYPE_CHECKING:
@@ -68,14 +68,7 @@ async def roll(sql: asyncpg.Connection) -> int:
 
 
 async def by_scan(tx: "Tx") -> list[Line]:
-    lines = await queries.trial_balance(tx, AT + timedelta(days=1))
-    return [
-        Line(
-            line.name, line.debits_pending, line.debits_posted, line.credits_pending,
-            line.credits_posted,
-        )
-        for line in lines
-    ]  # fmt: skip
+    return list((await full_scan.trial_balance(tx)).values())
 
 
 def in_order(lines: list[Line]) -> list[Line]:

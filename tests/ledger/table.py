@@ -15,8 +15,8 @@ says what must then be available and held.
 from datetime import UTC, date, datetime
 
 from ledger.accounts import House, lot_account, payable_account
-from ledger.balances import Books
 from ledger.transfers import Kind, Transfer
+from tests.ledger.books import Books
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

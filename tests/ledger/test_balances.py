@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from ledger.balances import Balance, Books, Refusal, apply, usage_effect
+from ledger.balances import usage_effect
+from tests.ledger.books import Balance, Books, Refusal, apply
 from tests.ledger.table import account, movement, play
 
 DAY = date(2026, 11, 1)

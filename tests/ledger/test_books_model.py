@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ledger.accounts import House, lot_account, payable_account
-from ledger.balances import Books
 from ledger.running import Running, after
 from ledger.transfers import Kind, Transfer
+from tests.ledger.books import Books
 from tests.ledger.table import AT
 
 LOTS = [lot_account(1, 1), lot_account(1, 2)]

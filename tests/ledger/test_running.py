@@ -5,10 +5,10 @@ from datetime import date
 import pytest
 
 from ledger.accounts import lot_account
-from ledger.balances import Books
 from ledger.running import Running, after
 from ledger.schema import HOLDERS
 from ledger.transfers import Transfer
+from tests.ledger.books import Books
 from tests.ledger.table import movement
 
 FIRST, SECOND = date(2026, 11, 1), date(2026, 11, 2)
