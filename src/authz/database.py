@@ -238,5 +238,5 @@ async def _refuse_lossy_settings(connection: asyncpg.Connection) -> None:
     """An answer given before its commit is safe on disk could be lost by a crash."""
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
         value = await connection.fetchval("select current_setting($1)", setting)
-        if value in ("off", "local") and not (setting != "synchronous_commit" and value == "local"):
+        if value in ("off", "local"):
             raise DatabaseError(f"the database runs with {setting} = {value}; turn it on")

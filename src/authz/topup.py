@@ -5,7 +5,6 @@ answer, *standing* while the bank card pays, *owed* while the bank has not ackno
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import Enum
 from typing import Final
 
@@ -69,7 +68,6 @@ TRANSITIONS: Final[Mapping[tuple[LegState, Event], LegState]] = {
 }
 """From where, by what, to where. What is not here cannot happen."""
 
-OPEN: Final = frozenset({S.RESERVED, S.ASKED})
 STANDING: Final = frozenset({S.APPROVED, S.CAPTURED})
 OWED: Final = frozenset({S.UNKNOWN, S.REVERSAL_DUE})
 
@@ -116,18 +114,6 @@ class Leg(Struct, frozen=True, gc=False):
     def standing_minor(self) -> int:
         """What the bank card pays in the end."""
         return self.left_minor - self.refunded_minor
-
-
-class Notice(Struct, frozen=True, gc=False):
-    """One thing to tell the bank about a leg; `notice_no` is its turn, from 1."""
-
-    holder_id: int
-    number: int
-    notice_no: int
-    kind: NoticeKind
-    amount_minor: int
-    left_minor: int
-    since: datetime
 
 
 class BankWord(Enum):

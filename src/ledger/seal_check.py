@@ -68,11 +68,10 @@ STRAY: Final = """
 
 
 class SealProof(Struct, frozen=True):
-    """What was checked, and the first violations in words; `head` is the last one, if any."""
+    """How many blocks were checked, and the first violations in words."""
 
     blocks: int
     violations: tuple[str, ...]
-    head: Head | None
 
 
 async def check_seals(tx: "Tx", key: SealKey, published: Head | None = None) -> SealProof:
@@ -82,12 +81,12 @@ async def check_seals(tx: "Tx", key: SealKey, published: Head | None = None) -> 
     while holders := [row[0] for row in await tx.fetch(HOLDERS, last, CHUNK_HOLDERS)]:
         first, last = holders[0], holders[-1]
         await _check_blocks(tx, key, first, last, found)
-    head = await _check_heads(tx, key, published, found)
+    await _check_heads(tx, key, published, found)
     for row in await tx.fetch(STRAY, VIOLATIONS_NAMED_MAX):
         found.add(f"holder {row[0]}: block {row[1]} to {row[2]} belongs to no head ({row[3]})")
     for row in await tx.fetch(LEFT_OUT, SEALING, VIOLATIONS_NAMED_MAX):
         found.add(f"holder {row[0]}: movement {row[1]} is in no block")
-    return SealProof(found.blocks, tuple(found.violations), head)
+    return SealProof(found.blocks, tuple(found.violations))
 
 
 class _Found:
@@ -135,9 +134,7 @@ async def _named(tx: "Tx", block: Block, broken: str) -> str:
     return "holder {}: block {} to {} {}".format(*ends, broken)
 
 
-async def _check_heads(
-    tx: "Tx", key: SealKey, published: Head | None, found: _Found
-) -> Head | None:
+async def _check_heads(tx: "Tx", key: SealKey, published: Head | None, found: _Found) -> None:
     head: Head | None = None
     while rows := await tx.fetch(HEADS, head.head_no if head else 0, CHUNK_HEADS):
         blocks: dict[int, list[Block]] = defaultdict(list)
@@ -153,4 +150,3 @@ async def _check_heads(
                 found.add(f"head {number} is not the one that was published")
     if published is not None and published.head_no > (head.head_no if head else 0):
         found.add(f"head {published.head_no}, which was published, is gone")
-    return head

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from authz.topup import (
     ENDINGS,
-    OPEN,
     OWED,
     STANDING,
     TRANSITIONS,
@@ -19,6 +18,7 @@ from authz.topup import (
 )
 
 S, E = LegState, Event
+OPEN = frozenset({S.RESERVED, S.ASKED})
 TERMINAL = {S.DECLINED, S.REVERSED, S.REFUNDED}
 
 

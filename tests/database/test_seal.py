@@ -47,7 +47,6 @@ async def test_everything_is_sealed_and_the_seals_hold(sealed: "Tx") -> None:
     assert await unsealed(sealed, LATER) == 0
     proof = await check_seals(sealed, KEY)
     assert (proof.blocks, proof.violations) == (9, ())
-    assert proof.head == await last_head(sealed)
     assert (await audit(sealed)).holds
 
 
@@ -81,7 +80,7 @@ async def test_what_comes_later_is_chained_on(sealed: "Tx") -> None:
     assert await seal_all(sealed) == 1
     proof = await check_seals(sealed, KEY, published)
     assert (proof.blocks, proof.violations) == (10, ())
-    assert proof.head != published
+    assert await last_head(sealed) != published
     assert (await audit(sealed)).holds
 
 

@@ -95,7 +95,6 @@ class BankLink:
         self._heard_s = 0.0
         self.strays = 0
         """Answers that came twice or too late."""
-        self.asked = 0
 
     @property
     def is_open(self) -> bool:
@@ -124,7 +123,6 @@ class BankLink:
         """The bank's answer. Raises `NotSent`, or `Silent` once the question may have left."""
         if not self.is_open:
             raise NotSent("no line to the bank, or no answers on it")
-        self.asked += 1
         self.breaker.asked()
         try:
             answer = await self._ask(message, timeout_s)

@@ -8,7 +8,6 @@ forget something one day.
 from collections.abc import Mapping
 
 from authz.iso8583 import tlv
-from authz.iso8583.spec import DESCRIPTIONS
 
 # Amounts, dates, trace numbers, places, codes, totals: no card data, no keys.
 SHOWN = frozenset(
@@ -37,9 +36,3 @@ def _keys_only(value: str) -> str:
 def line(mti: str, fields: Mapping[int, str]) -> str:
     """The message in one line, for logs: `0200 2=****1234 3=000000 …`."""
     return " ".join((mti, *(f"{n}={masked(n, fields[n])}" for n in sorted(fields))))
-
-
-def table(mti: str, fields: Mapping[int, str]) -> str:
-    """The message as a table, one field a line with its name, for people."""
-    rows = (f"{n:>3}  {DESCRIPTIONS[n]:<42.42}  {masked(n, fields[n])}" for n in sorted(fields))
-    return "\n".join((f"MTI  {mti}", *rows))

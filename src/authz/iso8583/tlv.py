@@ -37,14 +37,6 @@ def parse_private(text: str) -> dict[str, str]:
     return elements
 
 
-def format_private(elements: Mapping[str, str]) -> str:
-    """The DE48 text of these elements, in their order. TlvError: tag not two, value over 99."""
-    for tag, value in elements.items():
-        if len(tag) != 2 or len(value) > 99:
-            raise TlvError("a private element is a tag of two and at most 99 characters")
-    return "".join(f"{tag}{len(value):02d}{value}" for tag, value in elements.items())
-
-
 class AdditionalAmount(Struct, frozen=True):
     """One amount of DE54 (ISO 8583:1987, 20 characters).
 

@@ -98,12 +98,8 @@ async def place_order(
     *,
     order_ref: str | None = None,
     only_good: bool = False,
-    unread: Sequence[Bad] = (),
 ) -> Order:
-    """Keep an order. Raises Unknown, and BadLines unless `only_good` and one is good.
-
-    `unread` are lines of the same file that could not even be read.
-    """
+    """Keep an order. Raises Unknown, and BadLines unless `only_good` and one is good."""
     place = await _place(tx, employer)
     known = await accounts_of(tx, [line.account for line in lines])
     faults = {line.line_no: _fault(line, known, place.employer_no) for line in lines}
@@ -111,7 +107,7 @@ async def place_order(
     good = [line for line in lines if faults[line.line_no] is None]
     corrections = [_correction(line, known) for line in good if line.count < 0]
     taken_back, unknown = await take_back(tx, corrections, place.day, place.now)
-    bad = sorted([*unread, *filter(None, faults.values()), *unknown], key=lambda b: b.line_no)
+    bad = sorted([*filter(None, faults.values()), *unknown], key=lambda b: b.line_no)
     lost = {fault.line_no for fault in unknown}
     good = [line for line in good if line.line_no not in lost]
     if bad and not (only_good and good):

@@ -50,13 +50,3 @@ class Rhythm(Struct, frozen=True):
     def pays(self, day: date) -> bool:
         """Whether merchants are paid on this day."""
         return self.daily or day.weekday() == self.pays_on.number
-
-    @property
-    def delay_days_max(self) -> int:
-        """How long the first day of a week waits for its money."""
-        if self.daily:
-            return 1
-        return _WEEK - 1 + (self.pays_on.number - self.closes_on.number - 1) % _WEEK + 1
-
-
-USUAL: Final = Rhythm()

@@ -44,16 +44,6 @@ class WorldReport(Struct):
     holders_changed: int = 0
     movements: int = 0
 
-    def counts(self) -> dict[str, int]:
-        """The sums, for one line of the log."""
-        return {
-            "loaded": sum(self.loaded.values()),
-            "skipped": sum(self.skipped.values()),
-            "holders_opened": self.holders_opened,
-            "holders_changed": self.holders_changed,
-            "movements": self.movements,
-        }
-
 
 class _Person(Struct):
     """The staged rows of one person."""

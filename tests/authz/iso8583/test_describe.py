@@ -51,14 +51,6 @@ def test_harmless_fields_are_shown_in_one_line() -> None:
     assert line == "0210 3=000000 4=000000001250 11=000123 39=51 41=TERM0001 43=CAFÉ"
 
 
-def test_the_table_names_each_field() -> None:
-    lines = describe.table("0210", {**HARMLESS, 2: SECRET[2]}).splitlines()
-    assert lines[0] == "MTI  0210"
-    assert "Primary Account Number" in lines[1]
-    assert lines[1].endswith("****0012")
-    assert len(lines) == 2 + len(HARMLESS)
-
-
 def test_a_message_prints_masked_everywhere() -> None:
     message = Message("0200", {**SECRET, **HARMLESS})
     pretty = io.StringIO()

@@ -1,5 +1,7 @@
 """The structures inside DE48, DE54 and DE55 are read whole or refused."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,6 @@ from authz.iso8583.tlv import (
     TlvError,
     format_amounts,
     format_emv,
-    format_private,
     parse_amounts,
     parse_emv,
     parse_private,
@@ -26,16 +27,20 @@ emv = st.dictionaries(
 )
 
 
+def written(elements: dict[str, str]) -> str:
+    """The text of these private elements, as a terminal writes it."""
+    return "".join(f"{tag}{len(value):02d}{value}" for tag, value in elements.items())
+
+
 def test_private_elements_are_tag_length_value() -> None:
     text = "6103100EA12000000000850BA00"
     assert parse_private(text) == {"61": "100", "EA": "000000000850", "BA": ""}
-    assert format_private({"61": "100", "EA": "000000000850", "BA": ""}) == text
     assert parse_private("") == {}
 
 
 @given(private)
 def test_private_elements_survive_the_wire(elements: dict[str, str]) -> None:
-    assert parse_private(format_private(elements)) == elements
+    assert parse_private(written(elements)) == elements
 
 
 @pytest.mark.parametrize(
@@ -44,12 +49,6 @@ def test_private_elements_survive_the_wire(elements: dict[str, str]) -> None:
 def test_broken_private_elements_are_refused(text: str) -> None:
     with pytest.raises(TlvError):
         parse_private(text)
-
-
-@pytest.mark.parametrize("elements", [{"E": "1"}, {"EAA": "1"}, {"EA": "1" * 100}])
-def test_a_private_element_that_does_not_fit_is_not_written(elements: dict[str, str]) -> None:
-    with pytest.raises(TlvError):
-        format_private(elements)
 
 
 def test_an_additional_amount_is_twenty_characters() -> None:
@@ -140,12 +139,7 @@ def test_any_emv_bytes_are_read_or_refused(raw: bytes) -> None:
 
 @given(st.text(TEXT, max_size=60))
 def test_any_text_is_read_as_elements_and_amounts_or_refused(text: str) -> None:
-    for parse, write in ((parse_private, format_private),):
-        try:
-            assert write(parse(text)) == text
-        except TlvError:
-            continue
-    try:
+    with suppress(TlvError):
+        assert written(parse_private(text)) == text
+    with suppress(TlvError):
         assert format_amounts(*parse_amounts(text)) == text
-    except TlvError:
-        return
