@@ -48,10 +48,17 @@ class Clerk(Struct, frozen=True):
 
 def legs_of(payment: Payment) -> tuple[Leg, ...]:
     """The legs that still stand, in the order they were debited."""
-    followed = _Legs()
-    for transfer in payment.movements:
-        followed.follow(transfer)
-    return tuple(leg for leg in followed.legs.values() if leg.standing_minor > 0)
+    return _standing(payment.movements)
+
+
+def spent_by_lot(movements: Iterable[Transfer]) -> dict[int, int]:
+    """What is held or spent of each lot account, in cents, by a payment's movements in order."""
+    spent: dict[int, int] = {}
+    for leg in _standing(movements):
+        lot = leg.transfer.debit_account
+        if is_lot(lot):
+            spent[lot] = spent.get(lot, 0) + leg.standing_minor
+    return spent
 
 
 def held_minor(payment: Payment) -> int:
@@ -152,6 +159,13 @@ class _Legs:
             return Leg(leg.transfer, False, leg.standing_minor + transfer.amount_minor)
         self._backs.add(transfer.seq)
         return Leg(leg.transfer, False, leg.standing_minor - transfer.amount_minor)
+
+
+def _standing(movements: Iterable[Transfer]) -> tuple[Leg, ...]:
+    followed = _Legs()
+    for transfer in movements:
+        followed.follow(transfer)
+    return tuple(leg for leg in followed.legs.values() if leg.standing_minor > 0)
 
 
 _PAYERS: Final = (House.BANK_RECEIVABLE, House.ISSUER_LOSS)

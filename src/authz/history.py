@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, msgpack
 
+from authz.aftermath import spent_by_lot
 from authz.outcomes import APPROVALS
-from authz.progress import Step, spent_by_lot
+from authz.progress import Step
 from authz.requests import Kind, Request
 from authz.state import Profile
 from ledger.accounts import lot_no_of

@@ -1,15 +1,12 @@
-"""How far a payment came: what was taken of each lot, its totals and its state. Pure."""
+"""How far a payment came: its totals and its state. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
 from authz.requests import Kind
-from ledger.accounts import is_lot
-from ledger.transfers import Kind as Movement
-from ledger.transfers import Transfer
 from rules.decision import Reason
 
 POSTED_AT_ONCE: Final = frozenset({Kind.PURCHASE, Kind.ADVICE})
@@ -96,31 +93,3 @@ def _undone_after_capture(steps: Sequence[Step]) -> int:
         if captured and step.kind is Kind.REVERSAL:
             undone_minor += step.amount_minor
     return undone_minor
-
-
-def spent_by_lot(movements: Iterable[Transfer]) -> dict[int, int]:
-    """What is still held or spent of each lot account, from the payment's movements in order."""
-    spent: dict[int, int] = {}
-    lots: dict[int, int] = {}
-    holds: dict[int, int] = {}
-    backs: set[int] = set()
-    for t in movements:
-        if t.about_seq is None:
-            if not is_lot(t.debit_account):
-                continue
-            lot, change = t.debit_account, t.amount_minor
-            holds[t.seq] = t.amount_minor if t.kind == Movement.HOLD else 0
-        elif t.about_seq not in lots:
-            continue
-        else:
-            lot = lots[t.about_seq]
-            change = -t.amount_minor
-            if t.kind == Movement.POST:
-                change = t.amount_minor - holds[t.about_seq]
-            elif t.about_seq in backs:  # what was given back is taken again
-                change = t.amount_minor
-            elif t.kind == Movement.DIRECT:
-                backs.add(t.seq)
-        lots[t.seq] = lot
-        spent[lot] = spent.get(lot, 0) + change
-    return {lot: minor for lot, minor in spent.items() if minor}
