@@ -16,6 +16,7 @@ from rules.geography import civil_day, zone_of
 from rules.parameters import ExchangeMode
 from rules.rulebook import Rulebook
 from rules.standing import Standing, standing
+from rules.vouchers import debit_order
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -122,7 +123,7 @@ def account_view(found: FoundAccount, book: Rulebook) -> AccountView:
     return AccountView(
         found.held,
         found.holder.profile.person,
-        tuple(sorted(lots.values(), key=_debit_order)),
+        tuple(sorted(lots.values(), key=_turn)),
         standing(facts, book),
         datetime.combine(day + timedelta(days=1), time(), zone),
         found.now,
@@ -204,9 +205,8 @@ def _line(
     )
 
 
-def _debit_order(lot: LotView) -> tuple[int, bool, date, int]:
-    """VIN-03 and VIN-04, the order in which they are spent."""
-    return lot.vintage, lot.origin is Origin.LOAD, lot.loaded_on, lot.lot_no
+def _turn(lot: LotView) -> tuple[int, bool, date, int]:
+    return debit_order(lot.vintage, lot.origin, lot.loaded_on, lot.lot_no)
 
 
 def _holder(row: Any) -> Holder:

@@ -25,8 +25,18 @@ def usable_lots(lots: Iterable[Lot], day: date, parameters: Parameters) -> tuple
             continue
         usable.append(lot if vintage == lot.vintage else _exchanged(lot, vintage))
     if len(usable) > 1:
-        usable.sort(key=_debit_order)
+        usable.sort(key=lambda lot: debit_order(lot.vintage, lot.origin, lot.loaded_on, lot.lot_no))
     return tuple(usable)
+
+
+def debit_order(
+    vintage: int, origin: Origin, loaded_on: date, lot_no: int
+) -> tuple[int, bool, date, int]:
+    """Return a lot's turn (VIN-03, VIN-04).
+
+    Older vintage first; inside one, exchanged lots, then the oldest load.
+    """
+    return vintage, origin is Origin.LOAD, loaded_on, lot_no
 
 
 def take(lots: Iterable[Lot], amount_minor: int) -> tuple[Debit, ...]:
@@ -44,8 +54,3 @@ def take(lots: Iterable[Lot], amount_minor: int) -> tuple[Debit, ...]:
 
 def _exchanged(lot: Lot, vintage: int) -> Lot:
     return Lot(lot.lot_no, vintage, Origin.EXCHANGE, lot.loaded_on, lot.available_minor)
-
-
-def _debit_order(lot: Lot) -> tuple[int, bool, date, int]:
-    """Older vintage first; inside one, exchanged lots, then the oldest load (VIN-03, VIN-04)."""
-    return lot.vintage, lot.origin is Origin.LOAD, lot.loaded_on, lot.lot_no
