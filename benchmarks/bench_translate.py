@@ -13,13 +13,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from authz.credential_check import REQUIRE, CredentialCheck
+from authz.credential_check import CredentialCheck
 from authz.hsm.software import SoftwareModule
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.keys import EmvMasterKey, Keys, PanDigestKey, Secret
 from authz.outcomes import Outcome
 from authz.pan import PanDigester
+from authz.policies import CryptogramPolicy
 from authz.requests import Kind
 from authz.translate import to_reply, to_request
 from benchmarks import world
@@ -81,7 +82,8 @@ def _check() -> CredentialCheck:
         PanDigestKey("digest", Secret(bytes(32))),
         emv_master=(EmvMasterKey("999967", "cards", Secret(ISSUER)),),
     )
-    return CredentialCheck("ascii", REQUIRE, SoftwareModule(keys, monotonic), DIGESTER)
+    module = SoftwareModule(keys, monotonic)
+    return CredentialCheck("ascii", CryptogramPolicy.REQUIRE, module, DIGESTER)
 
 
 def _tapped(message: Message, cvn: int) -> Callable[[], Message]:

@@ -10,14 +10,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.access.networks import Networks, parse_networks
+from authz.framing import Framing, framing
+from authz.policies import CryptogramPolicy, MacPolicy
 
 PORT_MAX: Final = 65_535
-FRAMING: Final = re.compile(r"(2b|4a)(-incl)?(-tpdu)?")
 PROFILE: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+PROFILE_DEFAULT: Final = "ascii"
 _OPTIONS: Final = ("profile", "framing", "mac", "cryptogram", "tls", "client_ca", "allow")
+_POLICIES: Final = {"mac": MacPolicy, "cryptogram": CryptogramPolicy}
 SWITCH: Final = {"on": True, "off": False}
-MAC_POLICIES: Final = ("off", "accept", "require")
-CRYPTOGRAM_POLICIES: Final = ("off", "when_present", "require")
 
 
 class Address(Struct, frozen=True):
@@ -42,11 +43,12 @@ class Listener(Struct, frozen=True):
 
     address: Address
     profile: str
-    framing: str
-    mac: str | None = None
-    """Whether messages carry a MAC: `off`, `accept`, `require`; None: as the profile says."""
-    cryptogram: str | None = None
-    """What becomes of chip data: `off`, `when_present`, `require`; None: as the profile says."""
+    framing: Framing | None = None
+    """How frames are cut; None: as the profile says."""
+    mac: MacPolicy | None = None
+    """What becomes of MACs; None: as the profile says."""
+    cryptogram: CryptogramPolicy | None = None
+    """What becomes of chip data; None: as the profile says."""
     tls: bool | None = None
     """Whether TLS is spoken; None: as at all doors of the kind."""
     client_ca: Path | None = None
@@ -57,6 +59,7 @@ class Listener(Struct, frozen=True):
     def __str__(self) -> str:
         """The form of `--listen`."""
         said = {
+            "framing": None if self.framing is None else self.framing.name,
             "mac": self.mac,
             "cryptogram": self.cryptogram,
             "tls": None if self.tls is None else ("off", "on")[self.tls],
@@ -64,7 +67,7 @@ class Listener(Struct, frozen=True):
             "allow": self.allow,
         }
         more = "".join(f",{name}={value}" for name, value in said.items() if value is not None)
-        return f"{self.address},profile={self.profile},framing={self.framing}{more}"
+        return f"{self.address},profile={self.profile}{more}"
 
 
 def is_loopback(host: str) -> bool:
@@ -90,7 +93,7 @@ def parse_address(text: str) -> Address:
     return Address(host, int(port))
 
 
-def parse_listener(text: str, default_profile: str = "ascii") -> Listener:
+def parse_listener(text: str) -> Listener:
     """`HOST:PORT` and the options of a door behind it, in any order or left out.
 
     `allow=192.0.2.0/24+2001:db8::/32` names networks; a path in `client_ca=` has no comma.
@@ -102,10 +105,29 @@ def parse_listener(text: str, default_profile: str = "ascii") -> Listener:
         if name not in _OPTIONS or not equals or name in options:
             raise ValueError(f"{option!r} in {text!r} is none of {', '.join(_OPTIONS)}, once each")
         options[name] = value
-    profile, framing = options.get("profile", default_profile), options.get("framing")
-    policies = options.get("mac"), options.get("cryptogram")
-    door = listener(parse_address(place), profile, framing, *policies)
-    return replace(door, **_entry(options))
+    door = listener(parse_address(place), options.get("profile", PROFILE_DEFAULT))
+    return replace(door, **_spoken(options), **_entry(options))
+
+
+def listener(address: Address, profile: str) -> Listener:
+    """A door where everything is as its profile and the settings say. Raises ValueError."""
+    if not PROFILE.fullmatch(profile):
+        raise ValueError(f"{profile!r} is not the name of a profile")
+    return Listener(address, profile)
+
+
+def _spoken(options: Mapping[str, str]) -> dict[str, Any]:
+    """Where a door differs from its profile, as far as its options say."""
+    said: dict[str, Any] = {}
+    if "framing" in options:
+        said["framing"] = framing(options["framing"])
+    for name, policies in _POLICIES.items():
+        if name in options:
+            if options[name] not in list(policies):
+                known = ", ".join(policies)
+                raise ValueError(f"{name}={options[name]} is no policy: use {known}")
+            said[name] = policies(options[name])
+    return said
 
 
 def _entry(options: Mapping[str, str]) -> dict[str, Any]:
@@ -120,25 +142,3 @@ def _entry(options: Mapping[str, str]) -> dict[str, Any]:
     if "allow" in options:
         said["allow"] = parse_networks(options["allow"].split("+"))
     return said
-
-
-def listener(
-    address: Address,
-    profile: str,
-    framing: str | None = None,
-    mac: str | None = None,
-    cryptogram: str | None = None,
-) -> Listener:
-    """A checked listener; without `framing`, the one its profile is used to (wire.md, profiles)."""
-    if not PROFILE.fullmatch(profile):
-        raise ValueError(f"{profile!r} is not the name of a profile")
-    if framing is None:
-        framing = "2b-tpdu" if profile == "bcd" else "2b"
-    if not FRAMING.fullmatch(framing):
-        raise ValueError(f"{framing!r} is no framing: use 2b or 4a, with -incl or -tpdu behind")
-    if mac is not None and mac not in MAC_POLICIES:
-        raise ValueError(f"mac={mac} is no policy: use {', '.join(MAC_POLICIES)}")
-    if cryptogram is not None and cryptogram not in CRYPTOGRAM_POLICIES:
-        known = ", ".join(CRYPTOGRAM_POLICIES)
-        raise ValueError(f"cryptogram={cryptogram} is no policy: use {known}")
-    return Listener(address, profile, framing, mac, cryptogram)

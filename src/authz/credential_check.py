@@ -14,10 +14,9 @@ from authz.elements import sequence_number
 from authz.hsm import ChipCard, Cryptogram, SecurityModule
 from authz.hsm.emv import CVN_10, CVN_18
 from authz.pan import PanDigester
+from authz.policies import CryptogramPolicy
 from rules.facts import ChipUse, CryptogramCheck, Tap
 
-OFF: Final = "off"
-REQUIRE: Final = "require"
 ECOMMERCE: Final = "81"
 _CHIP_ENTRIES: Final = frozenset({"05", "07"})
 _CVNS: Final = frozenset({CVN_10, CVN_18})
@@ -32,14 +31,14 @@ class CredentialCheck(Struct, frozen=True):
     """
 
     profile: str
-    policy: str
+    policy: CryptogramPolicy
     module: SecurityModule
     digester: PanDigester
     ecommerce: frozenset[str] = frozenset()
 
     def wants_chip(self, entry: str) -> bool:
         """Whether a card that was read in this way must say so by its chip."""
-        return self.policy == REQUIRE and entry in _CHIP_ENTRIES
+        return self.policy is CryptogramPolicy.REQUIRE and entry in _CHIP_ENTRIES
 
     def allows(self, entry: str, acquirer: str) -> bool:
         """Whether this acquirer may do what the network's own entry modes do not cover."""
@@ -51,7 +50,7 @@ class CredentialCheck(Struct, frozen=True):
         Raises TlvError, and Untranslatable for a sequence number that no card can have.
         """
         text = fields.get(_CHIP)
-        if text is None or self.policy == OFF:
+        if text is None or self.policy is CryptogramPolicy.OFF:
             return None
         chip = read_chip_data(text, sequence_number(fields))
         use = chip.use
@@ -77,7 +76,7 @@ class CredentialCheck(Struct, frozen=True):
 
     def issuer_data(self, use: ChipUse, pan: str, response_code: str) -> dict[int, str]:
         """DE55 of the answer to a use that was believed; none where its key is here no more."""
-        if self.policy == OFF:
+        if self.policy is CryptogramPolicy.OFF:
             return {}
         card = ChipCard(pan, self.digester.card_ref(pan), use.sequence)
         cryptogram = Cryptogram(use.cvn, use.atc.to_bytes(2), b"", use.arqc)

@@ -1,27 +1,28 @@
 """What is spoken at an ISO 8583 door, and the keys that it takes: refused before anything runs."""
 
 from authz.addresses import Listener
-from authz.credential_check import REQUIRE
-from authz.framing import Framing, framing
+from authz.framing import Framing
 from authz.hsm import SecurityModule
 from authz.iso8583.profiles import Profile, profile
-from authz.message_auth import OFF, Authenticator
+from authz.message_auth import Authenticator
+from authz.policies import CryptogramPolicy, MacPolicy
 from authz.settings import Settings
 from authz.usage import UsageError
 
 
 def dialect(door: Listener) -> tuple[Profile, Framing]:
-    """Profile and framing of a door. Raises UsageError for a name that is none."""
+    """Profile and framing of a door. Raises UsageError for a profile that there is not."""
     try:
-        return profile(door.profile), framing(door.framing)
+        spoken = profile(door.profile)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    return spoken, door.framing or spoken.framing
 
 
 def authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Authenticator | None:
     """Who makes and checks the MACs of a door. Raises UsageError where the key is not there."""
     policy = door.mac or spoken.mac
-    if policy == OFF:
+    if policy is MacPolicy.OFF:
         return None
     if not module.has_mac_key(spoken.name):
         raise UsageError(f"{door}: mac={policy} needs a [[mac]] key of {spoken.name} in --keys")
@@ -30,7 +31,7 @@ def authenticator(spoken: Profile, door: Listener, module: SecurityModule) -> Au
 
 def refuse_keyless_chips(door: Listener, module: SecurityModule) -> None:
     """Raises UsageError for a door that requires cryptograms which nobody could check."""
-    if door.cryptogram == REQUIRE and not module.has_card_keys():
+    if door.cryptogram is CryptogramPolicy.REQUIRE and not module.has_card_keys():
         raise UsageError(f"{door}: cryptogram=require needs [[emv_master]] keys in --keys")
 
 

@@ -14,12 +14,13 @@ from authz.access.networks import Networks
 from authz.access.rates import Buckets, Rate
 from authz.access.tls import TlsFiles
 from authz.addresses import Address, Listener
-from authz.credential_check import REQUIRE, CredentialCheck
+from authz.credential_check import CredentialCheck
 from authz.dialects import authenticator, dialect, refuse_keyless_chips
 from authz.hsm import SecurityModule
 from authz.iso8583.profiles import Profile
 from authz.message_auth import Authenticator
 from authz.parts import Parts
+from authz.policies import CryptogramPolicy, MacPolicy
 from authz.senders import code_sender
 from authz.server import Patience, Server, listening_socket
 from authz.settings import Settings
@@ -149,7 +150,7 @@ def _credential_check(
 ) -> CredentialCheck:
     module = engine.safe.module
     policy = door.cryptogram or spoken.cryptogram or settings.cryptogram_policy
-    if policy == REQUIRE and not module.has_card_keys():
+    if policy is CryptogramPolicy.REQUIRE and not module.has_card_keys():
         refuse_keyless_chips(door, module)
         # Nobody asked for it at this door, and HTTP may be all that is wanted.
         _log.warning("chips_cannot_be_checked", door=str(door), wanted="[[emv_master]] in --keys")
@@ -159,4 +160,6 @@ def _credential_check(
 
 def key_guard(spoken: Profile, module: SecurityModule) -> Authenticator | None:
     """Who could take a key with a master key alone, and a replay, is asked for the MAC as well."""
-    return Authenticator(spoken, REQUIRE, module) if module.has_mac_key(spoken.name) else None
+    if not module.has_mac_key(spoken.name):
+        return None
+    return Authenticator(spoken, MacPolicy.REQUIRE, module)

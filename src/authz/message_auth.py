@@ -9,21 +9,20 @@ from typing import Final
 from authz.hsm import SecurityModule
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import Profile
+from authz.policies import MacPolicy
 
-OFF: Final = "off"
-REQUIRE: Final = "require"
 _PRIMARY: Final = 64
 _SECONDARY: Final = 128
 _NO_MAC_YET: Final = "0" * 16
 
 
 class Authenticator:
-    """What one listener makes of MACs: `accept` checks those that come, `require` wants them."""
+    """What one listener makes of MACs, by its policy."""
 
-    def __init__(self, profile: Profile, policy: str, module: SecurityModule) -> None:
-        """`policy` is not `off`; the module has a MAC key of the profile."""
+    def __init__(self, profile: Profile, policy: MacPolicy, module: SecurityModule) -> None:
+        """`policy` is not OFF; the module has a MAC key of the profile."""
         self._profile = profile
-        self._required = policy == REQUIRE
+        self._required = policy is MacPolicy.REQUIRE
         self._module = module
         # Binary fields travel as bytes, or as two characters each.
         self._width = 8 if profile.codec.spec[str(_PRIMARY)]["data_enc"] == "b" else 16

@@ -6,6 +6,7 @@ Precedence: flags, then `MILLESIME_*` environment variables, then a TOML file, t
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
+from enum import Enum
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,8 +23,16 @@ from pydantic_settings import (
 
 from authz.access.networks import EVERYWHERE, Networks, parse_networks
 from authz.access.tls import TlsFiles
-from authz.addresses import Address, Listener, listener, parse_address, parse_listener
+from authz.addresses import (
+    PROFILE_DEFAULT,
+    Address,
+    Listener,
+    listener,
+    parse_address,
+    parse_listener,
+)
 from authz.instants import within_reach
+from authz.policies import CryptogramPolicy
 from authz.postgres import default_data_dir
 from authz.relations import relations
 from authz.retention import Retention
@@ -109,7 +118,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     iso_port: Port = 8583
     http_port: Port = 8080
-    profile: str = "ascii"
+    profile: str = PROFILE_DEFAULT
     listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(_listeners)] = ()
     """Doors beside `host:iso_port`, each with its own profile and framing."""
     tls_cert: Path | None = None
@@ -211,9 +220,9 @@ class Settings(BaseSettings):
     online_authentication: Literal["require", "off"] | None = None
     """Whether online payments need the holder's proof; None: but those of the test clock's key."""
 
-    cryptograms: Literal["off", "when_present", "require"] | None = None
-    """What becomes of chip data (DE55) where listener and profile do not say: not looked at, looked
-    at when they come, or required of chips and phones; None: required, but with the test clock."""
+    cryptograms: CryptogramPolicy | None = None
+    """What becomes of chip data (DE55) where listener and profile do not say; None: required of
+    chips and phones, but with the test clock looked at when they come."""
     ecommerce_acquirers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     """Acquirers (DE32) that may send online payments over ISO 8583 (DE22 81)."""
     codes_url: Annotated[str | None, Field(repr=False)] = None
@@ -261,11 +270,12 @@ class Settings(BaseSettings):
         return Rhythm(self.settlement_pays_on, self.settlement_closes_on, daily)
 
     @property
-    def cryptogram_policy(self) -> str:
+    def cryptogram_policy(self) -> CryptogramPolicy:
         """What becomes of chip data where nothing nearer to the door says it."""
-        if self.cryptograms is None:
-            return "require" if self.test_clock is None else "when_present"
-        return self.cryptograms
+        if self.cryptograms is not None:
+            return self.cryptograms
+        real = self.test_clock is None
+        return CryptogramPolicy.REQUIRE if real else CryptogramPolicy.WHEN_PRESENT
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -353,7 +363,7 @@ def _plain(value: object) -> object:
         return list(map(str, value.named))
     if isinstance(value, Path | Address | Listener):
         return str(value)
-    if isinstance(value, Weekday):
+    if isinstance(value, Enum):
         return value.value
     return value.isoformat() if isinstance(value, datetime | time) else value
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from authz.doors import key_guard
 from authz.iso8583.profiles import profile
 from authz.message_auth import Authenticator
+from authz.policies import MacPolicy
 from simulators import wire
 from simulators.frames import FrameReader, framing_of, wrap
 from simulators.messages import network, reversal
@@ -46,7 +47,9 @@ def a_sealing_peer(
     keys = replace(keys, mac=tuple(replace(each, profile=name) for each in keys.mac))
     module = some_module(keys, clock)
     desk = peer.connection._desk
-    authenticator = None if policy == "off" else Authenticator(profile(name), policy, module)
+    authenticator = (
+        None if policy == "off" else Authenticator(profile(name), MacPolicy(policy), module)
+    )
     peer.connection._desk = replace(
         desk,
         office=key_office(module),

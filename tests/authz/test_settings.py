@@ -19,7 +19,7 @@ def _no_settings_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_defaults_fit_each_other_and_stay_on_loopback() -> None:
     settings = load()
     assert (settings.iso_port, settings.http_port, settings.host) == (8583, 8080, "127.0.0.1")
-    assert settings.listeners == (Listener(Address("127.0.0.1", 8583), "ascii", "2b"),)
+    assert settings.listeners == (Listener(Address("127.0.0.1", 8583), "ascii"),)
 
 
 def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default(
@@ -39,7 +39,7 @@ def test_the_file_may_be_named_by_flag_or_by_variable(
     (tmp_path / "one.toml").write_text('iso_port = 1\nlisten = ["127.0.0.1:9,profile=bcd"]\n')
     assert load({"config": tmp_path / "one.toml"}).iso_port == 1
     monkeypatch.setenv("MILLESIME_CONFIG", str(tmp_path / "one.toml"))
-    assert load().listen == (Listener(Address("127.0.0.1", 9), "bcd", "2b-tpdu"),)
+    assert load().listen == (Listener(Address("127.0.0.1", 9), "bcd"),)
 
 
 def test_a_list_in_the_environment_is_parted_by_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_a_list_in_the_environment_is_parted_by_blanks(monkeypatch: pytest.Monke
     settings = load()
     assert [str(door) for door in settings.listen] == [
         "127.0.0.1:1,profile=ascii,framing=4a-incl",
-        "[::1]:2,profile=bcd,framing=2b-tpdu",
+        "[::1]:2,profile=bcd",
     ]
     assert settings.rulebook == (Path("a.toml"), Path("b.toml"))
 
@@ -82,7 +82,7 @@ def test_the_test_clock_is_kept_in_utc() -> None:
         ({"test_clock": "2026-11-24T12:30:00Z", "listen": ["192.0.2.1:1"]}, "loopback"),
         ({"listen": ["127.0.0.1"]}, "HOST:PORT"),
         ({"listen": ["127.0.0.1:1,profil=ascii"]}, "profil=ascii"),
-        ({"listen": ["127.0.0.1:1,framing=3b"]}, "framing"),
+        ({"listen": ["127.0.0.1:1,framing=3b"]}, "unknown framing '3b'; choose among 2b, "),
         ({"bank": "here"}, "HOST:PORT"),
         ({"bank": "a..b:28600"}, "no name of a host"),
         ({"bank": "x" * 64 + ".example:28600"}, "no name of a host"),

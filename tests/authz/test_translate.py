@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from authz.credential_check import OFF, CredentialCheck
+from authz.credential_check import CredentialCheck
 from authz.elements import Untranslatable
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.outcomes import AMBIGUOUS, Outcome
 from authz.pan import PanDigester
+from authz.policies import CryptogramPolicy
 from authz.requests import Kind, Request
 from authz.translate import to_reply, to_request
 from rules.decision import Reason
@@ -178,7 +179,9 @@ def test_how_the_card_was_read_is_a_question_for_the_rules(entry: str, allowed: 
 
 
 def test_an_online_payment_is_for_acquirers_that_may_name_one() -> None:
-    check = CredentialCheck("ascii", OFF, some_module(), DIGESTER, frozenset({"12345"}))
+    check = CredentialCheck(
+        "ascii", CryptogramPolicy.OFF, some_module(), DIGESTER, frozenset({"12345"})
+    )
     for acquirer, allowed in (("12345", True), ("54321", False)):
         asked = message(de22="812", de32=acquirer)
         purchase = to_request(asked, PROFILE, DIGESTER, NOW, 5.0, check).purchase

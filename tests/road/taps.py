@@ -16,6 +16,7 @@ from authz.credential_check import CredentialCheck
 from authz.hsm import Pin
 from authz.hsm.software import SoftwareModule
 from authz.keys import Keys, Secret, ZoneKey
+from authz.policies import CryptogramPolicy
 from authz.state import State
 from simulators.messages import CONTACTLESS, Stamp, purchase
 from simulators.wire import Fields
@@ -123,7 +124,8 @@ def typed(pin: str, pan: str, *, iso_format: int = 0) -> str:
 
 def check_of(profile: str, policy: str, keys: Keys = KEYS) -> CredentialCheck:
     """What a listener of the engine does with chips and PINs."""
-    return CredentialCheck(profile, policy, SoftwareModule(keys, Clock()), DIGESTER)
+    module = SoftwareModule(keys, Clock())
+    return CredentialCheck(profile, CryptogramPolicy(policy), module, DIGESTER)
 
 
 def with_pin(state: State, pin: str, number: int = 1, pin_round: int = 1) -> State:

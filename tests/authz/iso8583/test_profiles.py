@@ -47,7 +47,8 @@ def test_an_unknown_profile_is_refused_with_the_names_there_are() -> None:
     [
         ('content = "ascii"', 'content = "ebcdic"', "unknown content"),
         ('framing = "2b"', 'framing = "3b"', "unknown framing"),
-        ('mac = "off"', 'mac = "perhaps"', "unknown mac"),
+        ('mac = "off"', 'mac = "perhaps"', "'perhaps'.*mac"),
+        ('mac = "off"', 'mac = "off"\ncryptogram = "accept"', "'accept'.*cryptogram"),
         ("echo = [2,", "echo = [65,", "no such fields"),
         ('"0100",', '"0110",', "no answer"),
         ('mac = "off"', 'mack = "off"', "mack"),
