@@ -6,15 +6,14 @@ Precedence: flags, then `MILLESIME_*` environment variables, then a TOML file, t
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
-from enum import Enum
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -41,9 +40,7 @@ from authz.usage import UsageError
 
 CONFIG_DEFAULT: Final = Path("millesime.toml")
 PREFIX: Final = "MILLESIME_"
-MASK: Final = "****"
 CODES_PAUSE_S: Final = 30
-WITH_PASSWORDS: Final = ("database_url", "codes_url", "notices_url")
 
 
 def _words(value: object) -> object:
@@ -314,11 +311,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, environment, TOML file; which file is itself a flag or a variable."""
+        """Flags, environment, TOML file; which file is itself a flag or a variable.
+
+        What was read is told above all: a file is not asked for its own name.
+        """
         named = init_settings().get("config") or env_settings().get("config")
         path = _config_file(Path(named) if named else None)
-        toml = (_toml(settings_cls, path),) if path else ()
-        return (init_settings, env_settings, *toml)
+        if path is None:
+            return (init_settings, env_settings)
+        read = InitSettingsSource(settings_cls, {"config": path})
+        return (read, init_settings, env_settings, _toml(settings_cls, path))
 
 
 def load(flags: Mapping[str, Any] | None = None) -> Settings:
@@ -331,41 +333,6 @@ def load(flags: Mapping[str, Any] | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as refused:
         raise UsageError(_one_line(refused)) from None
-
-
-def masked(settings: Settings) -> dict[str, object]:
-    """The effective settings as plain values in the order of declaration, passwords masked."""
-    shown: dict[str, object] = {}
-    for name in Settings.model_fields:
-        shown[name] = _plain(getattr(settings, name))
-    for name in WITH_PASSWORDS:
-        if shown[name]:
-            shown[name] = mask_url(str(shown[name]))
-    return shown
-
-
-def mask_url(url: str) -> str:
-    """A database URL with its passwords masked, in the authority and in the query."""
-    parts = urlsplit(url)
-    place = parts.netloc
-    if parts.password is not None:
-        user, host = quote(parts.username or ""), place.rpartition("@")[2]
-        place = f"{user}:{MASK}@{host}"
-    secret = {"password", "sslpassword"}
-    query = [(k, MASK if k in secret else v) for k, v in parse_qsl(parts.query)]
-    return urlunsplit(parts._replace(netloc=place, query=urlencode(query, safe="*/")))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [_plain(x) for x in value]
-    if isinstance(value, Networks):
-        return list(map(str, value.named))
-    if isinstance(value, Path | Address | Listener):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    return value.isoformat() if isinstance(value, datetime | time) else value
 
 
 def _config_file(named: Path | None) -> Path | None:
