@@ -40,7 +40,6 @@ Done = Callable[[Outcome | None, Mapping[int, str]], None]
 RECONCILIATIONS: Final = frozenset({"050", "052"})
 NETWORK: Final = "080"
 _CONTROL: Final = "select test_clock, business_day from control"
-# Two peers that cut over at once: the second finds the day moved already.
 
 _log = structlog.get_logger()
 
@@ -102,6 +101,7 @@ class Office:
             today, now = await _today(sql)
             reason, day = judge_cutover(message.fields[15], today, civil_day(now, PARIS))
             if day != today:
+                # Of two peers that cut over at once, the second finds the day moved already.
                 await sql.execute(ADVANCE, day, today)
                 _log.info("cutover", business_day=day.isoformat(), before=today.isoformat())
         return Outcome(reason, business_day=day if reason is Reason.APPROVED else None), {}

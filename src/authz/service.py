@@ -1,7 +1,7 @@
-"""Start and stop: the one module that knows all the parts of a process.
+"""The life of one engine process: its parts, its doors, its timers, and its end.
 
-Everything that can be wrong is found before the doors open, each with one line. At SIGTERM the
-doors close, what was taken in is decided, committed and answered, then the parts stop in turn.
+At SIGTERM the doors close, what was taken in is decided, committed and answered, then the parts
+stop in turn.
 """
 
 import asyncio
@@ -13,16 +13,11 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 
 import structlog
-import uvloop
 
-from authz.descriptors import fit_connections
 from authz.doors import Doors, addresses, open_iso, open_web
 from authz.holder_notices import NoticeSender
 from authz.jobs import timers
-from authz.logs import configure_logs
 from authz.parts import Parts
-from authz.postgres.guard import guarding
-from authz.prepare import arguments_are_good, certificates_are_good, ports_are_free, prepare, store
 from authz.senders import notice_sender
 from authz.settings import Settings
 from authz.whole import telling
@@ -30,24 +25,6 @@ from authz.whole import telling
 Announce = Callable[[Mapping[str, object]], None]
 
 _log = structlog.get_logger()
-
-
-def serve(settings: Settings) -> int:
-    """Run until SIGTERM, then drain; the exit code. Raises `UsageError` and `DatabaseError`."""
-    configure_logs(settings.log_level, settings.log_format)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
-    settings = fit_connections(settings)
-    arguments_are_good(settings)
-    ports_are_free(settings)
-    certificates_are_good(settings)
-    url, embedded = store(settings)
-    uvloop.run(prepare(settings, url))
-    with nullcontext() if embedded is None else guarding(embedded):
-        if settings.workers > 1:
-            from authz.workers import supervise
-
-            return supervise(settings, url)
-        return uvloop.run(run(settings, url))
 
 
 def announce_ready(addresses: Mapping[str, object]) -> None:
@@ -84,7 +61,7 @@ async def run(
 
 
 def _timers(
-    settings: Settings, engine: "Parts", notices: NoticeSender, *, every: bool
+    settings: Settings, engine: Parts, notices: NoticeSender, *, every: bool
 ) -> AbstractAsyncContextManager[None]:
     return timers(
         engine.readers,

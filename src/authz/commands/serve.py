@@ -73,7 +73,7 @@ def serve(
     Prints one JSON line on standard output when its ports answer; logs go to standard error.
     """
     settings = load(locals())
-    from authz.service import serve as run
+    from authz.starting import serve as run
 
     raise typer.Exit(run(settings))
 
