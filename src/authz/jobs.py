@@ -182,35 +182,18 @@ JOBS: Final[Mapping[str, Job]] = {
 }
 
 
-@asynccontextmanager
-async def timers(
-    pool: asyncpg.Pool,
-    batcher: Batcher,
-    rulebooks: Mapping[str, Rulebook],
-    *,
-    seal_key: SealKey | None = None,
-    retention: Retention = USUAL,
-    metrics: Metrics | None = None,
-    bank: BankDesk | None = None,
-    close_time: time | None = None,
-    vault: Vault | None = None,
-    every: bool = True,
-    audit_holders: int = SLICE_HOLDERS,
-    notices: NoticeSender = LOG_LINE,
-) -> AsyncIterator[None]:
-    """Run the jobs beside the caller; their payments go with the batches of everybody else's.
-
-    Unless it is to be `every` job, only those that are shared.
-    """
+def road_of(batcher: Batcher) -> Decide:
+    """The road of a service: what jobs ask goes with the batches of everybody else's."""
 
     async def decide(requests: Sequence[Request]) -> Sequence[Outcome | None]:
         return await asyncio.gather(*(batcher.ask(request) for request in requests))
 
-    begun = datetime.min.replace(tzinfo=UTC)
-    work = Work(
-        pool, decide, rulebooks, begun, date.min, seal_key, retention, metrics, bank, close_time,
-        vault, audit_holders, notices,
-    )  # fmt: skip
+    return decide
+
+
+@asynccontextmanager
+async def timers(work: Work, *, every: bool = True) -> AsyncIterator[None]:
+    """Run the jobs beside the caller: every job, or only those that are shared."""
     jobs = {name: job for name, job in JOBS.items() if every or job.shared}
     running = asyncio.create_task(keep_running(work, jobs))
     # Only a fault of ours ends the jobs before the service; payments go on without them.

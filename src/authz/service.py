@@ -10,13 +10,14 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, nullcontext
+from datetime import UTC, datetime
 
 import structlog
 
 from authz.doors import Doors, addresses, open_iso, open_web
 from authz.holder_notices import NoticeSender
-from authz.jobs import timers
+from authz.jobs import Work, road_of, timers
 from authz.parts import Parts
 from authz.senders import notice_sender
 from authz.settings import Settings
@@ -46,6 +47,7 @@ async def run(
     async with AsyncExitStack() as parts:
         engine = await Parts.start(settings, url, parts)
         notices = await notice_sender(settings, engine.webhook_key, parts)
+        work = _work(settings, engine, notices)
         opened = await open_iso(settings, engine, doors, parts)
         http = await open_web(settings, engine, doors, parts) if web else None
         gc.collect()
@@ -53,27 +55,26 @@ async def run(
         gc.set_threshold(50_000, 20, 100)
         announce(addresses(opened, http))
         counting = nullcontext() if doors is None else telling(engine.metrics, doors.counts)
-        async with counting, _timers(settings, engine, notices, every=web):
+        async with counting, timers(work, every=web):
             number = await stop
         _log.info("draining", signal=signal.Signals(number).name, waiting=engine.batcher.waiting)
         await _drain(engine, settings.drain_timeout_ms / 1000)
     return 130 if number == signal.SIGINT else 0
 
 
-def _timers(
-    settings: Settings, engine: Parts, notices: NoticeSender, *, every: bool
-) -> AbstractAsyncContextManager[None]:
-    return timers(
+def _work(settings: Settings, engine: Parts, notices: NoticeSender) -> Work:
+    """What the jobs of this process are given; each of their runs has an instant of its own."""
+    return Work(
         engine.readers,
-        engine.batcher,
+        road_of(engine.batcher),
         engine.books,
+        datetime.now(UTC),
         seal_key=engine.seal_key,
         retention=settings.retention,
         metrics=engine.metrics,
         bank=engine.bank,
         close_time=settings.settlement_close_time,
         vault=engine.safe.vault,
-        every=every,
         audit_holders=settings.audit_slice_holders,
         notices=notices,
     )

@@ -13,6 +13,7 @@ from authz.auditing import audit_slice
 from authz.commands.jobs import run_job
 from authz.metrics import Metrics
 from authz.requests import Kind
+from authz.settings import load
 from tests.database.town import Town, town
 from tests.road.people import Setting
 from tests.rules.builders import BOOK
@@ -135,4 +136,5 @@ async def test_two_processes_never_prove_the_same_slice_at_once(t: Town) -> None
 
 
 async def test_it_is_run_by_hand(t: Town, calendar_url: str) -> None:
-    assert await run_job(calendar_url, "audit", t.books, None) == {"holders": 5, "broken": 0}
+    done = await run_job(calendar_url, "audit", t.books, None, load())
+    assert done == {"holders": 5, "broken": 0}

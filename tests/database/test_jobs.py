@@ -12,7 +12,7 @@ from authz import jobs
 from authz.batcher import Batcher, Limits
 from authz.commands.jobs import app, run_job
 from authz.directory import Directory
-from authz.jobs import JOBS, Counts, Job, Work, keep_running, timers
+from authz.jobs import JOBS, Counts, Job, Work, keep_running, road_of, timers
 from authz.metrics import Metrics
 from authz.requests import Kind
 from authz.settings import load
@@ -30,10 +30,12 @@ async def test_by_hand_the_command_runs_with_an_engine_of_its_own(
     async with town(calendar_url, tmp_path, ONE) as t:
         await t.at(FRIDAY)
         await t.pay(2300, kind=Kind.HOLD)
-        done = await run_job(calendar_url, "expire-holds", t.books, "2026-12-05T00:00:00+01:00")
+        done = await run_job(
+            calendar_url, "expire-holds", t.books, "2026-12-05T00:00:00+01:00", load()
+        )
         assert done == {"expired": 1, "unanswered": 0}
         done = await run_job(
-            calendar_url, "exchange-vintages", t.books, "2027-03-01T00:00:00+01:00"
+            calendar_url, "exchange-vintages", t.books, "2027-03-01T00:00:00+01:00", load()
         )
         assert done["exchanged"] == 10_000
 
@@ -44,7 +46,7 @@ async def test_by_hand_the_command_runs_with_an_engine_of_its_own(
 )
 async def test_an_instant_needs_its_zone_and_a_year_in_reach(calendar_url: str, now: str) -> None:
     with pytest.raises(UsageError, match="--now"):
-        await run_job(calendar_url, "expire-holds", {}, now)
+        await run_job(calendar_url, "expire-holds", {}, now, load())
 
 
 def test_an_unknown_job_is_refused_with_those_there_are() -> None:
@@ -61,7 +63,8 @@ async def test_the_service_sends_expiries_with_everybody_elses_batches(
         await t.pay(2300, kind=Kind.HOLD)
         await t.at("2026-12-05T00:00:00+01:00")
         batcher = Batcher(t.engine.run, Directory(known_max=10), Limits(2, 8, 100, 10))
-        async with asyncio.timeout(10), timers(t.pool, batcher, t.books):
+        work = Work(t.pool, road_of(batcher), t.books, t.now)
+        async with asyncio.timeout(10), timers(work):
             while (await t.lots())[0][3]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert await t.lots() == [(2026, None, 10_000, 0, 0)]
@@ -108,6 +111,6 @@ async def test_only_the_job_that_asks_the_bank_minds_its_files(
 ) -> None:
     settings = load({"bank": "127.0.0.1:9", "bank_tls_ca": tmp_path / "none.pem"})
     async with town(calendar_url, tmp_path, ONE) as t:
-        assert await run_job(calendar_url, "seal", t.books, None, settings=settings) == {"heads": 0}
+        assert await run_job(calendar_url, "seal", t.books, None, settings) == {"heads": 0}
         with pytest.raises(UsageError, match=r"bank_tls_ca wants .*none.pem: No such file"):
-            await run_job(calendar_url, "store-and-forward", t.books, None, settings=settings)
+            await run_job(calendar_url, "store-and-forward", t.books, None, settings)

@@ -6,26 +6,25 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Annotated
 
+import asyncpg
 import typer
-from msgspec.structs import replace
 from rich.console import Console
 
-from authz import database
 from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
+from authz.bank.teller import BankDesk
 from authz.bank.tls import refuse_unusable
 from authz.clock_row import civil_instant
 from authz.commands.bank_options import Bank, BankTlsCa, BankTlsCert, BankTlsKey, BankTlsName
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import as_act, keys_at_hand, keys_of, opened, rulebooks_of, url_of
+from authz.commands.store import as_act, keys_at_hand, keys_of, pooled, rulebooks_of, url_of
 from authz.directory import Directory
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
 from authz.instants import within_reach
-from authz.jobs import JOBS, Counts, Work
+from authz.jobs import JOBS, Counts, Decide, Work
 from authz.keys import Keys as KeyFile
 from authz.metrics import Metrics
-from authz.retention import USUAL, Retention
 from authz.senders import notice_sender
 from authz.settings import Settings, load
 from authz.store import Store
@@ -81,7 +80,7 @@ def run(
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
     books = rulebooks_of(settings.rulebook)
     url, held = url_of(settings), keys_at_hand(settings)
-    work = run_job(url, name, books, now, held, settings.retention, settings)
+    work = run_job(url, name, books, now, settings, held)
     done = asyncio.run(as_act(url, "jobs run", name, work))
     for what, count in done.items():
         Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
@@ -94,58 +93,51 @@ async def run_job(
     name: str,
     books: dict[str, Rulebook],
     now: str | None,
+    settings: Settings,
     held: KeyFile | None = None,
-    retention: Retention = USUAL,
-    settings: Settings | None = None,
 ) -> Counts:
     """Run a job with an engine of its own, made for it. Raises UsageError for what is no instant.
 
     Where a test clock is set, payments' movements carry it; `now` says what is due. `held` are the
-    keys for the jobs that need one, `settings` lead to the bank, for the job that talks to it.
+    keys for the jobs that need one; only a job that talks to the bank is given a line to it.
     """
     at = None if now is None else _instant(now)
-    async with opened(url):  # refuses a wrong schema or role, with one line
-        pass
-    pool = await database.open_pool(url, size=2)
-    try:
-        node = await pool.fetchval("select nextval('node_nos')")
-        ids = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
-        store = Store(pool, Directory(known_max=0), answer_timeout_s=ANSWER_TIMEOUT_S)
-        engine = Engine(store, books, ids, Metrics())
-        due = at or await civil_instant(pool, datetime.now(UTC))
-        work = Work(pool, lambda asked: engine.run(asked, {}), books, due)
-        work = replace(work, retention=retention)
-        if settings is not None:
-            work = replace(work, close_time=settings.settlement_close_time)
-            work = replace(work, audit_holders=settings.audit_slice_holders)
-        if held is not None:
-            work = replace(work, seal_key=held.seal_key(), vault=Vault.of(held))
-        async with AsyncExitStack() as parts:
-            if settings is not None:
-                work = await _telling(work, settings, held, parts)
-                if JOBS[name].asks_bank and settings.bank is not None:
-                    work = await _asking_bank(work, settings, parts)
-            return await JOBS[name].run(work)
-    finally:
-        await pool.close()
-
-
-async def _telling(
-    work: Work, settings: Settings, held: KeyFile | None, parts: AsyncExitStack
-) -> Work:
-    """With what leads to holders."""
     signing = None if held is None or held.code_webhook is None else held.code_webhook.key
-    return replace(work, notices=await notice_sender(settings, signing, parts))
+    async with pooled(url) as pool, AsyncExitStack() as parts:
+        work = Work(
+            pool,
+            await _road(pool, books),
+            books,
+            at or await civil_instant(pool, datetime.now(UTC)),
+            seal_key=None if held is None else held.seal_key(),
+            retention=settings.retention,
+            close_time=settings.settlement_close_time,
+            vault=None if held is None else Vault.of(held),
+            audit_holders=settings.audit_slice_holders,
+            notices=await notice_sender(settings, signing, parts),
+            bank=await _bank(settings, pool, parts) if JOBS[name].asks_bank else None,
+        )
+        return await JOBS[name].run(work)
 
 
-async def _asking_bank(work: Work, settings: Settings, parts: AsyncExitStack) -> Work:
-    """With a line to the bank that is up. Raises UsageError where none comes about."""
+async def _road(pool: asyncpg.Pool, books: dict[str, Rulebook]) -> Decide:
+    """An engine without batches: what a job asks at a time goes at a time."""
+    node = await pool.fetchval("select nextval('node_nos')")
+    ids = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
+    store = Store(pool, Directory(known_max=0), answer_timeout_s=ANSWER_TIMEOUT_S)
+    engine = Engine(store, books, ids, Metrics())
+    return lambda asked: engine.run(asked, {})
+
+
+async def _bank(settings: Settings, pool: asyncpg.Pool, parts: AsyncExitStack) -> BankDesk | None:
+    """A line to the bank that is up, if there is a bank. Raises UsageError where none comes up."""
+    if settings.bank is None:
+        return None
     refuse_unusable(settings)
-    desk = bank_desk(settings, keys_of(settings), work.pool)
-    bank = await parts.enter_async_context(desk)
+    bank = await parts.enter_async_context(bank_desk(settings, keys_of(settings), pool))
     if bank is not None and not await line_is_up(bank, LINE_S):
         raise UsageError(f"the bank at {settings.bank} does not answer")
-    return replace(work, bank=bank)
+    return bank
 
 
 def _instant(text: str) -> datetime:

@@ -12,11 +12,10 @@ import typer
 from msgspec import Struct
 from rich.console import Console
 
-from authz import database
 from authz.clock_row import civil_instant
 from authz.commands.export import Output, day_of_text, refuse_taken, text_to
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import as_act, opened, rulebooks_of, url_of
+from authz.commands.store import as_act, opened, pooled, rulebooks_of, url_of
 from authz.jobs import SETTLED
 from authz.settings import load
 from authz.settlement.business_day import current_day
@@ -150,11 +149,8 @@ def _owed_row(payee: Payee, owed: Owed) -> tuple[str | int, ...]:
 
 
 async def _pay(url: str, book: Rulebook, order: Order) -> tuple[Paid, Run | None]:
-    async with opened(url):  # refuses a wrong schema or role, with one line
-        pass
-    pool = await database.open_pool(url, size=2)
     to_accounts = order.form is Form.PAIN_001
-    try:
+    async with pooled(url) as pool:
         await _refuse_open_day(pool, order.execute_on, order.last_day)
         async with pool.acquire() as sql:
             if to_accounts and await sql.fetchval(ISSUER) is None:
@@ -167,8 +163,6 @@ async def _pay(url: str, book: Rulebook, order: Order) -> tuple[Paid, Run | None
             if run is None and paid == NOTHING:
                 raise UsageError(await _why_no_run(sql, order.last_day))
         text_to(order.output, _file(run, order.form))
-    finally:
-        await pool.close()
     return paid, run
 
 

@@ -102,3 +102,15 @@ async def opened(url: str) -> AsyncIterator[asyncpg.Connection]:
         yield sql
     finally:
         await sql.close()
+
+
+@asynccontextmanager
+async def pooled(url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Two SQL connections in the engine's role, the schema checked. Raises DatabaseError."""
+    async with opened(url):
+        pass
+    pool = await database.open_pool(url, size=2)
+    try:
+        yield pool
+    finally:
+        await pool.close()
