@@ -26,11 +26,11 @@ from authz.keys import Secret
 from authz.metrics import Metrics
 from authz.office import Office
 from authz.pan import PanDigester
-from authz.prepare import keys_of, rulebooks
 from authz.safe import Safe
 from authz.server import Server
 from authz.sessions import KeptSessions
 from authz.settings import Settings
+from authz.sources import keys_of, rulebooks
 from authz.store import Store
 from ledger.seal import SealKey
 from rules.rulebook import Rulebook

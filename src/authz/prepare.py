@@ -1,7 +1,6 @@
-"""Before the doors open, once for all workers: store, schema, keys, clock, rulebooks and world."""
+"""Before the doors open, once for all workers: what is wrong is found, clock and world are set."""
 
 from collections import deque
-from pathlib import Path
 
 import structlog
 
@@ -12,17 +11,15 @@ from authz.bank.desk import vault_for_bank
 from authz.clock_row import set_clock
 from authz.dialects import dialect, doors_have_keys
 from authz.digest_check import agree_on_digest_key
-from authz.keys import Keys, development_keys, read_key_file
-from authz.postgres import Embedded, ensure_running
+from authz.keys import Keys, read_key_file
 from authz.safe import Safe
 from authz.sealed_numbers import refuse_missing_keys
 from authz.senders import refuse_unsigned
 from authz.server import listening_socket
 from authz.settings import Settings
-from authz.usage import UsageError
+from authz.sources import keys_of, rulebooks
 from authz.world.load import load_world
 from authz.world.read import read_world
-from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 
 _log = structlog.get_logger()
 
@@ -59,35 +56,6 @@ def keys_suffice(settings: Settings, keys: Keys) -> None:
     doors_have_keys(settings, Safe.of(keys).module)
     webhook = keys.code_webhook
     refuse_unsigned(settings, None if webhook is None else webhook.key)
-
-
-def store(settings: Settings) -> tuple[str, Embedded | None]:
-    """Where the store is; the embedded server is started or joined. Raises `PostgresError`."""
-    if settings.database_url is not None:
-        return settings.database_url, None
-    embedded = ensure_running(settings.data_dir)
-    return embedded.url, embedded
-
-
-def keys_of(settings: Settings) -> Keys:
-    """The key file, or the development one."""
-    if settings.keys is not None:
-        return read_key_file(settings.keys)
-    keys, path, made = development_keys(settings.data_dir)
-    _log.warning("development_keys", path=str(path), made_now=made)
-    return keys
-
-
-def rulebooks(paths: tuple[Path, ...]) -> dict[str, Rulebook]:
-    """The rulebook of each programme; a file replaces the bundled one. Raises `UsageError`."""
-    books = {"fr-meal": bundled("fr-meal")}
-    for path in paths:
-        try:
-            book = load_rulebook(path)
-        except (RulebookError, OSError) as error:
-            raise UsageError(f"rulebook {path}: {error}") from None
-        books[book.name] = book
-    return books
 
 
 async def prepare(settings: Settings, url: str) -> None:

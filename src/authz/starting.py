@@ -11,9 +11,10 @@ import uvloop
 from authz.descriptors import fit_connections
 from authz.logs import configure_logs
 from authz.postgres.guard import guarding
-from authz.prepare import arguments_are_good, certificates_are_good, ports_are_free, prepare, store
+from authz.prepare import arguments_are_good, certificates_are_good, ports_are_free, prepare
 from authz.service import run
 from authz.settings import Settings
+from authz.sources import store
 from authz.workers import supervise
 
 

@@ -12,8 +12,7 @@ from rich.table import Table
 
 from authz.access.acts import Row, page
 from authz.commands.options import Config, DatabaseUrl, DataDir
-from authz.commands.store import opened, url_of
-from authz.settings import load
+from authz.commands.store import opened, settings_of, url_of
 
 LIMIT_MAX: Final = 100_000
 
@@ -29,12 +28,12 @@ def acts(
     config: Config = None,
 ) -> None:
     """Show who did what, newest first: writes over HTTP but payments, and commands."""
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
     rows = asyncio.run(_read(url_of(settings), limit, who))
     if as_json:
         sys.stdout.writelines(msgspec.json.encode(row).decode() + "\n" for row in rows)
     else:
-        Console(highlight=False).print(_table(rows))
+        Console(highlight=False, markup=False).print(_table(rows))
 
 
 acts.epilog = "Example: millesime acts --who 3f2a9c0b12de --limit 20"  # type: ignore[attr-defined]

@@ -6,13 +6,13 @@ from typing import Annotated, Final
 
 import msgspec
 import typer
-from rich.console import Console
 
 from authz.audit import Report
 from authz.audit import audit as prove
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, seal_key_of, url_of
-from authz.settings import load
+from authz.commands.saying import say
+from authz.commands.store import seal_key_of, settings_of, snapshot, url_of
+from authz.sources import rulebooks
 from authz.usage import UsageError
 from ledger.seal import Head, SealKey
 from rules.rulebook import Rulebook
@@ -36,9 +36,8 @@ def audit(
 
     Ends with exit code 4 when a law is broken.
     """
-    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "keys": keys, "config": config})
-    books = {book.version: book for book in rulebooks_of(settings.rulebook).values()}
+    settings = settings_of(database_url, data_dir, config, rulebook=rulebook, keys=keys)
+    books = {book.version: book for book in rulebooks(settings.rulebook).values()}
     key, published = seal_key_of(settings), head_of(seal_head)
     if published is not None and key is None:
         raise UsageError("a seal head can only be proved with the key that made it: --keys FILE")
@@ -68,15 +67,12 @@ def head_of(text: str | None) -> Head | None:
 async def _audit(
     url: str, books: dict[str, Rulebook], key: SealKey | None, published: Head | None
 ) -> Report:
-    async with opened(url) as sql:
-        await sql.execute("set statement_timeout = 0")
-        async with sql.transaction(isolation="repeatable_read", readonly=True):
-            return await prove(sql, books, seal_key=key, published=published)
+    async with snapshot(url) as sql:
+        return await prove(sql, books, seal_key=key, published=published)
 
 
 def show(report: Report) -> None:
     """Every law with the rows it was held against, and the first that break it."""
-    say = Console(highlight=False, markup=False, soft_wrap=True).print
     for law in (*report.books.laws, *report.laws):
         verdict = "BROKEN" if law.violations else "holds "
         say(f"{verdict} {law.checked_rows:>9,} rows  {law.name}: {law.words}")

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from authz import backup
 from authz.audit import Report
 from authz.audit import audit as prove
 from authz.commands.audit import BROKEN, show
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, seal_key_of, url_of
-from authz.settings import load
+from authz.commands.saying import aside
+from authz.commands.store import seal_key_of, settings_of, snapshot, url_of
+from authz.sources import rulebooks
 from ledger.seal import SealKey
 from rules.rulebook import Rulebook
 
@@ -35,9 +35,9 @@ def dump(
     config: Config = None,
 ) -> None:
     """One snapshot as a file that any PostgreSQL of this version or newer can take."""
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
     backup.dump(url_of(settings), path)
-    _say(f"{path}: {path.stat().st_size:,} bytes; {KEYS_APART}")
+    aside(f"{path}: {path.stat().st_size:,} bytes; {KEYS_APART}")
 
 
 @app.command(epilog="Example: millesime backup base copy-of-tuesday")
@@ -48,9 +48,9 @@ def base(
     config: Config = None,
 ) -> None:
     """The whole cluster as a new data directory, to be run with `--data-dir`."""
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
     backup.base(url_of(settings), directory)
-    _say(f"{directory}: millesime audit --data-dir {directory} proves it; {KEYS_APART}")
+    aside(f"{directory}: millesime audit --data-dir {directory} proves it; {KEYS_APART}")
 
 
 @app.command(epilog="Example: millesime backup restore books.dump --database-url postgresql://…")
@@ -61,9 +61,9 @@ def restore(
     config: Config = None,
 ) -> None:
     """Put a dump into an empty database. `millesime audit` then proves it."""
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
     asyncio.run(backup.restore(path, url_of(settings, new=True)))
-    _say("restored; prove it: millesime audit")
+    aside("restored; prove it: millesime audit")
 
 
 @app.command(epilog="Example: millesime backup drill")
@@ -78,9 +78,8 @@ def drill(
 
     Ends with exit code 4 when the books of the backup do not hold.
     """
-    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "keys": keys, "config": config})
-    books = {book.version: book for book in rulebooks_of(settings.rulebook).values()}
+    settings = settings_of(database_url, data_dir, config, rulebook=rulebook, keys=keys)
+    books = {book.version: book for book in rulebooks(settings.rulebook).values()}
     report = asyncio.run(run_drill(url_of(settings), books, seal_key_of(settings)))
     show(report)
     raise typer.Exit(0 if report.holds else BROKEN)
@@ -94,13 +93,7 @@ async def run_drill(url: str, books: dict[str, Rulebook], key: SealKey | None) -
         scratch = await backup.scratch_database(url)
         try:
             await backup.restore(path, scratch)
-            async with opened(scratch) as sql:
-                await sql.execute("set statement_timeout = 0")
-                async with sql.transaction(isolation="repeatable_read", readonly=True):
-                    return await prove(sql, books, seal_key=key)
+            async with snapshot(scratch) as sql:
+                return await prove(sql, books, seal_key=key)
         finally:
             await backup.drop_scratch(scratch, url)
-
-
-def _say(words: str) -> None:
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(words)

@@ -3,12 +3,11 @@
 import asyncio
 
 import typer
-from rich.console import Console
 
 from authz.commands.options import Config, DatabaseUrl, DataDir
-from authz.commands.store import url_of
+from authz.commands.saying import aside
+from authz.commands.store import settings_of, url_of
 from authz.database import upgrade as bring_forward
-from authz.settings import load
 
 app = typer.Typer(help="The database schema.", no_args_is_help=True, add_completion=False)
 
@@ -23,7 +22,7 @@ def upgrade(
     database_url: DatabaseUrl = None, data_dir: DataDir = None, config: Config = None
 ) -> None:
     """Bring the schema to the version of this program."""
-    settings = load(locals())
+    settings = settings_of(database_url, data_dir, config)
     before, after = asyncio.run(bring_forward(url_of(settings, new=True)))
     said = f"schema {after}, as it was" if before == after else f"schema {before} -> {after}"
-    Console(stderr=True, highlight=False, soft_wrap=True).print(said)
+    aside(said)

@@ -4,14 +4,14 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import opened, rulebooks_of, url_of
+from authz.commands.saying import say
+from authz.commands.store import opened, settings_of, url_of
 from authz.history import NoRulebook, Payment, find, payment_about, trace
 from authz.ids import parse_public_id, public_id
 from authz.response_codes import RESPONSE_CODES
-from authz.settings import load
+from authz.sources import rulebooks
 from authz.telling import tell_wait
 from authz.usage import UsageError
 from rules.decision import Trace
@@ -29,9 +29,8 @@ def explain(
     named = parse_public_id(authorization_id)
     if named is None:
         raise UsageError(f"{authorization_id!r} is not the id of an authorization")
-    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "config": config})
-    books = tuple(rulebooks_of(settings.rulebook).values())
+    settings = settings_of(database_url, data_dir, config, rulebook=rulebook)
+    books = tuple(rulebooks(settings.rulebook).values())
     payment, told = asyncio.run(_explain(url_of(settings), named, books))
     show(public_id(payment.holder_id, payment.authorization_id), payment, told)
 
@@ -56,7 +55,6 @@ async def _explain(
 
 def show(name: str, payment: Payment, told: Trace) -> None:
     """Head, steps and verdict, a line each."""
-    say = Console(highlight=False, markup=False, soft_wrap=True).print
     say(
         f"{name}: {_euros(payment.requested_minor)} asked at {payment.mid} ({payment.terminal})"
         f" on {payment.at.isoformat()}, rulebook {told.rulebook}"

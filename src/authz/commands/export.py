@@ -10,11 +10,10 @@ from typing import IO, Annotated
 
 import asyncpg
 import typer
-from rich.console import Console
 
 from authz.commands.options import Config, DatabaseUrl, DataDir
-from authz.commands.store import opened, url_of
-from authz.settings import load
+from authz.commands.saying import aside
+from authz.commands.store import settings_of, snapshot, url_of
 from authz.settlement.payables import ZONE
 from authz.usage import UsageError
 from ledger import exports, rollup
@@ -47,7 +46,7 @@ def trial_balance(
     async def lines(sql: asyncpg.Connection) -> AsyncIterator[str]:
         holders, movements = await rollup.behind(sql)
         if holders:
-            _say(f"{movements:,} movements of {holders:,} holders are not rolled up yet")
+            aside(f"{movements:,} movements of {holders:,} holders are not rolled up yet")
         for line in exports.trial_lines(await rollup.trial_balance(sql, last)):
             yield line
 
@@ -107,18 +106,16 @@ def _write(
     data_dir: Path | None,
     config: Path | None,
 ) -> None:
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
     asyncio.run(_copy(url_of(settings), lines, output))
 
 
 async def _copy(url: str, lines: Lines, output: Path | None) -> None:
     """A file that is there is never overwritten: an export is a document."""
-    async with opened(url) as sql:
-        await sql.execute("set statement_timeout = 0")
-        async with sql.transaction(isolation="repeatable_read", readonly=True):
-            with nullcontext(sys.stdout) if output is None else _new(output) as file:
-                async for line in lines(sql):
-                    file.write(line)
+    async with snapshot(url) as sql:
+        with nullcontext(sys.stdout) if output is None else _new(output) as file:
+            async for line in lines(sql):
+                file.write(line)
 
 
 def text_to(output: Path | None, lines: Iterable[str]) -> None:
@@ -149,7 +146,3 @@ def day_of_text(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is no date, as in 2026-11-30") from None
-
-
-def _say(words: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(words)

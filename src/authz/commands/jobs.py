@@ -8,7 +8,6 @@ from typing import Annotated
 
 import asyncpg
 import typer
-from rich.console import Console
 
 from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
@@ -17,7 +16,8 @@ from authz.bank.tls import refuse_unusable
 from authz.clock_row import civil_instant
 from authz.commands.bank_options import Bank, BankTlsCa, BankTlsCert, BankTlsKey, BankTlsName
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import as_act, keys_at_hand, keys_of, pooled, rulebooks_of, url_of
+from authz.commands.saying import say
+from authz.commands.store import as_act, keys_at_hand, keys_of, pooled, url_of
 from authz.directory import Directory
 from authz.engine import Engine
 from authz.ids import AuthorizationIds
@@ -27,6 +27,7 @@ from authz.keys import Keys as KeyFile
 from authz.metrics import Metrics
 from authz.senders import notice_sender
 from authz.settings import Settings, load
+from authz.sources import rulebooks
 from authz.store import Store
 from authz.usage import UsageError
 from authz.vault import Vault
@@ -51,7 +52,6 @@ def _jobs() -> None:
 @app.command("list", epilog="Example: millesime jobs list")
 def names() -> None:
     """What jobs there are."""
-    say = Console(highlight=False, soft_wrap=True).print
     for name, job in JOBS.items():
         say(f"{name:20} {job.words}")
 
@@ -78,12 +78,12 @@ def run(
     settings = load({flag: given for flag, given in locals().items() if flag not in NO_SETTINGS})
     if name not in JOBS:
         raise UsageError(f"there is no job {name!r}; there are: {', '.join(JOBS)}")
-    books = rulebooks_of(settings.rulebook)
+    books = rulebooks(settings.rulebook)
     url, held = url_of(settings), keys_at_hand(settings)
     work = run_job(url, name, books, now, settings, held)
     done = asyncio.run(as_act(url, "jobs run", name, work))
     for what, count in done.items():
-        Console(highlight=False, soft_wrap=True).print(f"{what:16} {count:>14,}")
+        say(f"{what:16} {count:>14,}")
     if any(what.startswith(FAILED) for what in done) or (name == "audit" and done["broken"]):
         raise typer.Exit(1)
 

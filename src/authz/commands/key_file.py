@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from authz.commands.options import Config, DatabaseUrl, DataDir
-from authz.commands.store import opened, url_of
+from authz.commands.saying import aside, say
+from authz.commands.store import opened, settings_of, url_of
 from authz.keys import new_key_file, rotate_pan_key
 from authz.sealed_numbers import numbers_by_key
-from authz.settings import load
 
 app = typer.Typer(help="The key file (TOML, mode 600).", no_args_is_help=True)
 
@@ -26,7 +25,7 @@ def new(path: Annotated[Path, typer.Argument(help="A file that is not there yet.
     """Write a key file with fresh keys. A file that is there is never overwritten."""
     keys = new_key_file(path)
     said = f"{path}: key {keys.pan_digest.key_id}, check value {keys.digester().check_value()}"
-    _say(f"{said}; keep a copy in a safe place")
+    aside(f"{said}; keep a copy in a safe place")
 
 
 @app.command("rotate", epilog="Example: millesime keys file rotate /etc/millesime/keys.toml")
@@ -37,21 +36,17 @@ def rotate(path: Annotated[Path, typer.Argument(help="The key file.")]) -> None:
     (or run the job re-encrypt). When `keys file used` does not name the old key, take it out.
     """
     key = rotate_pan_key(path)
-    _say(f"{path}: numbers are encrypted under {key.key_id} from the next start on")
+    aside(f"{path}: numbers are encrypted under {key.key_id} from the next start on")
 
 
 @app.command("used", epilog="Example: millesime keys file used --data-dir /srv/millesime")
 def used(database_url: DatabaseUrl = None, data_dir: DataDir = None, config: Config = None) -> None:
     """Under which keys how many numbers are kept: none of these may leave the file."""
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
     for key_id, count in asyncio.run(_used(url_of(settings))):
-        Console(highlight=False, soft_wrap=True).print(f"{key_id:40} {count:>14,}")
+        say(f"{key_id:40} {count:>14,}")
 
 
 async def _used(url: str) -> list[tuple[str, int]]:
     async with opened(url) as sql:
         return await numbers_by_key(sql)
-
-
-def _say(words: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(words)

@@ -20,9 +20,9 @@ from authz.access.api_keys import ApiKey, check_name
 from authz.access.scopes import in_order, parse_scopes
 from authz.commands import key_file
 from authz.commands.options import Config, DatabaseUrl, DataDir
-from authz.commands.store import as_act, opened, url_of
+from authz.commands.saying import aside
+from authz.commands.store import as_act, opened, settings_of, url_of
 from authz.instants import within_reach
-from authz.settings import load
 from authz.usage import UsageError
 
 if TYPE_CHECKING:
@@ -161,9 +161,7 @@ def revoke(
     ended = _in_store(
         database_url, data_dir, config, lambda tx: key_store.revoke_keys(tx, key), "keys revoke"
     )
-    Console(stderr=True, highlight=False).print(
-        f"revoked: {', '.join(each.shown for each in ended)}", soft_wrap=True
-    )
+    aside(f"revoked: {', '.join(each.shown for each in ended)}")
 
 
 def _in_store(
@@ -175,7 +173,7 @@ def _in_store(
     about: str = "",
 ) -> T:
     """Take a step in one SQL transaction, as an act where it is one. Raises UsageError."""
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
 
     async def run(url: str) -> T:
         if settings.database_url is None:

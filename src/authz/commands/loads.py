@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import as_act, opened, rulebooks_of, url_of
+from authz.commands.saying import say
+from authz.commands.store import as_act, opened, settings_of, url_of
 from authz.loads import statements
 from authz.loads.imports import Imported, import_file
 from authz.loads.orders import Taken
@@ -20,7 +20,7 @@ from authz.loads.payments import LoadView, find_load, pay
 from authz.loads.reference import normalized
 from authz.refusal import Refused
 from authz.settings import Settings
-from authz.settings import load as load_settings
+from authz.sources import rulebooks
 from authz.usage import UsageError
 from authz.vintages.shares import Share, shares_of
 from rules.rulebook import Rulebook
@@ -61,13 +61,12 @@ def import_(
 
     With a bad line nothing is ordered, unless only the good ones are asked for.
     """
-    settings = _settings(database_url, data_dir, config)
+    settings = settings_of(database_url, data_dir, config, rulebook=rulebook)
     whole = partial(import_file, only_good=only_good, dry_run=dry_run)
-    done = _worked_through(file, "loads import", whole, settings, rulebook, dry_run=dry_run)
-    console = Console(highlight=False, soft_wrap=True)
-    _show_lines(console, done)
+    done = _worked_through(file, "loads import", whole, settings, dry_run=dry_run)
+    _show_lines(done)
     for line in _summary(done, dry_run=dry_run):
-        console.print(line)
+        say(line)
     raise typer.Exit(REFUSED if done.bad and not done.kept else 0)
 
 
@@ -84,10 +83,9 @@ def paper(
     config: Config = None,
 ) -> None:
     """Turn vouchers into paper for who works mainly outside. The same file twice is one run."""
-    settings = _settings(database_url, data_dir, config)
+    settings = settings_of(database_url, data_dir, config, rulebook=rulebook)
     whole = partial(convert_file, only_good=only_good, dry_run=dry_run)
-    run = _worked_through(file, "loads paper", whole, settings, rulebook, dry_run=dry_run)
-    say = Console(highlight=False, soft_wrap=True).print
+    run = _worked_through(file, "loads paper", whole, settings, dry_run=dry_run)
     for bad in run.bad:
         say(f"line {bad.line_no}: BAD {bad.place}: {bad.why}")
     minor = sum(each.amount_minor for each in run.converted)
@@ -105,11 +103,10 @@ def pay_(
     config: Config = None,
 ) -> None:
     """Match a payment with its order: the vouchers are there at once."""
-    settings = _settings(database_url, data_dir, config)
+    settings = settings_of(database_url, data_dir, config)
     url = url_of(settings)
     work = _pay(url, reference, amount)
     paid = asyncio.run(as_act(url, "loads pay", reference, work))
-    say = Console(highlight=False, soft_wrap=True).print
     say(f"load-{paid.load_no} {paid.state}: {paid.total_minor:,} cents, {len(paid.lines)} lines")
 
 
@@ -121,15 +118,11 @@ def shares(
     config: Config = None,
 ) -> None:
     """What the works councils of a lost vintage are to share, by employer (R.3262-14)."""
-    settings = _settings(database_url, data_dir, config)
+    settings = settings_of(database_url, data_dir, config)
     table = Table("employer", "name", "holders", "lost, cents", show_edge=False)
     for share in asyncio.run(_shares(url_of(settings), vintage)):
         table.add_row(share.employer, share.name or "", str(share.holders), f"{share.lost_minor:,}")
-    Console(highlight=False, soft_wrap=True).print(table)
-
-
-def _settings(database_url: str | None, data_dir: Path | None, config: Path | None) -> Settings:
-    return load_settings({"database_url": database_url, "data_dir": data_dir, "config": config})
+    say(table)
 
 
 def _worked_through(
@@ -137,13 +130,12 @@ def _worked_through(
     action: str,
     whole: Callable[["Tx", bytes, dict[str, Rulebook]], Awaitable[Done]],
     settings: Settings,
-    rulebook: Sequence[Path] | None,
     *,
     dry_run: bool,
 ) -> Done:
     """What became of a bulk file; a trial is no act."""
     content = file.read_bytes()
-    books = rulebooks_of(tuple(rulebook or ()) or settings.rulebook)
+    books = rulebooks(settings.rulebook)
     url = url_of(settings)
 
     async def work() -> Done:
@@ -171,7 +163,7 @@ async def _shares(url: str, vintage: int) -> Sequence[Share]:
         return await shares_of(sql, vintage)
 
 
-def _show_lines(console: Console, done: Imported) -> None:
+def _show_lines(done: Imported) -> None:
     """What became of each line; a table is laid out for people, and they read no long one."""
     rows = [(taken.line.line_no, _taken(taken)) for order in done.orders for taken in order.taken]
     rows += [(bad.line_no, ("", "", "", f"BAD {bad.place}: {bad.why}")) for bad in done.bad]
@@ -182,7 +174,7 @@ def _show_lines(console: Console, done: Imported) -> None:
     table = Table("line", "account", "titles", "cents", "result", show_edge=False)
     for line_no, cells in rows:
         table.add_row(str(line_no), *cells)
-    console.print(table)
+    say(table)
 
 
 def _taken(taken: Taken) -> tuple[str, str, str, str]:

@@ -10,14 +10,13 @@ from typing import Annotated, Final
 import asyncpg
 import typer
 from msgspec import Struct
-from rich.console import Console
 
 from authz.clock_row import civil_instant
 from authz.commands.export import Output, day_of_text, refuse_taken, text_to
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
-from authz.commands.store import as_act, opened, pooled, rulebooks_of, url_of
+from authz.commands.saying import aside
+from authz.commands.store import as_act, opened, pooled, settings_of, snapshot, url_of
 from authz.jobs import SETTLED
-from authz.settings import load
 from authz.settlement.business_day import current_day
 from authz.settlement.payables import Owed, Payables
 from authz.settlement.payment_file import (
@@ -30,6 +29,7 @@ from authz.settlement.payment_file import (
     run_of,
 )
 from authz.settlement.remit import NOTHING, PAID_UNTIL, Paid, payees_of, remit
+from authz.sources import rulebooks
 from authz.usage import UsageError
 from ledger.exports import csv_line
 from rules.rulebook import Rulebook
@@ -85,9 +85,8 @@ def owed(
     config: Config = None,
 ) -> None:
     """What each merchant is owed and was not paid, as rolled up."""
-    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "config": config})
-    book = rulebooks_of(settings.rulebook)[SETTLED]
+    settings = settings_of(database_url, data_dir, config, rulebook=rulebook)
+    book = rulebooks(settings.rulebook)[SETTLED]
     asyncio.run(_owed(url_of(settings), book, day_of_text(until), output))
 
 
@@ -107,9 +106,8 @@ def pay(
     config: Config = None,
 ) -> None:
     """Book what is owed as paid and write the file. Again: the same file, nothing is booked."""
-    flags = {"database_url": database_url, "data_dir": data_dir, "rulebook": rulebook}
-    settings = load({**flags, "config": config})
-    book, execute_on = rulebooks_of(settings.rulebook)[SETTLED], day_of_text(on)
+    settings = settings_of(database_url, data_dir, config, rulebook=rulebook)
+    book, execute_on = rulebooks(settings.rulebook)[SETTLED], day_of_text(on)
     last = settings.rhythm.last_day(execute_on) if last_day is None else day_of_text(last_day)
     order = Order(execute_on, last, form, output)
     refuse_taken(output)
@@ -117,7 +115,7 @@ def pay(
     work = _pay(url, book, order)
     paid, run = asyncio.run(as_act(url, "settle pay", order.last_day.isoformat(), work))
     for line in _said(paid, run, order):
-        Console(stderr=True, highlight=False, soft_wrap=True).print(line)
+        aside(line)
 
 
 @app.command(epilog="Example: millesime settle find MILLESIME000000000012V")
@@ -128,7 +126,7 @@ def find(
     config: Config = None,
 ) -> None:
     """Whom a transfer paid, and for which days."""
-    settings = load({"database_url": database_url, "data_dir": data_dir, "config": config})
+    settings = settings_of(database_url, data_dir, config)
     run = asyncio.run(_find(url_of(settings), end_to_end_id))
     if run is None:
         raise UsageError("no payment of ours has this end-to-end id")
@@ -136,7 +134,7 @@ def find(
 
 
 async def _owed(url: str, book: Rulebook, until: date, output: Path | None) -> None:
-    async with opened(url) as sql, sql.transaction(isolation="repeatable_read", readonly=True):
+    async with snapshot(url) as sql:
         owed_now = await Payables(book).owed(sql, until)
         payees = await payees_of(sql, owed_now)
     rows = (_owed_row(payees[each.merchant_no], each) for each in owed_now)

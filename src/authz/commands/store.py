@@ -3,20 +3,28 @@
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
-from rich.console import Console
 
 from authz import database
 from authz.access.acts import CLI, DONE, REFUSED, Act, acting, note, system_user
+from authz.commands.saying import aside
 from authz.keys import DEVELOPMENT_FILE, Keys, development_keys, read_key_file
-from authz.settings import Settings
+from authz.postgres import holds_cluster
+from authz.settings import Settings, load
+from authz.sources import store
 from authz.usage import UsageError
 from ledger.seal import SealKey
-from rules.rulebook import Rulebook, RulebookError, bundled, load_rulebook
 
 T = TypeVar("T")
+
+
+def settings_of(
+    database_url: str | None, data_dir: Path | None, config: Path | None, **more: Any
+) -> Settings:
+    """The effective settings by the options of every such command, and by `more` flags."""
+    return load({"database_url": database_url, "data_dir": data_dir, "config": config, **more})
 
 
 def url_of(settings: Settings, *, new: bool = False) -> str:
@@ -25,23 +33,18 @@ def url_of(settings: Settings, *, new: bool = False) -> str:
     Only a `new` database is made where there is none: a mistyped directory is refused by
     UsageError.
     """
-    if settings.database_url is not None:
-        return settings.database_url
-    from authz.postgres import ensure_running, holds_cluster
-
-    if not new and not holds_cluster(settings.data_dir):
+    if settings.database_url is None and not new and not holds_cluster(settings.data_dir):
         raise UsageError(f"there is no database in {settings.data_dir}")
-    return ensure_running(settings.data_dir).url
+    return store(settings)[0]
 
 
 def keys_of(settings: Settings) -> Keys:
-    """The keys of the key file, or the development ones beside the data."""
+    """The key file, or the development one: a person is told once, when it is made."""
     if settings.keys is not None:
         return read_key_file(settings.keys)
     keys, path, made_now = development_keys(settings.data_dir)
     if made_now:
-        said = f"no --keys given: made a development key file, {path}"
-        Console(stderr=True, highlight=False, soft_wrap=True).print(said)
+        aside(f"no --keys given: made a development key file, {path}")
     return keys
 
 
@@ -57,18 +60,6 @@ def seal_key_of(settings: Settings) -> SealKey | None:
     """The key that seals the books, if there is one."""
     keys = keys_at_hand(settings)
     return None if keys is None else keys.seal_key()
-
-
-def rulebooks_of(files: tuple[Path, ...]) -> dict[str, Rulebook]:
-    """The rulebooks by programme: the bundled one, and the files named. Raises UsageError."""
-    books = {"fr-meal": bundled("fr-meal")}
-    for path in files:
-        try:
-            book = load_rulebook(path)
-        except RulebookError as refused:
-            raise UsageError(str(refused)) from None
-        books[book.name] = book
-    return books
 
 
 async def as_act(url: str, action: str, about: str, work: Awaitable[T]) -> T:
@@ -102,6 +93,15 @@ async def opened(url: str) -> AsyncIterator[asyncpg.Connection]:
         yield sql
     finally:
         await sql.close()
+
+
+@asynccontextmanager
+async def snapshot(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """One moment of the books, for reading, however long that takes. Raises DatabaseError."""
+    async with opened(url) as sql:
+        await sql.execute("set statement_timeout = 0")
+        async with sql.transaction(isolation="repeatable_read", readonly=True):
+            yield sql
 
 
 @asynccontextmanager

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from authz import database
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
-from authz.commands.store import as_act, keys_of, opened, rulebooks_of, url_of
+from authz.commands.store import as_act, keys_of, opened, settings_of, url_of
 from authz.safe import Safe
 from authz.sealed_numbers import refuse_missing_keys
 from authz.settings import Settings
-from authz.settings import load as load_settings
+from authz.sources import rulebooks
 from authz.world.generate import LINES_FROM, as_json, as_lines, generate
 from authz.world.load import WorldReport, load_world
 from authz.world.records import KINDS
@@ -41,8 +41,7 @@ def load(
     config: Config = None,
 ) -> None:
     """Load a world file: all of it, or nothing. Loading it twice changes nothing."""
-    flags = {"database_url": database_url, "data_dir": data_dir, "keys": keys}
-    settings = load_settings({**flags, "rulebook": rulebook, "config": config})
+    settings = settings_of(database_url, data_dir, config, keys=keys, rulebook=rulebook)
     console = Console(stderr=True, highlight=False)
     report = asyncio.run(_load(settings, url_of(settings, new=True), file, console))
     console.print(_summary(report))
@@ -70,7 +69,7 @@ async def _load(settings: Settings, url: str, file: Path, console: Console) -> W
 
 
 async def _read(settings: Settings, url: str, file: Path, console: Console) -> WorldReport:
-    programmes = frozenset(rulebooks_of(settings.rulebook))
+    programmes = frozenset(rulebooks(settings.rulebook))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     quiet = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
