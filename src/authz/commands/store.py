@@ -1,4 +1,4 @@
-"""How a command reaches the store: by URL, or by joining or starting the embedded server."""
+"""How a command comes to its settings, its keys and the store, by URL or embedded."""
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
