@@ -1,4 +1,4 @@
-"""docs/INTERFACE.md says that it is exact: its tables name every command and every operation."""
+"""docs/INTERFACE.md says that it is exact: its tables are held against the program."""
 
 import re
 from collections.abc import Iterator
@@ -7,13 +7,24 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from authz.addresses import Address
 from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.cli import COMMANDS, load_command
+from authz.elements import Untranslatable, require
 from authz.gateway.app import create_app
 from authz.gateway.deps import Deps
+from authz.iso8583.message import Message
+from authz.iso8583.mti import ANSWERS, request_class
+from authz.iso8583.profiles import profile, profile_names
 from authz.metrics import Metrics
+from authz.network import ECHO, answer
+from authz.reconciliation import MANDATORY
+from authz.response_codes import RESPONSE_CODES
+from authz.translate import FAMILIES
+from rules.decision import Reason
 
 PAGE = Path(__file__).parents[1] / "docs" / "INTERFACE.md"
 
@@ -79,6 +90,48 @@ def test_the_page_names_every_metric_and_no_other() -> None:
     }
     told |= {f"{name}_seconds" for name in told if f"{name}_seconds" in there}
     assert told == there
+
+
+def test_the_page_names_every_profile_with_its_framing_and_no_other() -> None:
+    told = {name.strip("`"): cut.strip("`") for name, _, _, cut in list(rows("Profiles"))[1:]}
+    assert told == {name: profile(name).framing.name for name in profile_names()}
+
+
+def test_the_page_names_every_message_type_with_its_answer_and_no_other() -> None:
+    assert {each: answers for each, answers, _ in list(rows("Message types"))[1:]} == ANSWERS
+
+
+def test_the_page_names_every_mandatory_field_and_no_other() -> None:
+    told = {
+        request_class(mti): {int(number): "0" for number in fields.split(", ")}
+        for types, fields in list(rows("Mandatory fields"))[1:]
+        for mti in types.split(", ")
+    }
+    assert set(told) == {request_class(mti) for mti in ANSWERS}
+    for family in FAMILIES:
+        require(told[family], family)
+        for number in told[family]:
+            with pytest.raises(Untranslatable):
+                require(without(number, told[family]), family)
+    assert set(told["050"]) == set(told["052"]) == set(MANDATORY)
+    echo = told["080"] | {70: ECHO}
+    assert answer(Message("0800", echo)).approved
+    for number in echo:
+        assert answer(Message("0800", without(number, echo))).reason is Reason.FORMAT
+
+
+def without(number: int, fields: dict[int, str]) -> dict[int, str]:
+    """The same fields but for one."""
+    return {each: value for each, value in fields.items() if each != number}
+
+
+def test_the_page_names_every_response_code_with_its_reasons_and_no_other() -> None:
+    told = {
+        reason.strip("`"): code
+        for code, reasons in list(rows("Response codes"))[1:]
+        for reason in reasons.split(", ")
+    }
+    assert told == {reason.value: code for reason, code in RESPONSE_CODES.items()}
 
 
 def unnamed(path: str) -> str:
