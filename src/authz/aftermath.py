@@ -189,7 +189,7 @@ def _in_turn(legs: Iterable[Leg], amount_minor: int, clerk: Clerk) -> Iterator[t
 
 
 def _release(leg: Leg, part_minor: int, clerk: Clerk) -> Iterator[Transfer]:
-    """Void the hold; what is not to fall free is held anew (architecture 12)."""
+    """Void the hold; what is not to fall free is held anew (ARCHITECTURE, corner 12)."""
     hold, purse = leg.transfer, clerk.purse
     void = Transfer.void(hold, purse.next_seq(), clerk.number, clerk.at)
     yield _moved(clerk, void, hold.amount_minor)

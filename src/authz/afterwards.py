@@ -1,6 +1,6 @@
 """Requests about a payment that was: reversals, captures, refunds, the end of holds. Pure.
 
-More than one candidate is as good as none (wire.md, originals): nothing moves, somebody must look.
+Several candidates are as good as none: nothing moves, somebody must look (INTERFACE, originals).
 """
 
 from collections.abc import Mapping

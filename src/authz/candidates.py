@@ -1,7 +1,7 @@
 """Which payments, and which refunds, a request is about, of all that its fields name. Pure.
 
 What the state holds counts, and what this very batch has decided. Every candidate must agree with
-what the request says of it (wire.md, originals).
+what the request says of it (INTERFACE, originals).
 """
 
 from authz.answering import NO_ACCOUNT

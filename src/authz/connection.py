@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
         desk.batcher.submit(request, partial(self._answer, message, frame, self.heard_s))
 
     def _asks_too_often(self, request: Request, rates: Buckets) -> bool:
-        """Only what 91 is an honest answer to is refused (corner 7), and only that is counted."""
+        """Only what may be told 91 is refused, and counted (ARCHITECTURE, corner 7)."""
         terminal = request.acquirer, request.terminal
         if not request.refusable or not rates.take(terminal, self.heard_s):
             return False
@@ -242,7 +242,7 @@ class Connection(asyncio.Protocol):
             self._desk.metrics.refused_frames += 1
 
     def _refuse_unreadable(self, error: DecodeError, frame: Frame) -> None:
-        """Format error where type and STAN were readable, else the line is cut (architecture 3)."""
+        """30 where type and STAN were readable, else the line is cut (ARCHITECTURE, stage 3)."""
         self._desk.metrics.refused_frames += 1
         _log.info("unreadable", why=str(error))
         message = error.partial

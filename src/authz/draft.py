@@ -171,7 +171,7 @@ class Draft:
     def sent_before(self, request: Request) -> KeptAnswer | None:
         """The first sending, in this very batch, of a repeat that was stamped anew.
 
-        The database can tell of earlier batches only (wire.md, request key).
+        The database can tell of earlier batches only (INTERFACE, request key).
         """
         if request.repeat:
             for sent, outcome, _ in self.decided_here:

@@ -13,7 +13,7 @@ from authz.pan import Pan
 from authz.requests import Kind
 from rules.decision import Reason
 
-# wire.md, mandatory fields (DE2 or DE35 is looked at apart).
+# INTERFACE, mandatory fields (DE2 or DE35 is looked at apart).
 _ASKED: Final = (3, 4, 7, 11, 22, 32, 41, 42, 49)
 _ADVISED: Final = (3, 4, 7, 11, 12, 13, 22, 32, 41, 42, 49)
 _REVERSED: Final = (3, 4, 7, 11, 32, 41)

@@ -13,7 +13,7 @@ PAYMENT_CLASSES: Final = ("010", "020")
 def request_key(
     acquirer: str, terminal: str, stan: str, transmitted: str, message_class: str
 ) -> bytes:
-    """DE32, DE41, DE11, DE7 and the first three digits of the MTI (wire.md, request key).
+    """DE32, DE41, DE11, DE7 and the first three digits of the MTI (INTERFACE, request key).
 
     The minute of DE7 (MMDDhhmm) stands in front, so that the keys of an hour lie side by side in
     their index, however many of 45 days are kept.

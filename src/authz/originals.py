@@ -1,4 +1,4 @@
-"""Which payment a message is about, as its fields say it: DE90, DE37, DE38, DE11 (wire.md)."""
+"""Which payment a message is about, as its fields say it (INTERFACE, originals)."""
 
 from collections.abc import Mapping
 from typing import Final

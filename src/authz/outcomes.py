@@ -79,14 +79,14 @@ def chip_of(facts: Facts | None) -> ChipUse | None:
 
 
 class Later(Outcome, frozen=True, gc=False):
-    """No answer yet: it depends on a payment, named here, that waits for the bank (corner 4).
+    """No answer yet: it depends on a payment, named here, that waits for the bank.
 
-    Whoever has nobody to wait for it must be silent; it is never told to a peer.
+    Whoever has nobody to wait for it must be silent; no peer is told (ARCHITECTURE, corner 4).
     """
 
 
 class Reserved(Later, frozen=True, gc=False):
-    """No answer yet: the vouchers are set aside and the bank is to be asked (corner 13)."""
+    """No answer yet: vouchers are set aside, the bank is asked next (ARCHITECTURE, corner 13)."""
 
     bank_minor: int = 0
 
@@ -106,6 +106,6 @@ def refusal(request: Request) -> Outcome | None:
     """What a request gets that cannot be served: 91, or silence where 91 would be a lie.
 
     To a repeat 91 would say "declined" of something that may stand approved, and what already
-    happened is not undone by it (architecture 7).
+    happened is not undone by it (ARCHITECTURE, corner 7).
     """
     return Outcome(Reason.ISSUER_DOWN) if request.refusable else None

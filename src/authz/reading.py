@@ -70,8 +70,8 @@ class Reader:
 
         Without `doubt_all`, only what says itself that it came before, or is about something that
         did, is looked up by its key; for all others the save finds out, and refuses. A holder's
-        version is read before, or with, all that is read of the holder's past: what
-        another process commits in between moves the version, and the save is refused (corner 9).
+        version is read before, or with, all that is read of the holder's past: what another
+        process commits in between moves it, and the save is refused (ARCHITECTURE, corner 9).
         """
         kept: dict[bytes, KeptAnswer] = {}
         if after_others := [r for r in requests if doubt_all or r.repeat or r.about is not None]:

@@ -20,7 +20,8 @@ class Kind(Enum):
     HOLD = "HOLD"
     """0100: held, to be captured later (HLD-01)."""
     INQUIRY = "INQUIRY"
-    """0200 with DE3 31: how much could be spent; holds nothing and is not kept (ENQ-01)."""
+    """0200 with DE3 31: how much could be spent; holds nothing (ENQ-01). Kept only where it
+    moved a counter: the use of a chip, a wrong PIN."""
     REVERSAL = "REVERSAL"
     """0400 or 0420: undo a payment, or all of it but a new total (REV-01, REV-02)."""
     CANCEL = "CANCEL"
@@ -52,7 +53,7 @@ REFUND: Final = "20"
 
 
 class Original(Struct, frozen=True, gc=False):
-    """How a message names the payment that it is about (wire.md, originals).
+    """How a message names the payment that it is about (INTERFACE, originals).
 
     The first way that names one wins: `name` (holder and number, from HTTP); `keys`, the exact
     identity; `rrn` with the terminal and, where given, `approval_code`; `stan` with the terminal
@@ -76,7 +77,7 @@ class Request(Struct, frozen=True, gc=False):
 
     `card_ref` is empty where the message carries no card (it then names its original). `key_hash`
     is the identity under which the answer is kept and `fingerprint` what counts as its content
-    (wire.md, request key). `received_at` is UTC; `deadline_s` is on the monotonic clock: nobody
+    (INTERFACE, request key). `received_at` is UTC; `deadline_s` is on the monotonic clock: nobody
     waits for the answer after it. `repeat` marks a message that says it was sent before. `about` is
     there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02);
     `completes` marks a financial advice (0220), which takes what it finds held.

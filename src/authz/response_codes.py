@@ -1,6 +1,7 @@
-"""Reasons as response codes (DE39): the one table, proved complete by a test (domain.md 5).
+"""Reasons as response codes (DE39): the one table, proved complete by a test.
 
-Our choice on ISO 8583:1987; what a network calls differently stands in its profile.
+Our choice on ISO 8583:1987 (INTERFACE, response codes); what a network calls differently stands in
+its profile.
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ from authz.state import KeptAnswer, PaymentName
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-# A peer that restamps DE7 or changes DE37 still means the same payment (wire.md, request key).
+# A peer that restamps DE7 or changes DE37 still means the same payment (INTERFACE, request key).
 READ_RESTAMPED: Final = """
     select r.key_hash, k.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,

@@ -23,7 +23,7 @@ FORGET_PAYEES: Final = "select forget_payees(clock_timestamp() - make_interval(d
 class Retention(Struct, frozen=True):
     """How many days what is kept.
 
-    After `keys_days` (wire.md: 45) a repeat is a new request. After `facts_days` a decision can no
+    After `keys_days` a repeat is a new request. After `facts_days` a decision can no
     more be explained or made again by the audit; its answer and its movements stay.
     """
 

@@ -161,12 +161,12 @@ class Settings(BaseSettings):
     batch_size_max: Positive = 512
     waiting_max: Positive = 20_000
     repeats_reserved: Positive = 2_000
-    """Messages of `waiting_max` that only repeats, advices and reversals may fill (corner 7)."""
+    """Of `waiting_max`, for repeats, advices and reversals alone (ARCHITECTURE, corner 7)."""
     connections_max: Positive = 10_000
     in_flight_per_connection_max: Positive = 1_024
     poison_per_connection_max: Positive = 3
     frame_size_max: Annotated[int, Field(ge=256, le=65_535)] = 4_096
-    """Bytes of one ISO 8583 message (wire.md: 4,096)."""
+    """Bytes of one ISO 8583 message."""
     http_connections_max: Positive = 256
     """HTTP connections at a time: more are hung up on, and none takes the place of a terminal's."""
     http_body_max_bytes: Annotated[int, Field(ge=4_096)] = 1_048_576

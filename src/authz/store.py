@@ -136,7 +136,7 @@ class Store:
         """Whether a save in doubt was committed; if it was not, make sure that it never will be.
 
         The lock waits for the lost statement's end if it is at work; the new version stops it if
-        it still lies in a buffer on its way (architecture, corner 6). Raises `StoreDown`.
+        it still lies in a buffer on its way (ARCHITECTURE, corner 6). Raises `StoreDown`.
         """
         holders = writes.holders
         key_hash, _, _, number = writes.keys[0]  # whole or nothing: one key tells of all

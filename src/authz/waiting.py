@@ -1,7 +1,7 @@
 """Requests about a payment that still waits for the bank, and what becomes of its leg later. Pure.
 
 A reversal marks the payment and is answered; whoever settles it undoes both legs. Everything else
-has to wait too (corner 4).
+has to wait too (ARCHITECTURE, corner 4).
 """
 
 from datetime import datetime

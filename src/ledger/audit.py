@@ -75,7 +75,7 @@ class AuditReport(Struct, frozen=True):
 
     @property
     def adds_up(self) -> bool:
-        """Whether all that was ever loaded is somewhere (domain.md 4)."""
+        """Whether all that was ever loaded is somewhere (RULES, what always holds)."""
         gone_minor = self.spent_minor + self.expired_minor + self.lost_minor + self.returned_minor
         return self.loaded_minor == self.balance_minor + self.held_minor + gone_minor
 

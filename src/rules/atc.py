@@ -5,7 +5,7 @@ from typing import Final
 from rules.facts import AtcWindow
 
 WIDTH: Final = 16
-"""How far below the highest a use may come late (wire.md, links and keys)."""
+"""How far below the highest a use may come late."""
 _MASK: Final = (1 << WIDTH) - 1
 
 

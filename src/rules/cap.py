@@ -1,4 +1,4 @@
-"""The daily cap: what is still to be spent in vouchers on a civil day (CAP-01, CAP-05)."""
+"""The daily cap: what is still to be spent in vouchers on a civil day (CAP-01, CAP-02, CAP-05)."""
 
 from collections.abc import Iterable
 from datetime import date

@@ -1,4 +1,4 @@
-"""The chip: read where it is wanted, a right cryptogram, no use of it twice (wire.md, codes)."""
+"""The chip: read where it is wanted, a right cryptogram, no use of it twice."""
 
 from rules.atc import is_unseen
 from rules.case import Case

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Reason(Enum):
-    """Why a request was answered as it was: domain words, never response codes (domain.md 5)."""
+    """Why a request was answered as it was: domain words, never response codes."""
 
     __hash__ = object.__hash__  # members are singletons; their own goes through the name
 

@@ -1,6 +1,7 @@
 """Vouchers taken later for a day that was: only funds and that day's cap may refuse (HLD-03).
 
-Everything else was decided when the payment was approved; a capture is no new purchase.
+Everything else was decided when the payment was approved: a capture is no new purchase, and its own
+day is not judged (DAY-09).
 """
 
 from datetime import date

@@ -11,7 +11,7 @@ from rules.vouchers import usable_lots
 
 
 class Payment(Struct, frozen=True, gc=False):
-    """Steps 11 to 13 of the algorithm, in cents: `B`, cap, `U`, `H`, `v` and `b`."""
+    """`B`, cap, `U(D)`, `H`, `v` and `b`, in cents (RULES, steps 11 to 13)."""
 
     lots: tuple[Lot, ...]
     balance_minor: int
@@ -65,7 +65,7 @@ def something_is_paid(case: Case, payment: Payment) -> Reason | None:
 
 
 def shortfall(case: Case, payment: Payment) -> Reason:
-    """Name the tightest limit: `reason()` of the algorithm."""
+    """Name the tightest limit (RULES, the steps of a decision)."""
     paid_minor = payment.voucher_minor + payment.bank_minor
     if payment.balance_minor == 0:
         return Reason.INSUFFICIENT_BALANCE

@@ -1,4 +1,4 @@
-"""The PIN that the terminal sent on: tries are left, and it is the card's (CRD, AUT-01)."""
+"""The PIN that the terminal sent on: tries are left, and it is the card's (AUT-01)."""
 
 from rules.case import Case
 from rules.decision import Reason

@@ -30,7 +30,7 @@ CREDENTIAL: tuple[Rule, ...] = (
     Rule(token.token_is_active, "TOK-01, TOK-05", token.tell_token),
     Rule(card.account_is_open, "CRD-06, R.3262-11", card.tell_account),
 )
-"""Is this a credential that may pay? Asked of everyone, an account check included (steps 1, 3)."""
+"""Is this a credential that may pay? Asked of account checks too (RULES, steps 1 and 3)."""
 
 PRESENTED: tuple[Rule, ...] = (
     Rule(chip.chip_is_read, "AUT-01", chip.tell_read),
@@ -42,7 +42,7 @@ PRESENTED: tuple[Rule, ...] = (
     Rule(token.phone_verified_its_holder, "TOK-09, TOK-10", token.tell_phone),
     Rule(chip.small_or_verified, "P-CONTACTLESS-NOCVM", chip.tell_small),
 )
-"""Who presents it? Asked where a chip or a PIN came, or should have come (step 3)."""
+"""Who presents it? Asked where a chip or a PIN came, or should have come (RULES, step 3)."""
 
 TYPE: tuple[Rule, ...] = (
     Rule(online.holder_is_verified, "AUT-01, API-01", online.tell_proof),
@@ -50,7 +50,7 @@ TYPE: tuple[Rule, ...] = (
     Rule(purchase.currency_is_euro, "MER-04", purchase.tell_currency),
     Rule(purchase.type_is_purchase, "MER-04, L.3262-3 al. 2", purchase.tell_type),
 )
-"""May this be paid for in this way? Asked of everyone (step 4)."""
+"""May this be paid for in this way? Asked of everyone (RULES, step 4)."""
 
 CIRCUMSTANCES: tuple[Rule, ...] = (
     Rule(merchant.merchant_is_known, "MER-01, L.3262-3", merchant.tell_known),
@@ -62,7 +62,7 @@ CIRCUMSTANCES: tuple[Rule, ...] = (
     Rule(eligible.something_is_eligible, "ELI-01", eligible.tell_eligible),
     Rule(online.online_minimum_is_reached, "P-ONLINE-MIN, API-05", online.tell_minimum),
 )
-"""Where, when and what: asked of payments only (steps 5 to 9)."""
+"""Where, when and what: asked of payments only (RULES, steps 5 to 9)."""
 
 RULES = CREDENTIAL + PRESENTED + TYPE + CIRCUMSTANCES
 """Every rule before the money, in the order in which the first failure wins (AUT-01)."""
@@ -70,7 +70,7 @@ RULES = CREDENTIAL + PRESENTED + TYPE + CIRCUMSTANCES
 _ORDER = {rule.holds.__name__: place for place, rule in enumerate(RULES)}
 
 MONEY = (amount_is_covered, something_is_paid)
-"""The rules of the money, asked of a shared payment (steps 14 and 15)."""
+"""The rules of the money, asked of a shared payment (RULES, steps 14 and 15)."""
 
 _PLAIN = tuple(rule.holds for rule in CREDENTIAL + TYPE)
 _PROVED = tuple(rule.holds for rule in CREDENTIAL + PRESENTED + TYPE)

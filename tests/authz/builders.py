@@ -1,6 +1,6 @@
 """Valid requests, holders and states to start a test from: one person, one lot of 100.00.
 
-The common state of the worked examples (domain.md 7): Paris, Tuesday 24 November 2026, 12:30.
+The common state (RULES, worked examples): Paris, Tuesday 24 November 2026, 12:30.
 """
 
 from collections.abc import Callable

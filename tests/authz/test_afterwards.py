@@ -104,7 +104,7 @@ def test_a_reversal_that_overtakes_its_purchase_stops_it() -> None:
 
 
 def test_two_candidates_are_as_good_as_none_and_somebody_must_look() -> None:
-    """wire.md: more than one candidate: no effect, 25, and an alert; so no tombstone either."""
+    """INTERFACE, originals: no effect, 25, and an alert; so no tombstone either."""
     one, other = some_request(100, rrn="1"), some_request(100, rrn="1")
     vague = Original(keys=(b"?" * 16,), rrn="1")
     verdict = decided(one, other, some_request(100, kind=Kind.REVERSAL, about=vague))

@@ -192,7 +192,7 @@ async def test_in_doubt_under_locks_is_settled_the_same_way(bench: Bench) -> Non
 async def test_what_nobody_can_tell_in_time_is_not_answered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither approved nor declined: the peer will repeat or reverse (architecture, corner 6)."""
+    """Neither approved nor declined: the peer will repeat or reverse (ARCHITECTURE, corner 6)."""
     clock: Iterator[float] = chain([0.0, 0.0, 1.0, 2.0], repeat(99.0))
     monkeypatch.setattr(engine_module, "monotonic", lambda: next(clock))
     monkeypatch.setattr(engine_module, "SETTLE_PAUSE_S", 0.0)

@@ -1,10 +1,10 @@
-"""Every reason has its code, and the codes are those of domain.md 5."""
+"""Every reason has its code, and the codes are those that we chose."""
 
 from authz.iso8583.profiles import profile, profile_names
 from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
 
-# Written down again from domain.md 5 and wire.md "Codes".
+# Written down again, from what peers were told.
 EXPECTED = """
 APPROVED 00               APPROVED_PARTIAL 10      UNKNOWN_CARD 14          CARD_EXPIRED 54
 CARD_BLOCKED 62           NOT_ACTIVATED 62         TOKEN_SUSPENDED 62       LOST 41

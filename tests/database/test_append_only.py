@@ -1,4 +1,4 @@
-"""Books are added to and never changed: the role that decides has not the privilege (corner 15)."""
+"""Books are added to and never changed: the role may do no more (ARCHITECTURE, corner 15)."""
 
 import asyncpg
 import pytest

@@ -1,4 +1,4 @@
-"""Several engine processes on one database are one engine to the person who pays (corner 10)."""
+"""Several processes on one database are one engine to who pays (ARCHITECTURE, corner 10)."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The worked examples of domain.md 7 as messages and answers: one readable table.
+"""The worked examples as messages and answers: one readable table (RULES, worked examples).
 
 Those of purchases, days, vintages, caps, subtotals, partial approvals and repeats. Amounts are
 cents. The top-up has a table of its own; what a refund, a capture or another programme decides is

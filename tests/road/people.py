@@ -1,6 +1,6 @@
 """The state of an example, said once: in memory for the pure road, as a world file for TCP.
 
-Unsaid things are those of the common state (domain.md 7): one card in Paris, 100.00 of 2026.
+What is not said is the common state (RULES, worked examples): one card in Paris, 100.00 of 2026.
 """
 
 from datetime import date

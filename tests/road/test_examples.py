@@ -1,4 +1,4 @@
-"""The worked examples of domain.md 7 go the whole pure road: bytes in, bytes out."""
+"""The worked examples go the whole pure road: bytes in, bytes out."""
 
 import pytest
 

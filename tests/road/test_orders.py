@@ -68,7 +68,7 @@ def any_order(_: Events) -> bool:
 def settled_by_wire(events: Events) -> bool:
     """Not a first sending between its own repeat, stamped anew, and their reversal.
 
-    Only repeats look further than their key (wire.md): it is a second payment then.
+    Only repeats look further than their key (INTERFACE, request key): it is a second payment then.
     """
     at = events.index
     return not at("0101 anew") < at("0100") < min(at("0420"), at("0421"))

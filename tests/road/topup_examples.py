@@ -1,4 +1,4 @@
-"""The top-up on the pure road: every TOP rule of domain.md, and its worked examples, in one table.
+"""The top-up on the pure road: every TOP rule, and its worked examples, in one table.
 
 Amounts are cents. TOP-13 and TOP-14 are asked of every row: the bank's part touches no lot, and
 both parts are together what was approved, to the cent.

@@ -1,4 +1,4 @@
-"""Valid facts to start a test from: the common state of the worked examples, domain.md 7.
+"""Valid facts to start a test from: the common state (RULES, worked examples).
 
 French account, Paris workplace, active card, nothing used, 100.00 of 2026, an eligible restaurant
 in Paris, no derogation, no top-up, no partial approval, Tuesday 2026-11-24 12:30 in Paris.

@@ -1,4 +1,4 @@
-"""The worked examples of domain.md 7 that a decision can answer, one row each, by their number."""
+"""The worked examples that a decision can answer, one row each, by their number."""
 
 import pytest
 from msgspec import Struct

@@ -1,4 +1,4 @@
-"""What holds of every decision whatever the facts (the invariants of domain.md 4)."""
+"""What holds of every decision whatever the facts (RULES, what always holds)."""
 
 from datetime import UTC, date, datetime, timedelta
 

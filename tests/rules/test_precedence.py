@@ -209,7 +209,7 @@ def test_france_lifts_the_department_block() -> None:
     assert decide(facts, STRICT).reason is Reason.APPROVED
 
 
-# The last limit named, by `reason()` of domain.md 4: amount, subtotal, balance, used.
+# The tightest limit is named (RULES, the steps of a decision): amount, subtotal, balance, used.
 SHORTFALLS = (
     (3000, None, 10000, 0, Reason.DAILY_CAP),
     (3000, None, 2500, 0, Reason.DAILY_CAP),

@@ -24,7 +24,7 @@ def content() -> dict[str, Any]:
     return tomllib.loads(FILE.read_text(encoding="utf-8"))
 
 
-# First and last day of each row of domain.md 2.1, with the cap in a restaurant and in a shop.
+# First and last day of each row of the cap, with what it is in a restaurant and in a shop.
 CAPS = (
     ("2014-04-01", UNCAPPED_MINOR, UNCAPPED_MINOR),
     ("2014-04-02", 1900, 1900),

@@ -137,7 +137,7 @@ async def _undo(sql: "Tx", holder_id: int, number: int, word: BankWord) -> None:
 
 
 async def _set_top_up(sql: "Tx", wallet: Wallet, top_up: TopUp | None) -> None:
-    """Change what the rules see of the account; the holder's version moves on (corner 9)."""
+    """Change what the rules see; the holder's version moves on (ARCHITECTURE, corner 9)."""
 
     def build(locked: Locked) -> Change:
         profile = decode_profile(locked.profile)

@@ -2,7 +2,7 @@
 
 Reserve (a batch) -> mark, ask (here, outside of any SQL transaction) -> settle (a later batch). The
 terminal is answered once, with what was settled. Who repeats meanwhile waits with it, until its
-own deadline and then in silence (corner 4).
+own deadline and then in silence (ARCHITECTURE, corner 4).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The messages of a bank leg, from its identity to ISO 8583 fields (wire.md, the bank link). Pure.
+"""The messages of a bank leg, as ISO 8583 fields (INTERFACE, line to the bank). Pure.
 
 A card number is in clear here and nowhere behind: it goes on the line and into no log.
 """

@@ -1,4 +1,4 @@
-"""The life of a card over HTTP: activate, block, unblock, oppose, replace, PIN (CRD-01 to 05)."""
+"""A card's life over HTTP: activate, block, unblock, oppose, replace, PIN (CRD-01 to CRD-05)."""
 
 from datetime import UTC
 from functools import partial

@@ -29,7 +29,7 @@ from authz.hsm.pin_block import pin_of
 from authz.keys import Keys, MacKey, ZoneKey
 
 OLD_KEY_VALID_S: Final = 60.0
-"""How long messages under a replaced key are still taken (wire.md, links and keys)."""
+"""How long messages under a replaced key are still taken."""
 CARDS_KEPT_MAX: Final = 16_384
 SESSIONS_KEPT_MAX: Final = 1_024
 _APPROVING: Final = frozenset({"00", "10"})

@@ -4,7 +4,7 @@ The digits are version (0), class (1 authorization, 2 financial, 4 reversal, 5 r
 8 network), function (even asks or advises, odd answers) and origin (its low bit means *repeat*).
 """
 
-# wire.md "Message types": what comes in, without the repeat digit, and what goes out.
+# What comes in, without the repeat digit, and what goes out (INTERFACE, message types).
 ANSWERS = {
     "0100": "0110",
     "0120": "0130",

@@ -7,7 +7,7 @@ from authz.iso8583 import mti
 
 @pytest.mark.parametrize(
     ("asked", "answer"),
-    # wire.md, "Message types", repeats included.
+    # INTERFACE, message types; repeats included.
     [
         *[("0100", "0110"), ("0101", "0110"), ("0120", "0130"), ("0121", "0130")],
         *[("0200", "0210"), ("0201", "0210"), ("0220", "0230"), ("0221", "0230")],

@@ -1,4 +1,4 @@
-"""A profile is data: the shipped ones say what wire.md says, a wrong one fails at start-up."""
+"""A profile is data: the shipped ones say what peers were told, a wrong one fails at start-up."""
 
 import tomllib
 from importlib.resources import files

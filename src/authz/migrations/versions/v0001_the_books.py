@@ -165,8 +165,8 @@ ROAD = (
         authorization_id bigint not null
     )
     """,
-    # Keys that a message may mean under another DE7 (wire.md, request key): tombstones, and repeats
-    # whose first sending never came. `card_ref` is empty where the reversal carried no card.
+    # Keys that a message may mean under another DE7 (INTERFACE, request key): tombstones, and
+    # repeats whose first sending never came. `card_ref` is empty where the reversal carried none.
     """
     create table loose_ends (
         key_hash     bytea primary key,
