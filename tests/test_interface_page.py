@@ -90,6 +90,7 @@ def test_the_page_names_every_metric_and_no_other() -> None:
     }
     told |= {f"{name}_seconds" for name in told if f"{name}_seconds" in there}
     assert told == there
+    assert set(re.findall(r"millesime_\w+", PAGE.read_text(encoding="utf-8"))) <= there
 
 
 def test_the_page_names_every_profile_with_its_framing_and_no_other() -> None:

@@ -160,7 +160,7 @@ class Page(BaseModel):
 
 
 class StepOut(BaseModel):
-    """One rule: its source, whether it held, and why in words."""
+    """One rule: its source (ids as in docs/RULES.md), whether it held, and why in words."""
 
     rule: str
     source: str
