@@ -174,7 +174,7 @@ def _code(mti: str, outcome: Outcome) -> str:
     """The response code; what cannot be refused is acknowledged though nothing was found.
 
     That is a reversal advice whatever it was about (REV-01), and any advice that could be about
-    more than one payment (wire.md, originals).
+    more than one payment (INTERFACE, originals).
     """
     nothing_found = outcome.reason is Reason.ORIGINAL_NOT_FOUND
     if nothing_found and is_advice(mti) and (is_reversal(mti) or outcome.alarm == AMBIGUOUS):

@@ -115,7 +115,7 @@ def test_two_candidates_are_as_good_as_none_and_somebody_must_look() -> None:
 
 
 def test_an_advice_of_either_of_two_payments_is_not_posted_as_a_third() -> None:
-    """wire.md, originals: more than one candidate has no effect, and somebody must look."""
+    """INTERFACE, originals: more than one candidate has no effect, and somebody must look."""
     one, other = some_request(100, rrn="1"), some_request(100, rrn="1")
     vague = Original(keys=(b"?" * 16,), rrn="1", amount_minor=100)
     verdict = decided(one, other, some_request(100, kind=Kind.ADVICE, about=vague))

@@ -299,7 +299,7 @@ def test_the_answer_to_a_repeat_is_that_to_its_first_sending() -> None:
 def test_an_advice_that_could_be_of_two_payments_is_acknowledged(
     mti: str, unknown: str, ambiguous: str
 ) -> None:
-    """wire.md, originals: 25 (00 for an advice); a reversal advice has 00 whatever it names."""
+    """INTERFACE, originals: 25 (00 for an advice); a reversal advice has 00 whatever it names."""
     nothing = Outcome(Reason.ORIGINAL_NOT_FOUND)
     assert answer(message(mti), nothing)[39] == unknown
     assert answer(message(mti), replace(nothing, alarm=AMBIGUOUS))[39] == ambiguous
