@@ -28,6 +28,10 @@ from tests.road.people import Setting
 ONE = {1: Setting(lots={})}
 TWO = {1: Setting(lots={}), 2: Setting(lots={})}
 LINE = Line(1, "acc-1", 8, 1250, 700, "2026-11")
+PAID_IN = """
+    select sum(case debit_account when 100 then amount_minor else -amount_minor end)
+    from transfers where 100 in (debit_account, credit_account)
+"""
 HEAD = "Compte;Nombre;Valeur faciale;Part employeur;Période\r\n"
 
 
@@ -225,13 +229,30 @@ async def test_a_bounce_stops_further_loads_and_takes_nothing_back(
         assert (await paid(t, first)).state == "LOADED"
         assert await t.lots() == [(2026, None, 7500, 0, 0)]
         assert (await paid(t, second)).state == "LOADED"
-        assert (
-            await t.pool.fetchval(
-                "select sum(case debit_account when 100 then amount_minor else -amount_minor end)"
-                " from transfers where 100 in (debit_account, credit_account)"
-            )
-            == first.total_minor + second.total_minor
-        )
+        assert await t.pool.fetchval(PAID_IN) == first.total_minor + second.total_minor
+
+
+async def test_a_bounce_is_made_good_once_by_two_payments_at_once(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, ONE) as t:
+        placed = await order(t)
+        await paid(t, placed)
+        async with t.pool.acquire() as sql, sql.transaction():
+            await bounce(sql, placed.load_no, "AM04")
+        async with t.pool.acquire() as first, first.transaction():
+            await pay(first, placed.load_no, placed.reference, placed.total_minor)
+            second = asyncio.create_task(paid(t, placed))  # it sees the bounce, and waits
+            await _until_one_waits(first)
+        with pytest.raises(Refused) as refused:
+            await second
+        assert refused.value.code == "ALREADY_PAID"
+        assert await t.pool.fetchval(PAID_IN) == placed.total_minor
+
+
+async def _until_one_waits(sql: Any) -> None:
+    while not await sql.fetchval("select count(*) from pg_locks where not granted"):
+        await asyncio.sleep(0.01)
 
 
 async def test_orders_are_append_only_for_the_engine(calendar_url: str, tmp_path: Path) -> None:

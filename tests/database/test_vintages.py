@@ -253,6 +253,30 @@ async def test_vin_09_a_refund_is_never_lost(
 
 
 @pytest.mark.parametrize(
+    ("refunded_at", "vintage", "moved"),
+    [
+        ("2028-02-29T12:00:00+01:00", 2027, {"exchanged_late": 1800}),
+        ("2028-03-10T12:00:00+01:00", 2028, {"exchanged_late": 1800, "exchanged": 1800}),
+        ("2028-04-10T12:00:00+02:00", 2028, {"exchanged_late": 3600}),
+    ],
+)
+async def test_vin_09_a_refund_is_never_lost_though_its_successor_has_ended_too(
+    calendar_url: str, tmp_path: Path, refunded_at: str, vintage: int, moved: dict[str, int]
+) -> None:
+    """It goes year by year into the vintage that can be used: 2027 ends on 29 February 2028."""
+    async with town(calendar_url, tmp_path, {1: Setting()}, ON_REQUEST) as t:
+        await t.at(LAST_FRIDAY)
+        paid = await t.pay(1800)
+        await t.at("2027-04-02T12:00:00+02:00")
+        await t.run("exchange-vintages")
+        await t.at(refunded_at)
+        await t.about(Kind.REFUND, paid, 1800)
+        done = await t.run("exchange-vintages")
+        assert {why: minor for why, minor in done.items() if minor} == moved
+        assert [lot for lot in await t.lots() if lot[2]] == [(vintage, vintage - 1, 1800, 0, 0)]
+
+
+@pytest.mark.parametrize(
     ("released_at", "reason"),
     [
         ("2027-03-15T12:00:00+01:00", "expired"),

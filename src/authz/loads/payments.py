@@ -114,7 +114,9 @@ async def bounce(tx: "Tx", load_no: int, why: str) -> None:
 
 
 async def _make_good(tx: "Tx", row: Any, day: date, now: datetime) -> None:
-    await tx.execute(sql.SETTLE_BOUNCE, row["load_no"], now)
+    # Of two payments at once, both of which saw the bounce, one makes it good.
+    if await tx.fetchval(sql.SETTLE_BOUNCE, row["load_no"], now) is None:
+        raise Refused("ALREADY_PAID", "this load has been paid")
     money = House.TRUST_CASH, House.EMPLOYER_PREPAID, row["total_minor"]
     await _house(tx, *money, day, now)
 

@@ -8,13 +8,16 @@ A lot has one successor, found by its number: what is planned twice moves once. 
 when the clock is set back.
 """
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from authz.refusal import Refused
 from authz.state import LotInfo, Profile
@@ -157,7 +160,7 @@ class _Planner:
         self._available = list(running.lot_available)
         self._where = where
         self._at = at
-        self._arrivals = history.arrivals
+        self._arrivals = {lot_no: list(came) for lot_no, came in history.arrivals.items()}
         self._expired = list(history.expired)
         self._asked = {key: asked.left_minor for key, asked in history.asked.items()}
 
@@ -204,14 +207,20 @@ class _Planner:
             if why is Why.EXPIRED:
                 self._expire(lot, part_minor)
             else:
-                self._exchange(lot, part_minor, why)
+                to = self._exchange(lot, part_minor, why)
+                self._came(to, replace(arrival, amount_minor=part_minor))
         if free_minor:
             self._expire(lot, free_minor)
 
-    def _exchange(self, lot: LotInfo, amount_minor: int, why: Why) -> None:
+    def _came(self, to: LotInfo, arrival: Arrival) -> None:
+        """What came back stays so in the successor: that may have ended before it came (VIN-09)."""
+        insort(self._arrivals.setdefault(to.lot_no, []), arrival, key=attrgetter("at"))
+
+    def _exchange(self, lot: LotInfo, amount_minor: int, why: Why) -> LotInfo:
         to = self._successor(lot, late=why is Why.EXCHANGED_LATE)
         self._direct(lot, lot_account(self._holder_id, to.lot_no), amount_minor, why)
         self._available[to.lot_no - 1] += amount_minor
+        return to
 
     def _expire(self, lot: LotInfo, amount_minor: int) -> None:
         movement = self._direct(lot, House.EXPIRED, amount_minor, Why.EXPIRED)
