@@ -20,6 +20,7 @@ from authz.auditing import SLICE_HOLDERS, audit_slice
 from authz.bank.forwarding import settle_left_behind, tell_the_bank
 from authz.bank.matters import read_matters
 from authz.bank.teller import BankDesk
+from authz.bank.verification import undo_left_behind
 from authz.batcher import Batcher
 from authz.clock_row import civil_instant
 from authz.database import DatabaseError
@@ -122,6 +123,7 @@ async def _seal(work: Work) -> Counts:
 
 async def _store_and_forward(work: Work) -> Counts:
     settled = await settle_left_behind(work.pool, work.decide)
+    settled += await undo_left_behind(work.pool)
     told = 0
     if work.bank is not None:
         told = await tell_the_bank(work.bank)

@@ -1,13 +1,13 @@
 """Linking a bank card to an account, and unlinking it (TOP-08).
 
 The bank is asked for 1.00 EUR that is never taken: a leg like any other, undone as soon as it is
-answered, and told to the bank until it acknowledges, whatever breaks on the way.
+answered, and told to the bank until it acknowledges, whatever breaks on the way (`verification`).
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import asyncpg
 from msgspec.structs import replace
@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card
 from authz.bank.stans import NoStanLeft
 from authz.bank.teller import BankDesk
+from authz.bank.verification import MID, TERMINAL, open_leg, undo
 from authz.bank.words import BankCard, Place, Stamp, question, reference_of
 from authz.holder_notices import HolderNotice, add_notice
-from authz.legs import AT_ONCE
 from authz.news import News
-from authz.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
+from authz.topup import BankWord
 from authz.world.fold import decode_profile, encode_profile
 from ledger import journal
 from ledger.journal import Change, Locked
@@ -28,23 +28,6 @@ from rules.geography import PARIS, civil_day
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
-
-TERMINAL: Final = "ENROL001"
-MID: Final = "MILLESIME ENROL"
-
-ADD_LEG: Final = """
-    insert into bank_legs values ($1, $2, $3, 'VERIFY', $4, $5, $5, 0, 0, $6, $7, $8, $9, $10)
-"""
-NOTE: Final = "insert into bank_leg_moves values ($1, $2, $3, $4, $5, 'enrolment', $6)"
-SETTLE: Final = """
-    update bank_legs set state = $3, left_minor = 0, notices = $4
-    where holder_id = $1 and number = $2
-"""
-TELL: Final = """
-    insert into bank_notices (holder_id, number, notice_no, kind, amount_minor, left_minor, since,
-        due_at)
-    values ($1, $2, 1, 'REVERSAL', 0, 0, $3, $4)
-"""
 
 
 class Linked(Enum):
@@ -77,15 +60,16 @@ class Enrolment:
         async with self._desk.pool.acquire() as sql, sql.transaction():
             card_no = await self._keep(sql, wallet, card, number, stamp, verify_minor)
         word = await self._ask(card, number, stamp, verify_minor)
+        # By itself: what follows may fail, and must not take it along.
         async with self._desk.pool.acquire() as sql, sql.transaction():
-            await _undo(sql, wallet.holder_id, number, word)
-            if word is BankWord.APPROVED:
-                top_up = TopUp(enabled=True, verified=True, expiry=card.expiry)
-                await _set_top_up(sql, wallet, top_up)
-                await link_card(sql, wallet, card_no, stamp.at)
-        if word is BankWord.APPROVED:
-            return Linked.LINKED
-        return Linked.DECLINED if word is BankWord.DECLINED else Linked.UNKNOWN
+            await undo(sql, (wallet.holder_id, number), word, "enrolment")
+        if word is not BankWord.APPROVED:
+            return Linked.DECLINED if word is BankWord.DECLINED else Linked.UNKNOWN
+        async with self._desk.pool.acquire() as sql, sql.transaction():
+            top_up = TopUp(enabled=True, verified=True, expiry=card.expiry)
+            await _set_top_up(sql, wallet, top_up)
+            await link_card(sql, wallet, card_no, stamp.at)
+        return Linked.LINKED
 
     async def _keep(
         self,
@@ -98,12 +82,8 @@ class Enrolment:
     ) -> int:
         """The card, not linked yet, and the leg that asks for it."""
         card_no = await keep_card(sql, self._desk.vault, wallet, card, stamp.at)
-        state, name = LegState.ASKED.value, (wallet.holder_id, number)
-        await sql.execute(
-            ADD_LEG, *name, wallet.account_no, state, verify_minor, TERMINAL, MID, card_no,
-            stamp.stan, stamp.at,
-        )  # fmt: skip
-        await sql.execute(NOTE, *name, state, Event.ASK.value, "a card is enrolled", stamp.at)
+        name = wallet.holder_id, number
+        await open_leg(sql, name, wallet, card_no, stamp, verify_minor)
         return card_no
 
     async def _ask(self, card: BankCard, number: int, stamp: Stamp, verify_minor: int) -> BankWord:
@@ -122,18 +102,6 @@ async def unlink(pool: asyncpg.Pool, wallet: Wallet) -> bool:
             await add_notice(sql, HolderNotice(*owner, News.BANK_CARD_REMOVED, day, now))
         await _set_top_up(sql, wallet, None)
     return removed
-
-
-async def _undo(sql: "Tx", holder_id: int, number: int, word: BankWord) -> None:
-    """The euro is never taken (TOP-08)."""
-    now = datetime.now(UTC)
-    event = ENDINGS[LegState.ASKED, word]
-    state = moved(LegState.ASKED, event)
-    owed = state in OWED
-    await sql.execute(SETTLE, holder_id, number, state.value, int(owed))
-    await sql.execute(NOTE, holder_id, number, state.value, event.value, word.value, now)
-    if owed:
-        await sql.execute(TELL, holder_id, number, now, AT_ONCE)
 
 
 async def _set_top_up(sql: "Tx", wallet: Wallet, top_up: TopUp | None) -> None:

@@ -93,6 +93,22 @@ THE_BANK_IS_TOLD: Final = """
             or (state in ('REVERSED', 'REFUNDED') and not heard)
         order by holder_id, number limit $1)
 """
+# While the bank is asked a verification stands for its euro, afterwards for nothing. Ages are
+# compared with the youngest question, not with a clock: restored books stood still.
+VERIFIED_FOR_NOTHING: Final = """
+    with compared as (
+        select holder_id, number, state, left_minor, state = 'ASKED' as waits,
+            max(asked_at) over () - asked_at > interval '1 hour' as old, kind
+        from bank_legs
+    )
+    select (select count(*) from compared where kind = 'VERIFY'), array(
+        select format('holder %s number %s: a verification in state %s stands for %s, is old: %s',
+            holder_id, number, state, left_minor, old)
+        from compared
+        where kind = 'VERIFY' and (waits and old or not waits and (left_minor <> 0
+            or state not in ('DECLINED', 'UNKNOWN', 'REVERSAL_DUE', 'REVERSED')))
+        order by holder_id, number limit $1)
+"""
 # What the laws of legs read besides, as the same slice of holders sees it.
 LEGS_SLICE: Final = ", ".join(
     (SLICE, sliced("authorizations", "bank_legs", "bank_notices", "pending_payments"))
@@ -112,6 +128,7 @@ LAWS: Final = (
     Law(
         "bank_is_told", "what the bank may have charged in vain is being reversed", THE_BANK_IS_TOLD
     ),
+    Law("verified_for_nothing", "the euro that verifies a card is undone", VERIFIED_FOR_NOTHING),
 )
 
 

@@ -1,0 +1,128 @@
+"""The euro that verifies a bank card is undone, whatever breaks on the way (TOP-08)."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from authz.bank import enrolment
+from authz.bank.enrolment import Enrolment, Linked
+from authz.bank.kept import Wallet
+from authz.bank.laws import check_legs
+from authz.bank.matters import read_matters
+from authz.bank.verification import undo_left_behind
+from authz.bank.words import BankCard
+from authz.jobs import JOBS, Work
+from authz.outcomes import Outcome
+from authz.pan import Pan
+from authz.requests import Request
+from simulators.bank import Manners
+from tests.authz.builders import BOOKS
+from tests.database.branch import NAME_ONE, Branch, a_branch
+from tests.road.people import bank_pan
+
+CARD = BankCard(Pan(bank_pan(1)), "2912")
+AT_ONCE = timedelta(0)
+AWAY = "the database is away"
+OLDER = "update bank_legs set asked_at = asked_at - $1::interval where number = 1"
+
+
+async def link(branch: Branch, numbers: "count[int]") -> Linked:
+    holder_id = await branch.pool.fetchval(NAME_ONE)
+    return await Enrolment(branch.desk, numbers.__next__).link(Wallet(holder_id, 1), CARD, 100)
+
+
+async def not_linked(*_: object) -> None:
+    raise ConnectionError(AWAY)
+
+
+async def nobody_decides(asked: Sequence[Request]) -> Sequence[Outcome | None]:
+    raise AssertionError(asked)
+
+
+async def left_behind(branch: Branch, numbers: "count[int]") -> None:
+    """The process dies while the bank, which has booked the euro, is answering."""
+    branch.bank.manners = Manners(delay_ms=300)
+    before = branch.bank.books.spent_minor(CARD.pan.reveal())
+    linking = asyncio.create_task(link(branch, numbers))
+    while branch.bank.books.spent_minor(CARD.pan.reveal()) == before:  # noqa: ASYNC110 - no event
+        await asyncio.sleep(0.01)
+    linking.cancel()
+    await asyncio.wait([linking])
+    branch.bank.manners = Manners()
+
+
+async def test_a_process_that_dies_leaves_nothing_at_the_bank(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        await left_behind(branch, count(1))
+        assert await branch.state() == ("ASKED", 100)
+        waiting = await read_matters(branch.pool)
+        assert (waiting.waiting, waiting.waiting_s > 0) == (1, True)
+        assert await undo_left_behind(branch.pool) == 0  # somebody may wait for it
+        undone = await asyncio.gather(*(undo_left_behind(branch.pool, AT_ONCE) for _ in range(2)))
+        assert sum(undone) == 1
+        await branch.recover_notices(branch.desk)
+        assert await branch.state() == ("REVERSED", 0)
+        assert (await read_matters(branch.pool)).waiting == 0
+
+
+async def test_the_job_finds_what_is_old(calendar_url: str, tmp_path: Path) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        await left_behind(branch, count(1))
+        work = Work(branch.pool, nobody_decides, BOOKS, datetime.now(UTC))
+        assert (await JOBS["store-and-forward"].run(work))["settled"] == 0
+        await branch.pool.execute(OLDER, timedelta(minutes=1))
+        assert (await JOBS["store-and-forward"].run(work))["settled"] == 1
+        await branch.pool.execute(OLDER, -timedelta(minutes=1))
+        await branch.recover_notices(branch.desk)
+        assert await branch.state() == ("REVERSED", 0)
+
+
+async def test_the_euro_is_undone_though_the_card_cannot_be_linked(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        monkeypatch.setattr(enrolment, "link_card", not_linked)
+        with pytest.raises(ConnectionError, match=AWAY):
+            await link(branch, count(1))
+        assert (await branch.state())[0] == "REVERSAL_DUE"
+        await branch.recover_notices(branch.desk)
+        assert await branch.state() == ("REVERSED", 0)
+
+
+async def test_an_answer_that_comes_after_all_links_the_card_and_undoes_nothing_twice(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        branch.bank.manners = Manners(delay_ms=300)
+        linking = asyncio.create_task(link(branch, count(1)))
+        while not branch.bank.books.spent_minor(CARD.pan.reveal()):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+        assert await undo_left_behind(branch.pool, AT_ONCE) == 1
+        assert await linking is Linked.LINKED
+        await branch.recover_notices(branch.desk)
+        assert await branch.state() == ("REVERSED", 0)
+
+
+async def test_the_proof_sees_one_that_nobody_undoes(calendar_url: str, tmp_path: Path) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        numbers = count(1)
+        await left_behind(branch, numbers)
+        assert await broken(branch) == []
+        await branch.pool.execute(OLDER, timedelta(hours=2))
+        assert await broken(branch) == []
+        assert await link(branch, numbers) is Linked.LINKED
+        assert await broken(branch) == ["verified_for_nothing"]
+        await branch.pool.execute(OLDER, -timedelta(hours=2))
+        assert await undo_left_behind(branch.pool, AT_ONCE) == 1
+        await branch.recover_notices(branch.desk)
+
+
+async def broken(branch: Branch) -> list[str]:
+    async with branch.pool.acquire() as sql:
+        return [law.name for law in await check_legs(sql) if law.violations]
