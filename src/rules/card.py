@@ -21,8 +21,8 @@ def card_is_not_expired(case: Case) -> Reason | None:
         return Reason.CARD_EXPIRED
     if token is not None and token.expiry < case.parameters.month:
         return Reason.CARD_EXPIRED
-    own = card.expiry if token is None else token.expiry
-    return Reason.CARD_EXPIRED if presented is not None and presented != own else None
+    own = (card.expiry,) if token is None else (token.expiry, *token.former)
+    return Reason.CARD_EXPIRED if presented is not None and presented not in own else None
 
 
 def card_is_active(case: Case) -> Reason | None:

@@ -194,7 +194,11 @@ class Card(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Token(Struct, frozen=True, gc=False, array_like=True):
-    """The token presented instead of the card (TOK-01). `active_before_block`: TOK-07."""
+    """The token presented instead of the card (TOK-01). `active_before_block`: TOK-07.
+
+    Renewed with its card it has the new card's `expiry` (CRD-04). Nobody can make a phone fetch
+    that: one that was given a `former` expiry goes on presenting it, and means the same token.
+    """
 
     token_id: str
     card_id: str
@@ -203,6 +207,7 @@ class Token(Struct, frozen=True, gc=False, array_like=True):
     expiry: str
     device: str = ""
     active_before_block: bool = True
+    former: tuple[str, ...] = ()
 
 
 class Derogation(Struct, frozen=True, gc=False, array_like=True):

@@ -83,6 +83,22 @@ async def test_crd_04_tokens_go_on_with_the_new_card_in_the_state_they_were(
         ]  # fmt: skip
 
 
+async def test_crd_04_a_phone_outlives_the_card_it_was_made_of_whatever_expiry_it_presents(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        apple = await p.added(APPLE)
+        await renew(p)
+        assert (await p.ask(f"tokens/{apple['id']}/suspend"))[1]["expiry"] == NEW_EXPIRY
+        await p.ask(f"tokens/{apple['id']}/resume")
+        await p.t.at("2030-01-15T12:30:00+01:00")
+        await paid(p.t, await order(p.t, LINE))
+        for presented in (OLD_EXPIRY, NEW_EXPIRY):
+            assert (await pay_with(p.t, apple["dpan"], 100, presented)).reason is Reason.APPROVED
+        old = await pay_with(p.t, pan(9), 100, OLD_EXPIRY)
+        assert old.reason is Reason.CARD_EXPIRED
+
+
 async def test_crd_04_no_phone_gets_the_card_that_was_replaced_and_each_gets_the_new_one(
     calendar_url: str, tmp_path: Path
 ) -> None:

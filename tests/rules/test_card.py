@@ -49,6 +49,17 @@ def test_the_expiry_presented_with_a_token_is_the_tokens() -> None:
     assert decide(some_facts(1000, token=token, expiry="2912"), BOOK).reason is Reason.CARD_EXPIRED
 
 
+@pytest.mark.parametrize("presented", ["2912", "2806", None])
+def test_crd_04_a_renewed_token_pays_with_the_expiry_that_its_phone_was_given(
+    presented: str | None,
+) -> None:
+    token = replace(APPLE, expiry="2912", former=("2806",))
+    later = {"now": at("2028-07-03T12:00:00+02:00"), "expiry": presented}
+    assert decide(some_facts(1000, token=token, **later), BOOK).reason is not Reason.CARD_EXPIRED
+    facts = some_facts(1000, token=token, expiry="2805")
+    assert decide(facts, BOOK).reason is Reason.CARD_EXPIRED
+
+
 def test_an_expired_token_is_declined_though_its_card_is_good() -> None:
     facts = some_facts(1000, token=replace(APPLE, expiry="2610"))
     assert decide(facts, BOOK).reason is Reason.CARD_EXPIRED

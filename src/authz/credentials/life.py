@@ -4,7 +4,7 @@ Everything that moves a state machine stands in the two tables here; what they d
 `StateMismatch`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final
 
@@ -114,16 +114,16 @@ def inactive_beside_another(profile: Profile, account_no: int) -> Card | None:
 def activate(profile: Profile, card_id: str, last4: str) -> Profile:
     """Take a card into use: its last four digits prove that it arrived. Raises Unsuitable.
 
-    The card that it replaces is done, and its tokens go on with the new one (CRD-04).
+    The card that it replaces is done, and its tokens go on with the new one (CRD-04); so is a card
+    before that, still in use because the one in between was lost on its way.
     """
     card = card_of(profile, card_id)
     after = _with_card(profile, _moved(card, CardAction.ACTIVATE))
     if not card.last4 or card.last4 != last4:
         raise Unsuitable("these are not the last four digits of the card")
-    if card.replaces is None:
-        return after
-    old = _moved(card_of(profile, card.replaces), CardAction.SUPERSEDE)
-    return _rebound(_with_card(after, old), old.card_id, card_id)
+    for old in _replaced_by(profile, card):
+        after = _rebound(_with_card(after, _moved(old, CardAction.SUPERSEDE)), old.card_id, card)
+    return after
 
 
 def block(profile: Profile, card_id: str) -> Profile:
@@ -217,22 +217,39 @@ def _outliving(token: Token, card_id: str, *, outlives: bool) -> Token:
     return replace(token, active_before_block=outlives) if token.card_id == card_id else token
 
 
-def _rebound(profile: Profile, old_id: str, new_id: str) -> Profile:
-    """Let the tokens of one card lead to another."""
+def _replaced_by(profile: Profile, card: Card) -> Iterator[Card]:
+    """The card in whose place this one came, and so on back to one that was superseded before."""
+    before = card.replaces
+    while before is not None:
+        old = card_of(profile, before)
+        yield old
+        before = old.replaces
+        if before is not None and card_of(profile, before).status is _C.REPLACED:
+            return
+
+
+def _rebound(profile: Profile, old_id: str, new: Card) -> Profile:
+    """Let the tokens of one card lead to another, for as long as that lives."""
+    moving = {
+        token.token_id
+        for token in profile.tokens
+        if token.card_id == old_id and token.status is not TokenStatus.DELETED
+    }
     return replace(
         profile,
         tokens=tuple(
-            replace(token, card_id=new_id, active_before_block=True)
-            if token.card_id == old_id and token.status is not TokenStatus.DELETED
-            else token
-            for token in profile.tokens
+            _renewed(token, new) if token.token_id in moving else token for token in profile.tokens
         ),
         credentials=tuple(
-            replace(each, card_id=new_id)
-            if each.token_id is not None
-            and each.card_id == old_id
-            and token_of(profile, each.token_id).status is not TokenStatus.DELETED
-            else each
+            replace(each, card_id=new.card_id) if each.token_id in moving else each
             for each in profile.credentials
         ),
+    )
+
+
+def _renewed(token: Token, card: Card) -> Token:
+    had = dict.fromkeys((*token.former, token.expiry))
+    former = tuple(expiry for expiry in had if expiry != card.expiry)
+    return replace(
+        token, card_id=card.card_id, expiry=card.expiry, active_before_block=True, former=former
     )

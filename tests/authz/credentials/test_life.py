@@ -149,6 +149,37 @@ def test_crd_04_the_new_card_ends_the_old_one_when_it_is_activated() -> None:
     )
 
 
+def test_crd_04_a_token_that_moves_lives_as_long_as_the_new_card() -> None:
+    after = person()
+    for old, number, expiry in ((1, 2, "3112"), (2, 3, "3112"), (3, 4, "3512")):
+        new = replace(NEW, card_id=f"card-{number}", expiry=expiry)
+        after = life.replaced(after, f"card-{old}", new)
+        after = life.activate(after, f"card-{number}", "0020")
+    token = life.token_of(after, "tok-1")
+    assert (token.card_id, token.expiry, token.former) == ("card-4", "3512", ("2912", "3112"))
+
+
+@pytest.mark.parametrize("first", [CardStatus.ACTIVE, CardStatus.BLOCKED, CardStatus.OPPOSED])
+def test_crd_04_a_renewal_that_was_lost_in_the_post_leaves_no_card_in_use_beside_the_next(
+    first: CardStatus,
+) -> None:
+    ordered = life.replaced(person(first), "card-1", NEW)
+    lost = life.oppose(ordered, "card-2", OpposedAs.LOST)
+    third = replace(NEW, card_id="card-3", last4="0030")
+    after = life.activate(life.replaced(lost, "card-2", third), "card-3", "0030")
+    ended = CardStatus.OPPOSED if first is CardStatus.OPPOSED else CardStatus.REPLACED
+    assert [card.status for card in after.cards] == [
+        ended, CardStatus.OPPOSED, CardStatus.ACTIVE,
+    ]  # fmt: skip
+    assert life.token_of(after, "tok-1").card_id == "card-3"
+    # What was superseded then stays as it is when the next one comes.
+    fourth = replace(NEW, card_id="card-4", last4="0040")
+    last = life.activate(life.replaced(after, "card-3", fourth), "card-4", "0040")
+    assert [card.status for card in last.cards] == [
+        ended, CardStatus.OPPOSED, CardStatus.REPLACED, CardStatus.ACTIVE,
+    ]  # fmt: skip
+
+
 def test_a_stolen_card_stays_stolen_when_its_successor_comes() -> None:
     ordered = life.replaced(life.oppose(person(), "card-1", OpposedAs.STOLEN), "card-1", NEW)
     after = life.activate(ordered, "card-2", "0020")
