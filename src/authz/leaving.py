@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
-from msgspec.structs import replace
 
+from authz.closures import closed, note_closures, number_of
 from authz.refusal import Unknown
 from authz.state import Profile
 from authz.vintages.job import settle
 from authz.vintages.plan import Why
 from ledger import journal
 from ledger.journal import Change, Locked
-from rules.facts import AccountStatus, TokenStatus
 from rules.rulebook import Rulebook
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ ACCOUNT: Final = """
     select c.test_clock, d.holder_id from directory d cross join control c
     where d.kind = 'account' and d.name = $1
 """
-NOTE: Final = """
-    insert into closures (holder_id, account_no, closed_at, why) values ($1, $2, $3, $4)
-    on conflict do nothing
-"""
-
 _decode: Final = msgpack.Decoder(Profile).decode
 _encode: Final = msgpack.Encoder().encode
 
@@ -63,34 +57,11 @@ async def close_account(tx: "Tx", account: str, why: str, books: Mapping[str, Ru
         return Change(account_of=account_of, profile=_encode(profiles[0]))
 
     running = await journal.post_for_holder(tx, holder_id, build)
-    account_no = _number(profiles[0], account)
-    await tx.execute(NOTE, holder_id, account_no, now, why)
+    account_no = number_of(profiles[0], account)
+    await note_closures(tx, [(holder_id, account_no)], now, why)
     moves = await settle(tx, [holder_id], books, now)
     returned = sum(m.transfer.amount_minor for m in moves if m.why is Why.RETURNED)
     held = sum(
         running.lot_held[lot.lot_no - 1] for lot in profiles[0].lots if lot.account_no == account_no
     )
     return Closed(returned, held)
-
-
-def closed(profile: Profile, account: str) -> Profile:
-    """The person without this account: no token of its cards lives on. Pure."""
-    account_no = _number(profile, account)
-    cards = {card.card_id for card in profile.cards if card.account_no == account_no}
-    return replace(
-        profile,
-        accounts=tuple(
-            replace(held, account=replace(held.account, status=AccountStatus.CLOSED))
-            if held.account.account_no == account_no
-            else held
-            for held in profile.accounts
-        ),
-        tokens=tuple(
-            replace(token, status=TokenStatus.DELETED) if token.card_id in cards else token
-            for token in profile.tokens
-        ),
-    )
-
-
-def _number(profile: Profile, account: str) -> int:
-    return next(h.account.account_no for h in profile.accounts if h.account.account_id == account)

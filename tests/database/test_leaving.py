@@ -1,19 +1,26 @@
 """An employee leaves, and vouchers are given away: the rest of the rest (CRD-06, VIN-03)."""
 
+import json
 from pathlib import Path
+from typing import cast
 
+import asyncpg
 import pytest
 
+from authz.credentials.change import profile_of
+from authz.credentials.life import token_of
 from authz.gifts import Gift, add_charity, give
 from authz.leaving import Closed, close_account
 from authz.refusal import Refused, Unknown
 from authz.requests import Kind
+from authz.world.load import load_world
 from rules.decision import Reason
-from rules.facts import Wallet
+from rules.facts import TokenStatus, Wallet
 from tests.database.town import Town, town
-from tests.road.people import Setting
+from tests.road.people import DIGESTER, Setting, as_world
 
 ONE = {1: Setting()}
+CLOSED_AT = "select array_agg(closed_at) from closures"
 FRIDAY = "2026-11-27T12:30:00+01:00"
 JANUARY = "2027-01-15T12:30:00+01:00"
 
@@ -59,6 +66,45 @@ async def test_a_phone_pays_nothing_any_more(calendar_url: str, tmp_path: Path) 
     async with town(calendar_url, tmp_path, {1: Setting(phone=Wallet.APPLE_PAY)}) as t:
         await leave(t)
         assert not (await t.pay(100)).approved
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_account_whose_record_says_so_is_closed_like_any_other(
+    calendar_url: str, tmp_path: Path, *, known: bool
+) -> None:
+    """Changed by its record, or new in a world file: tokens end, the rest goes back."""
+    here = Setting(phone=Wallet.APPLE_PAY)
+    async with town(calendar_url, tmp_path, {1: here} if known else {2: here}) as t:
+        world = as_world((1, here))
+        world["accounts"][0] |= {"status": "CLOSED"}
+        if known:
+            assert await t.put("account", world["accounts"][0]) == "changed"
+        else:
+            (tmp_path / "more.json").write_text(json.dumps(world))
+            async with t.pool.acquire() as sql:
+                await load_world(cast("asyncpg.Connection", sql), tmp_path / "more.json", DIGESTER)
+        assert [lot[2] for lot in await t.lots()] == [10_000]
+        assert (await t.run("exchange-vintages"))["returned"] == 10_000
+        assert await t.lots() == [(2026, None, 0, 0, 0)]
+        async with t.pool.acquire() as sql:
+            token = token_of(await profile_of(sql, "token", "tok-1"), "tok-1")
+        assert token.status is TokenStatus.DELETED
+        assert await t.pool.fetchval(CLOSED_AT) == [t.now]
+        assert await leave(t) == Closed(0, 0)
+
+
+async def test_an_account_that_was_closed_is_opened_by_no_record(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, ONE) as t:
+        await leave(t)
+        account = as_world((1, ONE[1]))["accounts"][0]
+        with pytest.raises(Refused) as refused:
+            await t.put("account", account | {"works_outside": True})
+        assert refused.value.code == "STATUS_IS_FINAL"
+        closed = account | {"works_outside": True, "status": "CLOSED"}
+        assert await t.put("account", closed) == "changed"
+        assert await t.pool.fetchval(CLOSED_AT) == [t.now]
 
 
 async def test_nobody_leaves_who_is_not_there(calendar_url: str, tmp_path: Path) -> None:

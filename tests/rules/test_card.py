@@ -54,8 +54,9 @@ def test_crd_04_a_renewed_token_pays_with_the_expiry_that_its_phone_was_given(
     presented: str | None,
 ) -> None:
     token = replace(APPLE, expiry="2912", former=("2806",))
-    later = {"now": at("2028-07-03T12:00:00+02:00"), "expiry": presented}
-    assert decide(some_facts(1000, token=token, **later), BOOK).reason is not Reason.CARD_EXPIRED
+    later = at("2028-07-03T12:00:00+02:00")
+    facts = some_facts(1000, token=token, now=later, expiry=presented)
+    assert decide(facts, BOOK).reason is not Reason.CARD_EXPIRED
     facts = some_facts(1000, token=token, expiry="2805")
     assert decide(facts, BOOK).reason is Reason.CARD_EXPIRED
 

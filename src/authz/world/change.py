@@ -6,6 +6,7 @@ tables.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -13,6 +14,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from authz.access.acts import note
+from authz.clock_row import civil_instant
+from authz.closures import closed, closed_of, note_closures
 from authz.contacts import keep_phone
 from authz.credentials.life import FINAL, own_credential, with_pin_ref
 from authz.pan import PanDigester
@@ -35,7 +38,7 @@ from authz.world.records import (
 from authz.world.stage import Staged, decode_account, decode_card, stage
 from ledger import journal
 from ledger.journal import Change, Locked
-from rules.facts import Card, CardStatus, Token, TokenStatus
+from rules.facts import AccountStatus, Card, CardStatus, Token, TokenStatus
 
 CREATED, CHANGED, UNCHANGED = "created", "changed", "unchanged"
 
@@ -114,11 +117,17 @@ async def _put_of_person(
         case _:
             raise Refused("UNCHANGEABLE", "tokens are changed by their own operations")
 
+    after: list[Profile] = []
+
     def build(locked: Locked) -> Change:
-        return Change(profile=encode_profile(change(decode_profile(locked.profile))))
+        after[:] = [change(decode_profile(locked.profile))]
+        return Change(profile=encode_profile(after[0]))
 
     await journal.post_for_holder(tx, known["holder_id"], build)
     if isinstance(record, AccountRecord):
+        closures = [(known["holder_id"], number) for number in closed_of(after[0])]
+        at = await civil_instant(tx, datetime.now(UTC))
+        await note_closures(tx, closures, at, "its record says so")
         await put_bank_card(tx, known["holder_id"], record, safe)
         if record.phone and safe:
             await keep_phone(tx, safe, known["holder_id"], record.phone)
@@ -136,7 +145,10 @@ async def _link_is_as_said(
 
 
 class _AccountChange:
-    """Status, employer, derogations and top-up of an account; never its person, never its money."""
+    """Status, employer, derogations and top-up of an account; never its person, never its money.
+
+    One that is closed stays so. What is left on it goes back with the next run of the vintages.
+    """
 
     def __init__(self, record: AccountRecord, staged: Staged, employer_no: int | None) -> None:
         if employer_no is None:
@@ -148,7 +160,10 @@ class _AccountChange:
     def __call__(self, profile: Profile) -> Profile:
         if profile.person != self._record.person:
             raise Refused("PERSON_IS_FIXED", "vouchers are personal: the person stays")
-        return replace(profile, accounts=tuple(map(self._changed, profile.accounts)))
+        changed = replace(profile, accounts=tuple(map(self._changed, profile.accounts)))
+        if self._record.status is not AccountStatus.CLOSED:
+            return changed
+        return closed(changed, self._record.id)
 
     def _changed(self, held: Any) -> Any:
         account, wanted = held.account, self._draft.account
@@ -156,6 +171,8 @@ class _AccountChange:
             return held
         if account.programme != wanted.programme:
             raise Refused("PROGRAMME_IS_FIXED", "an account stays in its programme")
+        if account.status is AccountStatus.CLOSED and wanted.status is not account.status:
+            raise Refused("STATUS_IS_FINAL", "an account that is closed stays so")
         top_up, linked = wanted.top_up, self._record.topup
         if linked is UNSET:  # the holder's own business, as long as nobody speaks of it
             top_up = account.top_up

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
+from authz.closures import closed, closed_of
 from authz.state import Credential, HolderAccount, LotInfo, Profile
 from authz.world.read import WorldError
 from authz.world.records import LotRecord, UsedRecord
@@ -15,7 +16,7 @@ from ledger.accounts import LOT_NO_MAX, AccountRow, House, lot_account
 from ledger.journal import Change
 from ledger.running import Running, after
 from ledger.transfers import Transfer
-from rules.facts import Origin
+from rules.facts import AccountStatus, Origin
 
 LONG_AGO: Final = date(1, 1, 1)
 """`usage_since` of a new holder: nothing has left the row for the books yet."""
@@ -59,6 +60,15 @@ def figures(running: Running, change: Change) -> Running:
     return after(running, change.transfers, {}, change.account_of)
 
 
+def closures_of(holder_id: int, change: Change, parts: Iterable[Part]) -> list[tuple[int, int]]:
+    """The person's closed accounts by number, where one of these parts came closed."""
+    drafts = (decode_account(part.body) for part in parts if part.kind == "account")
+    if all(draft.account.status is not AccountStatus.CLOSED for draft in drafts):
+        return []
+    assert change.profile is not None, "folding always writes a profile"
+    return [(holder_id, number) for number in closed_of(decode_profile(change.profile))]
+
+
 class _Clerk:
     """One person at work: what is there, and what is gathered to be booked."""
 
@@ -84,6 +94,9 @@ class _Clerk:
             tuple(self._credentials),
             tuple(self._lots),
         )
+        for held in self._accounts:
+            if held.account.status is AccountStatus.CLOSED:
+                profile = closed(profile, held.account.account_id)
         account_of = {lot.lot_no: lot.account_no for lot in self._lots}
         return Change(self._transfers, self._opened, account_of, encode_profile(profile))
 

@@ -3,7 +3,7 @@
 The number of statements does not grow with the file but for the chunks that bound our memory.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -13,12 +13,20 @@ import asyncpg
 from msgspec import Struct, field
 
 from authz.clock_row import civil_instant
+from authz.closures import note_closures
 from authz.digest_check import agree_on_digest_key
 from authz.pan import PanDigester
 from authz.safe import Safe
 from authz.state import Profile
 from authz.world import statements as sql
-from authz.world.fold import Part, decode_profile, figures, fold, new_running
+from authz.world.fold import (
+    Part,
+    closures_of,
+    decode_profile,
+    figures,
+    fold,
+    new_running,
+)
 from authz.world.linked import Linked, keep_linked, linked_of
 from authz.world.read import Placed, WorldError, read_world
 from authz.world.stage import Staged, stage
@@ -43,6 +51,18 @@ class WorldReport(Struct):
     holders_opened: int = 0
     holders_changed: int = 0
     movements: int = 0
+
+
+class _Beside(Struct):
+    """What is kept beside the profiles of a chunk: links, and since when accounts are closed."""
+
+    linked: list[Linked] = field(default_factory=list)
+    closures: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, holder_id: int, change: Change, parts: Sequence[Part]) -> None:
+        """Of one person."""
+        self.linked.extend(linked_of(holder_id, change, parts))
+        self.closures.extend(closures_of(holder_id, change, parts))
 
 
 class _Person(Struct):
@@ -223,22 +243,23 @@ async def _fold_chunk(
 ) -> None:
     new = [person for person in chunk if not person.known]
     known = {person.holder_id: person for person in chunk if person.known}
-    linked: list[Linked] = []
-    await _open_persons(tx, new, at, report, linked)
+    beside = _Beside()
+    await _open_persons(tx, new, at, report, beside)
     if known:
 
         def build(locked: Locked) -> Change:
             parts = known[locked.running.holder_id].parts
             change = fold(locked.running, decode_profile(locked.profile), parts, at)
             report.movements += len(change.transfers)
-            linked.extend(linked_of(locked.running.holder_id, change, parts))
+            beside.add(locked.running.holder_id, change, parts)
             return change
 
         await journal.post_many(tx, list(known), build)
-    if linked:
+    await note_closures(tx, beside.closures, at, "it came closed")
+    if beside.linked:
         assert safe is not None, "nothing is linked without a safe"
         assert safe.vault is not None, "nor without a vault"
-        await keep_linked(tx, linked, safe.vault, at)
+        await keep_linked(tx, beside.linked, safe.vault, at)
     report.holders_opened += len(new)
     report.holders_changed += len(known)
     progress("holders written", report.holders_opened + report.holders_changed)
@@ -249,7 +270,7 @@ async def _open_persons(
     new: Iterable[_Person],
     at: datetime,
     report: WorldReport,
-    linked: list[Linked],
+    beside: _Beside,
 ) -> None:
     opened: list[Locked] = []
     accounts: list[AccountRow] = []
@@ -260,7 +281,7 @@ async def _open_persons(
         assert change.profile is not None, "folding always writes a profile"
         opened.append(Locked(figures(running, change), change.profile))
         accounts.extend(change.accounts)
-        linked.extend(linked_of(person.holder_id, change, person.parts))
+        beside.add(person.holder_id, change, person.parts)
         transfers.extend(change.transfers)
     if opened:
         await journal.open_accounts(tx, accounts)

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from authz.leaving import closed
+from authz.closures import closed
 from authz.state import HolderAccount, Profile
 from rules.facts import Account, AccountStatus, Token, TokenStatus, Wallet
 from tests.rules.builders import CARD
