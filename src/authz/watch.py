@@ -1,9 +1,9 @@
-"""What somebody must look at: totals that do not balance, days unsealed, merchants paid too late.
+"""What somebody must look at: books off balance, unsealed days, late payments, missing holidays.
 
 Light enough to run all day, on totals and marks; the whole proof is `millesime audit`.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import asyncpg
@@ -13,10 +13,14 @@ from authz.bank.matters import read_matters
 from authz.settlement.payables import Payables
 from ledger.rollup import trial_balance
 from ledger.seal import unsealed
+from rules.calendar import LAST_YEAR
 from rules.rulebook import Rulebook
 
 UNSEALED_MAX: Final = timedelta(days=1)
 """How old a movement may be that no block holds."""
+
+HOLIDAYS_AHEAD: Final = timedelta(days=180)
+"""How far ahead the table of holidays has to reach: behind it local ones are unknown (DAY-08)."""
 
 Alarms = dict[str, int]
 """What is wrong, by its name, and how often; zeros where nothing is."""
@@ -38,8 +42,13 @@ async def alarms(pool: asyncpg.Pool, book: Rulebook, now: datetime) -> Alarms:
     off_minor = abs(sum(line.debits_posted - line.credits_posted for line in lines))
     overdue = sum(1 for each in due if each.payable)
     found = {"books_unbalanced": off_minor, "unsealed": late, "payments_overdue": overdue}
-    found |= bank.alarms()
+    found |= bank.alarms() | {"holidays_missing": holidays_missing(now.date())}
     for what, count in found.items():
         if count:
             _log.error("alarm", what=what, count=count)
     return found
+
+
+def holidays_missing(day: date) -> int:
+    """How many of the next days are in no table of holidays. Pure."""
+    return max(0, (day + HOLIDAYS_AHEAD - date(LAST_YEAR, 12, 31)).days)

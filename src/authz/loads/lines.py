@@ -117,7 +117,11 @@ def faults_of_lots(lines: Iterable[Line], known: Mapping[str, Known]) -> dict[in
 
 
 def flags_of(line: Line, parameters: Parameters) -> tuple[Flag, ...]:
-    """What is unusual about a line by the rules in force on the day of emission."""
+    """What is unusual about a line by the rules of the day on which it is ordered.
+
+    The exemption goes by the year of issue, which is that of the payment: who orders in December
+    and pays in January looks at the flag again. It is what the employer was told, and stays.
+    """
     if line.count < 0:
         return ()
     low, high = parameters.employer_share_percent
