@@ -326,13 +326,22 @@ class Settings(BaseSettings):
 def load(flags: Mapping[str, Any] | None = None) -> Settings:
     """The effective settings; flags that are None or empty were not given. Raises UsageError."""
     given = {name: value for name, value in (flags or {}).items() if value not in (None, (), [])}
-    # The conventional variable of every PostgreSQL tool, below our own of the same meaning.
-    if "database_url" not in given and PREFIX + "DATABASE_URL" not in environ:
-        given |= {"database_url": environ["DATABASE_URL"]} if environ.get("DATABASE_URL") else {}
+    given |= _database(given)
     try:
         return Settings(**given)
     except ValidationError as refused:
         raise UsageError(_one_line(refused)) from None
+
+
+def _database(given: Mapping[str, Any]) -> dict[str, str | None]:
+    """What the flags leave open of the database: a directory as a flag beats a URL that is none."""
+    if "database_url" in given:
+        return {}
+    if "data_dir" in given:
+        return {"database_url": None}
+    # The conventional variable of every PostgreSQL tool, below our own of the same meaning.
+    common = environ.get("DATABASE_URL")
+    return {"database_url": common} if common and PREFIX + "DATABASE_URL" not in environ else {}
 
 
 def _config_file(named: Path | None) -> Path | None:

@@ -68,6 +68,33 @@ def test_the_common_database_variable_is_a_fallback(monkeypatch: pytest.MonkeyPa
     assert load().database_url == "postgresql://ours/db"
 
 
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "MILLESIME_DATABASE_URL", None])
+def test_a_data_directory_as_a_flag_beats_a_database_that_no_flag_named(
+    variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is None:
+        (tmp_path / "millesime.toml").write_text('database_url = "postgresql://elsewhere/db"\n')
+    else:
+        monkeypatch.setenv(variable, "postgresql://elsewhere/db")
+    settings = load({"data_dir": tmp_path})
+    assert (settings.data_dir, settings.database_url) == (tmp_path, None)
+
+
+def test_a_data_directory_that_is_no_flag_leaves_the_database_as_it_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLESIME_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/db")
+    assert load().database_url == "postgresql://elsewhere/db"
+
+
+def test_with_both_flags_the_url_names_the_database_and_the_directory_what_lies_beside_it(
+    tmp_path: Path,
+) -> None:
+    settings = load({"data_dir": tmp_path, "database_url": "postgresql://here/db"})
+    assert (settings.data_dir, settings.database_url) == (tmp_path, "postgresql://here/db")
+
+
 def test_the_test_clock_is_kept_in_utc() -> None:
     settings = load({"test_clock": "2026-11-24T12:30:00+01:00"})
     assert settings.test_clock == datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
