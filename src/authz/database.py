@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from authz.clock_row import mark_as_engine
@@ -108,29 +109,53 @@ def _refusal(url: str, error: Exception) -> str:
     where = parts.hostname or parse_qs(parts.query).get("host", ["the default socket"])[0]
     if isinstance(error, asyncpg.UndefinedObjectError | asyncpg.InvalidParameterValueError):
         return f"database at {where}: the role {ENGINE_ROLE} is missing; run 'millesime db upgrade'"
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"cannot reach the database at {where}: {reason}"
+    return f"cannot reach the database at {where}: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 async def upgrade(url: str) -> tuple[str | None, str]:
     """Bring the schema forward; returns the revisions before and after. Raises `DatabaseError`."""
-    connection = await connect(url, role=None)
+    try:
+        before = await _revision_now(url)
+        _refuse_newer_schema(before)
+        await _migrate(url)
+        await catch_up(url)
+    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
+        raise DatabaseError(_not_upgraded(error)) from error
+    return before, newest_revision()
+
+
+async def _revision_now(url: str) -> str | None:
+    connection = await _plain(url)
     try:
         await _refuse_old_server(connection)
-        before = await _revision(connection)
+        return await _revision(connection)
     finally:
         await connection.close()
-    _refuse_newer_schema(before)
+
+
+async def _migrate(url: str) -> None:
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _plain(url))
     try:
         async with engine.begin() as sql:
             await sql.run_sync(_run_migrations)
-        await catch_up(url)
-    except (asyncpg.PostgresError, OSError) as error:
-        raise DatabaseError(f"the schema could not be upgraded: {error}") from error
     finally:
         await engine.dispose()
-    return before, newest_revision()
+
+
+def _not_upgraded(error: Exception) -> str:
+    """What the server said, and who may do it where that was somebody else."""
+    said: BaseException = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        # SQLAlchemy wraps it twice, and would show the whole statement.
+        said = error.orig.__cause__ or error.orig
+    words = f"the schema could not be upgraded: {_first_line(said)}"
+    if isinstance(said, asyncpg.InsufficientPrivilegeError):
+        words += "; run it as the owner of the database and its tables, with CREATEROLE"
+    return words
 
 
 async def catch_up(url: str) -> None:

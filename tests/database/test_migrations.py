@@ -1,6 +1,7 @@
 """The schema comes from nothing, twice and from two sides at once; a wrong one is refused."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -79,6 +80,36 @@ async def test_a_newer_schema_is_not_upgraded(database_url: str) -> None:
     await one(database_url, "update alembic_version set version_num = '9999' returning 1")
     with pytest.raises(DatabaseError, match="install the newer version"):
         await upgrade(database_url)
+
+
+@pytest.fixture
+async def bystander(database_url: str) -> AsyncIterator[str]:
+    """The URL as seen by a role that may log in, and nothing else."""
+    await one(database_url, "create role bystander login")
+    yield database_url.replace("//postgres@", "//bystander@")
+    await one(database_url, "drop owned by bystander")
+    await one(database_url, "drop role bystander")
+
+
+async def test_who_may_not_make_the_schema_is_told_who_may(
+    database_url: str, bystander: str
+) -> None:
+    await one(database_url, "grant all on schema public to bystander")
+    with pytest.raises(DatabaseError) as refusal:
+        await upgrade(bystander)
+    assert str(refusal.value) == (
+        "the schema could not be upgraded: permission denied to create role;"
+        " run it as the owner of the database and its tables, with CREATEROLE"
+    )
+    assert await one(database_url, "select to_regclass('alembic_version')") is None
+
+
+async def test_who_may_not_read_the_schema_is_told_who_may(
+    database_url: str, bystander: str
+) -> None:
+    await upgrade(database_url)
+    with pytest.raises(DatabaseError, match=r"table alembic_version; run it as the owner"):
+        await upgrade(bystander)
 
 
 async def test_the_tables_that_are_told_are_those_that_the_migrations_built(
