@@ -23,6 +23,7 @@ from authz.reconciliation import (
     IN_BALANCE,
     MANDATORY,
     OUT_OF_BALANCE,
+    SETTLEMENT_CODE,
     agrees,
     as_fields,
     totals_of,
@@ -118,10 +119,10 @@ class Office:
             ours = await totals_of(sql, fields[32], day)
         outcome = Outcome(Reason.APPROVED, business_day=day)
         if agrees(fields, ours):
-            return outcome, {66: IN_BALANCE}
+            return outcome, {SETTLEMENT_CODE: IN_BALANCE}
         self._metrics.out_of_balance += 1
         _log.warning("out_of_balance", acquirer=fields[32], business_day=day.isoformat())
-        return outcome, {66: OUT_OF_BALANCE, **as_fields(ours)}
+        return outcome, {SETTLEMENT_CODE: OUT_OF_BALANCE, **as_fields(ours)}
 
 
 async def _today(sql: asyncpg.pool.PoolConnectionProxy) -> tuple[date, datetime]:

@@ -21,7 +21,8 @@ OUT_OF_BALANCE: Final = "2"
 COUNTS: Final = (74, 75, 76, 77, 81)
 AMOUNTS: Final = (86, 87, 88, 89)
 NET: Final = 97
-MANDATORY: Final = (7, 11, 15, 32, *COUNTS, *AMOUNTS, NET)
+SETTLEMENT_CODE: Final = 66
+MANDATORY: Final = (7, 11, 15, 32, SETTLEMENT_CODE, *COUNTS, *AMOUNTS, NET)
 
 # What an acquirer calls a debit is a movement towards a merchant (or, for an advice of a merchant
 # that nobody registered, towards suspense: $3); a credit or a reversal is one away from there. What

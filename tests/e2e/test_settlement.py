@@ -127,8 +127,11 @@ async def test_a_day_of_every_kind_of_payment_is_in_balance_and_then_cut_over(
         assert (await ask(next_day))["66"] == "1"
 
 
-async def test_a_reconciliation_without_a_figure_is_a_format_error(engine: Engine) -> None:
+@pytest.mark.parametrize("missing", ["66", "81", "97"])
+async def test_a_reconciliation_that_is_not_whole_is_a_format_error(
+    engine: Engine, missing: str
+) -> None:
     question = close("1124", [0] * 5, [0] * 4, "C0000000000000000")
-    del question["81"]
+    del question[missing]
     async with Link(engine.iso) as link:
         assert (await link.ask(question))["39"] == "30"
