@@ -70,7 +70,9 @@ def state_of(steps: Sequence[Step], *, approved: bool) -> str:
             return "PARTIALLY_REVERSED"
         # A captured hold left what was not captured: only what came back afterwards counts.
         return "REVERSED" if _undone_after_capture(steps) >= captured_minor else "CAPTURED"
-    return "CAPTURED" if captured_minor else "AUTHORIZED"
+    # An account check pays nothing, and is done with its approval all the same.
+    at_once = steps[0].kind in POSTED_AT_ONCE
+    return "CAPTURED" if captured_minor or at_once else "AUTHORIZED"
 
 
 def refundable_minor(steps: Sequence[Step]) -> int:
