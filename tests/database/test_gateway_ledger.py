@@ -62,10 +62,9 @@ async def test_a_house_account_is_found_by_its_name(parts: Deps, http: httpx.Asy
     named = await get(http, "accounts/TRUST_CASH")
     assert (named["id"], named["kind"]) == (100, "TRUST_CASH") and named["days"]
     assert named == await get(http, "accounts/100")
-    assert_problem(await http.get("/v1/ledger/accounts/CASH"), 422, "INVALID_REQUEST")
 
 
-@pytest.mark.parametrize("unknown", ["7", "4096", "8190", "9" * 19])
+@pytest.mark.parametrize("unknown", ["7", "4096", "8190", "9" * 19, "9" * 20, "CASH", "1_0", "+7"])
 async def test_no_account_of_the_chart_is_not_found(http: httpx.AsyncClient, unknown: str) -> None:
     answer = await http.get(f"/v1/ledger/accounts/{unknown}")
     assert_problem(answer, 404, "NOT_FOUND")

@@ -97,6 +97,19 @@ async def test_a_payment_that_does_not_fit_is_a_conflict(calendar_url: str, tmp_
         assert_problem(nobody, 404, "NOT_FOUND")
 
 
+@pytest.mark.parametrize("name", ["nope", "load-", "load-0", "load-01", "load-" + "9" * 19, "1"])
+async def test_a_load_that_is_not_there_is_not_found_whatever_its_name(
+    calendar_url: str, tmp_path: Path, name: str
+) -> None:
+    async with open_office(calendar_url, tmp_path, Setting(lots={})) as (_, http):
+        assert (await post(http, "loads", ORDER)).json()["id"] == "load-1"
+        assert_problem(await http.get(f"/v1/loads/{name}"), 404, "NOT_FOUND")
+        paid = await post(http, f"loads/{name}/payment", {"reference": "x", "amount": 1})
+        assert_problem(paid, 404, "NOT_FOUND")
+        bounced = await post(http, f"loads/{name}/bounce", {"why": "AM04"})
+        assert_problem(bounced, 404, "NOT_FOUND")
+
+
 async def test_the_exchange_is_asked_for_and_ordered(calendar_url: str, tmp_path: Path) -> None:
     on_request = BOOK.derive(exchange_mode="ON_REQUEST")
     setting = Setting(lots={2026: 4230})

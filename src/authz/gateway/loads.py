@@ -1,5 +1,6 @@
 """`/v1/loads`: employers' orders, pending until their payment is matched (LOD-01 to LOD-04)."""
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,6 +14,7 @@ from authz.gateway.problems import ProblemError, described
 from authz.loads.lines import Bad, Line
 from authz.loads.orders import BadLines, Order, place_order
 from authz.loads.payments import LoadView, bounce, find_load, pay
+from authz.refusal import Unknown
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -21,6 +23,7 @@ router = APIRouter(tags=["loads"])
 
 LINES_MAX: Final = 20_000
 PREFIX: Final = "load-"
+NAMED: Final = re.compile(PREFIX + "([1-9][0-9]{0,17})")
 LINE: Final[JsonDict] = {
     "account": "acc-1",
     "count": 20,
@@ -42,7 +45,7 @@ LOAD: Final[JsonDict] = {
     "rejected": [],
 }
 
-LoadId = Annotated[str, Path(pattern=r"^load-[0-9]{1,18}$", examples=["load-12"])]
+LoadId = Annotated[str, Path(max_length=64, examples=["load-12"])]
 
 
 class LineIn(BaseModel):
@@ -161,9 +164,9 @@ async def load(deps: Parts, load_id: LoadId) -> LoadOut:
 @write(router, "/loads/{load_id}/payment", LoadOut, "Match a payment: the vouchers are there")
 async def payment(once: Keyed, load_id: LoadId, body: PaymentIn) -> Response:
     """Only the exact total under the right reference is taken."""
-    number = _number(load_id)
 
     async def take(tx: "Tx") -> LoadOut:
+        number = _number(load_id)
         await pay(tx, number, body.reference, body.amount)
         return _out(await find_load(tx, number))
 
@@ -173,9 +176,9 @@ async def payment(once: Keyed, load_id: LoadId, body: PaymentIn) -> Response:
 @write(router, "/loads/{load_id}/bounce", LoadOut, "The employer's bank took the payment back")
 async def bounced(once: Keyed, load_id: LoadId, body: BounceIn) -> Response:
     """No further load of the employer is delivered until it is made good; nothing is taken back."""
-    number = _number(load_id)
 
     async def note(tx: "Tx") -> LoadOut:
+        number = _number(load_id)
         await bounce(tx, number, body.why)
         return _out(await find_load(tx, number))
 
@@ -194,7 +197,11 @@ def _lines_problem(refused: BadLines) -> ProblemError:
 
 
 def _number(load_id: str) -> int:
-    return int(load_id.removeprefix(PREFIX))
+    """The number in a load's name; what is no name of ours is no load. Raises `Unknown`."""
+    named = NAMED.fullmatch(load_id)
+    if named is None:
+        raise Unknown("there is no such load")
+    return int(named[1])
 
 
 def _rejected(bad: Bad) -> RejectedOut:
