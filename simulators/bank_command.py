@@ -23,7 +23,9 @@ EXAMPLE: Final = (
 
 
 def bank(
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT")] = "127.0.0.1:8600",
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where the engine's --bank finds it.")
+    ] = "127.0.0.1:8600",
     control: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where it takes orders, JSON lines.")
     ] = None,

@@ -8,7 +8,9 @@ from simulators.phones import command as wallet_command
 app = typer.Typer(
     name="simulate",
     help="Simulators: terminals, phones and acquirers that talk to a running engine, and a bank.",
+    epilog=terminal_command.EXAMPLE,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
 )
 

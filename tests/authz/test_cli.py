@@ -1,9 +1,12 @@
 """The command line: every command explains itself, and a mistake is one line and exit code 2."""
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +15,6 @@ from authz.world.read import read_world
 
 ANY_DOORS = ("--iso-port", "0", "--http-port", "0")
 BANK = ("--bank", "127.0.0.1:1", "--bank-tls-ca")
-LEAVES = [
-    "serve", "demo", "simulate terminal", "simulate rush", "world load", "world generate", "audit",
-    "explain", "db upgrade", "keys file new", "acts", "keys create",
-    "keys list", "keys rotate", "keys revoke", "settings",
-]  # fmt: skip
 
 
 def run(
@@ -43,16 +41,34 @@ def test_the_first_help_names_every_command_and_imports_none() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("leaf", LEAVES)
-def test_every_command_has_help_with_an_example(leaf: str) -> None:
-    name, *rest = leaf.split()
-    command = load_command(COMMANDS[name][0])
-    for word in rest:
-        command = command.commands[word]
-    assert command.help
-    assert "Example: millesime " in f"{command.help} {command.epilog}" or "Example: MILLESIME_" in (
-        command.epilog or ""
-    )
+def every_command() -> Iterator[tuple[str, Any]]:
+    """Groups and what is in them, each by all its words."""
+    waiting = [(name, load_command(place)) for name, (place, _) in COMMANDS.items()]
+    for name, command in waiting:
+        yield name, command
+        below = getattr(command, "commands", {})
+        waiting += [(f"{name} {word}", each) for word, each in below.items()]
+
+
+def test_every_command_and_every_group_has_help_with_an_example_of_its_own() -> None:
+    named = dict(every_command())
+    assert {"keys file", "keys file new", "simulate bank", "settings"} <= named.keys()
+    assert [name for name, command in named.items() if not command.help] == []
+    shown = {name: f"{command.help} {command.epilog}" for name, command in named.items()}
+    called = re.compile("Example: (MILLESIME_[A-Z]+=[^ ]+ )?millesime ")
+    examples = {name: called.split(text)[-1] for name, text in shown.items() if called.search(text)}
+    assert named.keys() - examples.keys() == set()
+    assert [name for name, said in examples.items() if not said.startswith(name)] == []
+
+
+def test_every_option_and_argument_says_what_it_is() -> None:
+    silent = [
+        f"{name}: {each.name}"
+        for name, command in every_command()
+        for each in command.params
+        if not each.help
+    ]
+    assert silent == []
 
 
 MISTAKES = [
@@ -67,7 +83,7 @@ MISTAKES = [
     (["keys", "rotate", "x", "--overlap", "1w"], "7d, 24h, 30m"),
     (["explain", "x"], "'x' is not the id of an authorization"),
     (["settings", "--config", "nowhere.toml"], "settings file nowhere.toml is not there"),
-    (["audit", "--data-dir", "nothere"], "there is no database in nothere"),
+    (["audit", "--data-dir", "nothere"], "or make one: millesime db upgrade --data-dir nothere"),
     (["backup", "dump", "x", "--data-dir", "nothere"], "there is no database in nothere"),
     (["keys", "list", "--data-dir", "nothere"], "there is no database in nothere"),
     (["loads", "import", "nope.csv"], "millesime: nope.csv: No such file or directory"),

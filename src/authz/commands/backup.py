@@ -18,7 +18,12 @@ from authz.sources import rulebooks
 from ledger.seal import SealKey
 from rules.rulebook import Rulebook
 
-app = typer.Typer(help="Backups, and their proof.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Backups, and their proof.",
+    epilog="Example: millesime backup drill",
+    no_args_is_help=True,
+    add_completion=False,
+)
 KEYS_APART: Final = "keep the key file by itself: no backup holds it"
 
 

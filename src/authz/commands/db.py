@@ -9,7 +9,12 @@ from authz.commands.saying import aside
 from authz.commands.store import settings_of, url_of
 from authz.database import upgrade as bring_forward
 
-app = typer.Typer(help="The database schema.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="The database schema.",
+    epilog="Example: millesime db upgrade",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.callback()

@@ -19,7 +19,12 @@ from authz.usage import UsageError
 from ledger import exports, rollup
 from ledger.seal import last_head
 
-app = typer.Typer(help="The books as files.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="The books as files.",
+    epilog="Example: millesime export trial-balance --until 2026-11-30",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")

@@ -40,7 +40,10 @@ NO_SETTINGS = ("name", "now")
 """What `jobs run` takes beside settings."""
 
 app = typer.Typer(
-    help="What is due at a date, done by hand.", no_args_is_help=True, add_completion=False
+    help="What is due at a date, done by hand.",
+    epilog="Example: millesime jobs run roll-up",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 

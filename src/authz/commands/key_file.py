@@ -12,7 +12,11 @@ from authz.commands.store import opened, settings_of, url_of
 from authz.keys import new_key_file, rotate_pan_key
 from authz.sealed_numbers import numbers_by_key
 
-app = typer.Typer(help="The key file (TOML, mode 600).", no_args_is_help=True)
+app = typer.Typer(
+    help="The key file (TOML, mode 600).",
+    epilog="Example: millesime keys file new /etc/millesime/keys.toml",
+    no_args_is_help=True,
+)
 
 
 @app.callback()

@@ -33,7 +33,12 @@ CREATE: Final = "keys create"
 ID_WIDTH: Final = len("mk_3f2a9c0b12de")
 UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
-app = typer.Typer(help="API keys, and the key file.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="API keys, and the key file.",
+    epilog="Example: millesime keys create --scopes gateway --name shop-paris",
+    no_args_is_help=True,
+    add_completion=False,
+)
 app.add_typer(key_file.app, name="file")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON line a key.")]

@@ -35,6 +35,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check only; keep nothin
 
 app = typer.Typer(
     help="Employers' orders: import them, match their payments.",
+    epilog="Example: millesime loads import november.csv --dry-run",
     no_args_is_help=True,
     add_completion=False,
 )

@@ -67,7 +67,12 @@ class Order(Struct, frozen=True):
     output: Path | None
 
 
-app = typer.Typer(help="Paying merchants.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Paying merchants.",
+    epilog="Example: millesime settle owed --until 2026-11-29",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.callback()

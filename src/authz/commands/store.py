@@ -33,8 +33,12 @@ def url_of(settings: Settings, *, new: bool = False) -> str:
     Only a `new` database is made where there is none: a mistyped directory is refused by
     UsageError.
     """
-    if settings.database_url is None and not new and not holds_cluster(settings.data_dir):
-        raise UsageError(f"there is no database in {settings.data_dir}")
+    place = settings.data_dir
+    if settings.database_url is None and not new and not holds_cluster(place):
+        raise UsageError(
+            f"there is no database in {place}; name another --data-dir or a --database-url,"
+            f" or make one: millesime db upgrade --data-dir {place}"
+        )
     return store(settings)[0]
 
 

@@ -22,7 +22,10 @@ from authz.world.load import WorldReport, load_world
 from authz.world.records import KINDS
 
 app = typer.Typer(
-    help="People, cards, merchants and money.", no_args_is_help=True, add_completion=False
+    help="People, cards, merchants and money.",
+    epilog="Example: millesime world generate --accounts 1000 --seed 1 > world.json",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
