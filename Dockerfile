@@ -1,8 +1,10 @@
 # Millésime in a container: the engine alone; DATABASE_URL names its PostgreSQL (15 or newer).
 #
 #   docker build -t millesime .
+#   docker run --rm -e DATABASE_URL=postgresql://... millesime db upgrade
 #   docker run -e DATABASE_URL=postgresql://... -p 8583:8583 -p 8080:8080 millesime
 #
+# The upgrade is for a new database and for each new version: until then the engine does not start.
 # Without DATABASE_URL the embedded PostgreSQL runs inside, with its data in the volume below.
 
 FROM python:3.14-slim AS build

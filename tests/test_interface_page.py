@@ -1,6 +1,7 @@
 """docs/INTERFACE.md says that it is exact: its tables are held against the program."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -8,10 +9,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import fields
 
 from authz.addresses import Address
 from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
+from authz.bank.matters import Matters
 from authz.cli import COMMANDS, load_command
 from authz.elements import Untranslatable, require
 from authz.gateway.app import create_app
@@ -19,11 +22,13 @@ from authz.gateway.deps import Deps
 from authz.iso8583.message import Message
 from authz.iso8583.mti import ANSWERS, request_class
 from authz.iso8583.profiles import profile, profile_names
+from authz.keys import Keys
 from authz.metrics import Metrics
 from authz.network import ECHO, answer
 from authz.reconciliation import MANDATORY
 from authz.response_codes import RESPONSE_CODES
 from authz.translate import FAMILIES
+from authz.world.records import KINDS, DerogationRecord, LotRecord, TopUpRecord, UsedRecord
 from rules.decision import Reason
 
 PAGE = Path(__file__).parents[1] / "docs" / "INTERFACE.md"
@@ -133,6 +138,38 @@ def test_the_page_names_every_response_code_with_its_reasons_and_no_other() -> N
         for reason in reasons.split(", ")
     }
     assert told == {reason.value: code for reason, code in RESPONSE_CODES.items()}
+
+
+def test_the_page_names_every_alarm_of_the_bank() -> None:
+    (alarms,) = (what for names, what, _ in rows("What is counted") if "_alarm{" in names)
+    assert set(re.findall(r"`(bank_\w+)`", alarms)) == Matters().alarms().keys()
+
+
+def test_the_page_names_every_table_of_a_key_file_and_no_other() -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("# Key file\n")[2]
+    shown = tomllib.loads(section.partition("```toml\n")[2].partition("```")[0])
+    assert shown.keys() == {each.name for each in fields(Keys)}
+
+
+def test_the_page_names_every_field_of_a_world_file_and_no_other() -> None:
+    told = {
+        name: (named(required), named(optional))
+        for name, required, optional in list(rows("World files"))[1:]
+    }
+    parts = {"lot": LotRecord, "topup": TopUpRecord, "used": UsedRecord}
+    there = KINDS | parts | {"derogation": DerogationRecord}
+    assert told == {
+        name: (
+            {each.encode_name for each in fields(record) if each.required},
+            {each.encode_name for each in fields(record) if not each.required},
+        )
+        for name, record in there.items()
+    }
+
+
+def named(cell: str) -> set[str]:
+    """The names of a cell, without what stands in brackets about them."""
+    return set(re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", cell)))
 
 
 def unnamed(path: str) -> str:
