@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import fields
 
 from authz.addresses import Address
@@ -156,8 +157,13 @@ def test_the_page_names_every_field_of_a_world_file_and_no_other() -> None:
         name: (named(required), named(optional))
         for name, required, optional in list(rows("World files"))[1:]
     }
-    parts = {"lot": LotRecord, "topup": TopUpRecord, "used": UsedRecord}
-    there = KINDS | parts | {"derogation": DerogationRecord}
+    there: dict[str, type[Struct]] = {
+        **KINDS,
+        "lot": LotRecord,
+        "topup": TopUpRecord,
+        "used": UsedRecord,
+        "derogation": DerogationRecord,
+    }
     assert told == {
         name: (
             {each.encode_name for each in fields(record) if each.required},

@@ -1,19 +1,35 @@
 """What is spoken at an ISO 8583 door, and the keys that it takes: refused before anything runs."""
 
+from pathlib import Path
+
 from authz.addresses import Listener
 from authz.framing import Framing
 from authz.hsm import SecurityModule
-from authz.iso8583.profiles import Profile, profile
+from authz.iso8583.profiles import Profile, profile, profile_names
 from authz.message_auth import Authenticator
 from authz.policies import CryptogramPolicy, MacPolicy
 from authz.settings import Settings
 from authz.usage import UsageError
 
 
-def dialect(door: Listener) -> tuple[Profile, Framing]:
-    """Profile and framing of a door. Raises UsageError for a profile that there is not."""
+def profiles_are_good(folder: Path | None) -> None:
+    """Every profile of the installation, whether or not a door speaks it. Raises UsageError."""
+    if folder is None:
+        return
     try:
-        spoken = profile(door.profile)
+        for name in profile_names(folder):
+            profile(name, folder)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def dialect(door: Listener, folder: Path | None = None) -> tuple[Profile, Framing]:
+    """Profile and framing of a door; `folder` has profiles beside the bundled ones.
+
+    Raises UsageError for a profile that there is not.
+    """
+    try:
+        spoken = profile(door.profile, folder)
     except ValueError as error:
         raise UsageError(str(error)) from None
     return spoken, door.framing or spoken.framing
@@ -38,5 +54,5 @@ def refuse_keyless_chips(door: Listener, module: SecurityModule) -> None:
 def doors_have_keys(settings: Settings, module: SecurityModule) -> None:
     """Every door as it would be opened. Raises UsageError."""
     for door in settings.listeners:
-        authenticator(dialect(door)[0], door, module)
+        authenticator(dialect(door, settings.profiles_dir)[0], door, module)
         refuse_keyless_chips(door, module)

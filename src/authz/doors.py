@@ -123,7 +123,7 @@ def addresses(iso: Sequence[Address], http: Address | None) -> dict[str, object]
 
 
 def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
-    spoken, cut = dialect(door)
+    spoken, cut = dialect(door, settings.profiles_dir)
     return peers.Desk(
         spoken,
         cut,

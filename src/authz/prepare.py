@@ -9,7 +9,7 @@ from authz.addresses import Address
 from authz.bank import tls as bank_tls
 from authz.bank.desk import vault_for_bank
 from authz.clock_row import set_clock
-from authz.dialects import dialect, doors_have_keys
+from authz.dialects import dialect, doors_have_keys, profiles_are_good
 from authz.digest_check import agree_on_digest_key
 from authz.keys import Keys, read_key_file
 from authz.safe import Safe
@@ -42,8 +42,9 @@ def certificates_are_good(settings: Settings) -> None:
 def arguments_are_good(settings: Settings) -> None:
     """Whatever can be told without a store, before one is made. Raises UsageError."""
     rulebooks(settings.rulebook)
+    profiles_are_good(settings.profiles_dir)
     for door in settings.listeners:
-        dialect(door)
+        dialect(door, settings.profiles_dir)
     if settings.keys is not None:
         keys_suffice(settings, read_key_file(settings.keys))
     if settings.world is not None:

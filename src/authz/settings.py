@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     profile: str = PROFILE_DEFAULT
     listen: Annotated[tuple[Listener, ...], NoDecode, BeforeValidator(_listeners)] = ()
     """Doors beside `host:iso_port`, each with its own profile and framing."""
+    profiles_dir: Path | None = None
+    """A folder of profiles (TOML) beside the bundled ones, each named for its file."""
     tls_cert: Path | None = None
     """The chain of certificates that our doors show (PEM); None: nobody speaks TLS."""
     tls_key: Path | None = None

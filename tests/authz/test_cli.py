@@ -89,6 +89,7 @@ MISTAKES = [
     (["loads", "import", "nope.csv"], "millesime: nope.csv: No such file or directory"),
     (["serve", "--test-clock", "yesterday"], "test_clock: an ISO 8601 instant with its zone is"),
     (["serve", "--profile", "ebcdic", "--data-dir", "nothere"], "ebcdic"),
+    (["serve", "--profiles-dir", "nope", "--data-dir", "nothere"], "millesime: nope: No such file"),
     (["serve", "--rulebook", "nope.toml", "--data-dir", "nothere"], "nope.toml"),
     (["serve", "--keys", "nope.toml", "--data-dir", "nothere"], "nope.toml"),
     (
@@ -116,6 +117,15 @@ def test_settings_that_are_no_toml_are_named(tmp_path: Path) -> None:
     ended = run("settings", "--config", "mine.toml", folder=tmp_path)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("millesime: the settings file mine.toml is not TOML: ")
+
+
+def test_a_profile_that_no_door_speaks_is_read_at_start_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "bistro.toml").write_text('content = "ascii"\nframming = "2b"\n')
+    ended = run("serve", *ANY_DOORS, "--profiles-dir", "profiles", folder=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert "profiles/bistro.toml: " in ended.stderr
+    assert "framming" in ended.stderr
 
 
 def test_standard_output_is_what_was_asked_for_and_logs_are_not(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """What a door speaks: its own word counts, else its profile's."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
-from msgspec.structs import replace
 
 from authz import dialects
 from authz.addresses import parse_listener
 from authz.framing import framing
-from authz.iso8583.profiles import Profile, profile
+from authz.iso8583.profiles import profile
 from authz.usage import UsageError
 
 
@@ -21,12 +23,11 @@ def test_frames_are_cut_as_the_door_says_else_as_its_profile_is_used_to(
     assert dialects.dialect(door) == (profile(door.profile), framing(name))
 
 
-def test_a_profile_of_other_frames_is_served_with_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def spoken(name: str) -> Profile:
-        return replace(profile(name), framing=framing("4a-incl"))
-
-    monkeypatch.setattr(dialects, "profile", spoken)
-    assert dialects.dialect(parse_listener("127.0.0.1:9"))[1].name == "4a-incl"
+def test_a_profile_of_other_frames_is_served_with_its_own(tmp_path: Path) -> None:
+    ascii_ = (files("authz") / "profiles" / "ascii.toml").read_text("utf-8")
+    (tmp_path / "bistro.toml").write_text(ascii_.replace('framing = "2b"', 'framing = "4a-incl"'))
+    door = parse_listener("127.0.0.1:9,profile=bistro")
+    assert dialects.dialect(door, tmp_path)[1].name == "4a-incl"
 
 
 def test_a_profile_that_there_is_not_is_one_line() -> None:

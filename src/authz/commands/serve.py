@@ -43,6 +43,9 @@ def serve(
     profile: Annotated[
         str | None, typer.Option(help="Dialect of --iso-port (default: ascii).")
     ] = None,
+    profiles_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Profiles (TOML) beside the bundled ones.")
+    ] = None,
     bank: Bank = None,
     bank_tls_ca: BankTlsCa = None,
     bank_tls_cert: BankTlsCert = None,

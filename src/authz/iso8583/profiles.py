@@ -1,14 +1,19 @@
 """Everything that differs between acquirer networks, as data: one TOML file per profile.
 
-The files lie in `authz/profiles`; `profile` reads one, checks it and compiles its codec, once.
+The files lie in `authz/profiles`, and in a folder of the installation beside it; `profile` reads
+one, checks it and compiles its codec, once.
 """
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from authz.framing import Framing, framing
 from authz.iso8583.codec import Codec
@@ -17,6 +22,10 @@ from authz.iso8583.spec import DESCRIPTIONS, SPECS
 from authz.policies import CryptogramPolicy, MacPolicy
 
 _SUFFIX = ".toml"
+_Code = Annotated[str, Meta(pattern="^[0-9A-Z]{2}$")]
+_EligiblePlace = Annotated[str, Meta(pattern=r"^DE(54|48)\.[0-9A-Z]{2}$")]
+_PartialPlace = Annotated[str, Meta(pattern=r"^DE48\.[0-9A-Z]{2}$")]
+_EntryMode = Annotated[str, Meta(pattern="^[0-9]{2}$")]
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,13 +35,13 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     framing: str
     echo: tuple[int, ...]
     mtis: tuple[str, ...]
-    eligible_from: tuple[str, ...]
-    partial_from: tuple[str, ...]
-    entry_modes: tuple[str, ...]
+    eligible_from: tuple[_EligiblePlace, ...]
+    partial_from: tuple[_PartialPlace, ...]
+    entry_modes: tuple[_EntryMode, ...]
     mac: MacPolicy = MacPolicy.OFF
     cryptogram: CryptogramPolicy | None = None
-    response_codes: dict[str, str] = {}
-    response_code_fallback: str | None = None
+    response_codes: dict[_Code, _Code] = {}
+    response_code_fallback: _Code | None = None
 
 
 class Profile(Struct, frozen=True):
@@ -63,22 +72,35 @@ class Profile(Struct, frozen=True):
         return self.response_codes.get(code, self.response_code_fallback or code)
 
 
-def profile_names() -> tuple[str, ...]:
-    """The profiles there are."""
-    names = (entry.name for entry in (files("authz") / "profiles").iterdir())
-    return tuple(sorted(n.removesuffix(_SUFFIX) for n in names if n.endswith(_SUFFIX)))
+def profile_names(folder: Path | None = None) -> tuple[str, ...]:
+    """The profiles there are: those bundled, and those of a folder. Raises as `profile` does."""
+    return tuple(sorted(_files(folder)))
 
 
 @cache
-def profile(name: str) -> Profile:
+def profile(name: str, folder: Path | None = None) -> Profile:
     """Load a profile; ValueError lists the names there are, or says what its file has wrong."""
-    if name not in profile_names():
-        raise ValueError(f"unknown profile {name!r}; choose among {', '.join(profile_names())}")
-    text = (files("authz") / "profiles" / f"{name}{_SUFFIX}").read_text("utf-8")
+    there = _files(folder)
+    if name not in there:
+        raise ValueError(f"unknown profile {name!r}; choose among {', '.join(sorted(there))}")
     try:
-        return _built(name, text)
+        return _built(name, there[name].read_text("utf-8"))
     except (ValueError, msgspec.ValidationError) as fault:
-        raise ValueError(f"profile {name}: {fault}") from fault
+        raise ValueError(f"profile {there[name]}: {fault}") from fault
+
+
+def _files(folder: Path | None) -> Mapping[str, Traversable]:
+    """Each profile's file by its name; one name means one thing, whatever folder there is."""
+    bundled = _in(files("authz") / "profiles")
+    added = {} if folder is None else _in(folder)
+    for name in bundled.keys() & added.keys():
+        raise ValueError(f"profile {added[name]}: {name} is a bundled one; give it another name")
+    return bundled | added
+
+
+def _in(place: Traversable) -> dict[str, Traversable]:
+    found = {entry.name: entry for entry in place.iterdir()}
+    return {n.removesuffix(_SUFFIX): found[n] for n in found if n.endswith(_SUFFIX)}
 
 
 def _built(name: str, text: str) -> Profile:

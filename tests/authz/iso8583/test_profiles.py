@@ -2,6 +2,7 @@
 
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,12 @@ def test_an_unknown_profile_is_refused_with_the_names_there_are() -> None:
         ("echo = [2,", "echo = [65,", "no such fields"),
         ('"0100",', '"0110",', "no answer"),
         ('mac = "off"', 'mack = "off"', "mack"),
+        ('eligible_from = ["DE54.90"', 'eligible_from = ["DE45.90"', "eligible_from"),
+        ('partial_from = ["DE48.61"', 'partial_from = ["DE54.90"', "partial_from"),
+        ('entry_modes = ["05"', 'entry_modes = ["5"', "entry_modes"),
+        ("[response_codes]", '[response_codes]\n"61" = "5"', "response_codes"),
+        ("[response_codes]", '[response_codes]\n"1a" = "05"', "response_codes"),
+        ("[response_codes]", 'response_code_fallback = ""\n[response_codes]', "code_fallback"),
     ],
 )
 def test_a_mistake_in_a_profile_fails_at_start_up(old: str, new: str, complaint: str) -> None:
@@ -59,6 +66,26 @@ def test_a_mistake_in_a_profile_fails_at_start_up(old: str, new: str, complaint:
     assert old in text
     with pytest.raises(ValueError, match=complaint):
         profiles._built("ours", text.replace(old, new))
+
+
+def test_an_installation_may_have_profiles_of_its_own(tmp_path: Path) -> None:
+    ours = text_of("bcd").replace('framing = "2b-tpdu"', 'framing = "4a"')
+    (tmp_path / "bistro.toml").write_text(ours)
+    (tmp_path / "read-me.txt").write_text("Not a profile.")
+    assert profile_names(tmp_path) == ("ascii", "ascii-binary", "bcd", "bistro")
+    assert profile("bistro", tmp_path).framing.name == "4a"
+    assert profile("bistro", tmp_path).codec is profile("bcd").codec
+    with pytest.raises(ValueError, match="unknown profile 'bistro'"):
+        profile("bistro")
+
+
+def test_what_is_wrong_in_a_folder_is_said_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "bistro.toml").write_text(text_of("ascii") + '"61" = "5"\n')
+    with pytest.raises(ValueError, match=r"bistro\.toml: .*`\$\.response_codes"):
+        profile("bistro", tmp_path)
+    (tmp_path / "ascii.toml").write_text(text_of("bcd"))
+    with pytest.raises(ValueError, match=r"ascii\.toml: ascii is a bundled one"):
+        profile("bcd", tmp_path)
 
 
 def test_a_network_may_have_response_codes_of_its_own() -> None:
