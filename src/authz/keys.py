@@ -42,6 +42,8 @@ from authz.usage import UsageError
 from ledger.seal import SealKey
 
 DEVELOPMENT_FILE: Final = "keys.development.toml"
+VARIABLE: Final = "MILLESIME_KEYS_TOML"
+"""What a key file says, for a container that is given no files."""
 DIGEST_KEY_BYTES: Final = 32
 PAN_KEY_BYTES: Final = 32
 PIN_KEY_BYTES: Final = 32
@@ -160,17 +162,33 @@ LENGTHS: Final = {
 }
 
 
+def given_keys(path: Path | None) -> Keys | None:
+    """The keys that an operator gave, by a file or by the environment; None: by neither.
+
+    Raises UsageError, which never shows a key; also where both give some.
+    """
+    content = os.environ.get(VARIABLE)
+    if path is None:
+        return None if content is None else _read(content, VARIABLE)
+    if content is not None:
+        raise UsageError(f"there are keys in {path} and in {VARIABLE}: leave one of them out")
+    return read_key_file(path)
+
+
 def read_key_file(path: Path) -> Keys:
     """Read and check a key file. Raises UsageError, which never shows a key."""
-    text = _read_private(path)
+    return _read(_read_private(path), f"key file {path}")
+
+
+def _read(content: str, source: str) -> Keys:
     try:
-        keys = msgspec.convert(tomllib.loads(text), Keys, dec_hook=_secret)
+        keys = msgspec.convert(tomllib.loads(content), Keys, dec_hook=_secret)
     except tomllib.TOMLDecodeError:
         # The parser's own words quote what it read.
-        raise UsageError(f"key file {path} is not TOML") from None
+        raise UsageError(f"{source} is not TOML") from None
     except msgspec.ValidationError as refused:
-        raise UsageError(f"key file {path}: {refused}") from None
-    _check(path, keys)
+        raise UsageError(f"{source}: {refused}") from None
+    _check(source, keys)
     return keys
 
 
@@ -270,16 +288,16 @@ def _secret(wanted: type, value: object) -> Secret:
         raise ValueError("hex digits are wanted") from None
 
 
-def _check(path: Path, keys: Keys) -> None:
+def _check(source: str, keys: Keys) -> None:
     for table, lengths in LENGTHS.items():
         found = getattr(keys, table)
         group: tuple[AnyKey, ...] = found if isinstance(found, tuple) else (found,) if found else ()
         for key in group:
             if len(key.key) not in lengths:
                 wanted = " or ".join(map(str, lengths))
-                raise UsageError(f"key file {path}: {table} {key.key_id} is not {wanted} bytes")
+                raise UsageError(f"{source}: {table} {key.key_id} is not {wanted} bytes")
         if len({_name(key) for key in group}) != len(group):
-            raise UsageError(f"key file {path}: {table} holds two keys under one name")
+            raise UsageError(f"{source}: {table} holds two keys under one name")
 
 
 def _name(key: AnyKey) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from authz.bank.desk import vault_for_bank
 from authz.clock_row import set_clock
 from authz.dialects import dialect, doors_have_keys, profiles_are_good
 from authz.digest_check import agree_on_digest_key
-from authz.keys import Keys, read_key_file
+from authz.keys import Keys, given_keys
 from authz.safe import Safe
 from authz.sealed_numbers import refuse_missing_keys
 from authz.senders import refuse_unsigned
@@ -45,8 +45,9 @@ def arguments_are_good(settings: Settings) -> None:
     profiles_are_good(settings.profiles_dir)
     for door in settings.listeners:
         dialect(door, settings.profiles_dir)
-    if settings.keys is not None:
-        keys_suffice(settings, read_key_file(settings.keys))
+    given = given_keys(settings.keys)
+    if given is not None:
+        keys_suffice(settings, given)
     if settings.world is not None:
         deque(read_world(settings.world), maxlen=0)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from authz.keys import Keys, development_keys, read_key_file
+from authz.keys import Keys, development_keys, given_keys
 from authz.postgres import Embedded, ensure_running
 from authz.settings import Settings
 from authz.usage import UsageError
@@ -22,9 +22,10 @@ def store(settings: Settings) -> tuple[str, Embedded | None]:
 
 
 def keys_of(settings: Settings) -> Keys:
-    """The key file, or the development one."""
-    if settings.keys is not None:
-        return read_key_file(settings.keys)
+    """The keys that were given, or those of the development file."""
+    given = given_keys(settings.keys)
+    if given is not None:
+        return given
     keys, path, made = development_keys(settings.data_dir)
     _log.warning("development_keys", path=str(path), made_now=made)
     return keys

@@ -2,11 +2,23 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from authz.keys import Keys, development_keys, new_key_file, read_key_file, rotate_pan_key
+from authz import sources
+from authz.commands import store
+from authz.keys import (
+    VARIABLE,
+    Keys,
+    development_keys,
+    given_keys,
+    new_key_file,
+    read_key_file,
+    rotate_pan_key,
+)
+from authz.settings import Settings, load
 from authz.usage import UsageError
 
 DIGEST = "5a" * 32
@@ -101,6 +113,42 @@ def test_a_file_that_does_not_fit_is_refused_without_its_keys(
     assert words in str(refused.value)
     assert "5a5a" not in str(refused.value)
     assert "5g5g" not in str(refused.value)
+
+
+def test_the_environment_may_give_what_a_file_would_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    path = some_file(tmp_path)
+    assert given_keys(None) is None
+    read = given_keys(path)
+    monkeypatch.setenv(VARIABLE, path.read_text())
+    given = given_keys(None)
+    assert read is not None and given is not None
+    assert value(read) == value(given)
+    with pytest.raises(UsageError, match=f"keys.toml and in {VARIABLE}: leave one") as refused:
+        given_keys(path)
+    assert DIGEST not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["", "5a5a5a", '[pan_digest]\nkey_id = "d1"\nkey = "5a5a"'])
+def test_an_environment_that_does_not_fit_is_refused_without_its_keys(
+    monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, content)
+    with pytest.raises(UsageError, match=f"^{VARIABLE}(: | is not TOML$)") as refused:
+        given_keys(None)
+    assert "5a5a" not in str(refused.value)
+
+
+@pytest.mark.parametrize("way", [sources.keys_of, store.keys_of, store.keys_at_hand])
+def test_whoever_asks_for_keys_has_those_of_the_environment_and_makes_no_file(
+    way: Callable[[Settings], Keys], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, some_file(tmp_path).read_text())
+    keys = way(load({"data_dir": tmp_path / "data"}))
+    assert keys.pan_digest.key.reveal().hex() == DIGEST
+    assert not (tmp_path / "data").exists()
 
 
 def test_two_keys_of_one_name_are_refused(tmp_path: Path) -> None:

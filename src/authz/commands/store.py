@@ -10,7 +10,7 @@ import asyncpg
 from authz import database
 from authz.access.acts import CLI, DONE, REFUSED, Act, acting, note, system_user
 from authz.commands.saying import aside
-from authz.keys import DEVELOPMENT_FILE, Keys, development_keys, read_key_file
+from authz.keys import DEVELOPMENT_FILE, Keys, development_keys, given_keys, read_key_file
 from authz.postgres import holds_cluster
 from authz.settings import Settings, load
 from authz.sources import store
@@ -43,9 +43,10 @@ def url_of(settings: Settings, *, new: bool = False) -> str:
 
 
 def keys_of(settings: Settings) -> Keys:
-    """The key file, or the development one: a person is told once, when it is made."""
-    if settings.keys is not None:
-        return read_key_file(settings.keys)
+    """The keys that were given, or those of the development file: its making is told, once."""
+    given = given_keys(settings.keys)
+    if given is not None:
+        return given
     keys, path, made_now = development_keys(settings.data_dir)
     if made_now:
         aside(f"no --keys given: made a development key file, {path}")
@@ -54,10 +55,8 @@ def keys_of(settings: Settings) -> Keys:
 
 def keys_at_hand(settings: Settings) -> Keys | None:
     """The keys if there are any; a development file is not made for it."""
-    path = settings.keys or settings.data_dir / DEVELOPMENT_FILE
-    if settings.keys is None and not path.exists():
-        return None
-    return read_key_file(path)
+    beside = settings.data_dir / DEVELOPMENT_FILE
+    return given_keys(settings.keys) or (read_key_file(beside) if beside.exists() else None)
 
 
 def seal_key_of(settings: Settings) -> SealKey | None:
