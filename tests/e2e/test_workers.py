@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -30,8 +31,12 @@ _STANS = count(1)
 def workers_of(supervisor: int) -> set[int]:
     """Its engine processes; a helper of multiprocessing is none."""
     children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return {pid for pid, line in words.items() if b"spawn_main" in line}
+    found = set()
+    for pid in children:
+        with suppress(FileNotFoundError, ProcessLookupError):  # one that has just gone is none
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(int(pid))
+    return found
 
 
 async def newcomers(engine: Engine, first: set[int]) -> set[int]:
