@@ -1,5 +1,6 @@
 """The log of acts: written with the change or not at all, never changed, read page by page."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -49,6 +50,73 @@ async def test_what_is_refused_is_noted_with_its_code(checkout: Checkout) -> Non
     ]
 
 
+async def test_a_refusal_of_what_stands_behind_http_is_noted_with_its_code(
+    checkout: Checkout,
+) -> None:
+    account = WORLD["accounts"][0]
+    put, gift = "PUT /accounts/{account_id}", "POST /accounts/{account_id}/gifts"
+    given = await checkout.post(f"/accounts/{account['id']}/gifts", {"charity": "c", "amount": 1})
+    assert (given.status_code, given.json()["code"]) == (409, "UNKNOWN_CHARITY")
+    moved = account | {"person": "per-other"}
+    kept = await checkout.http.put(f"/v1/accounts/{account['id']}", json=moved)
+    assert (kept.status_code, kept.json()["code"]) == (409, "PERSON_IS_FIXED")
+    assert await log_of(checkout.deps.pool) == [
+        ("dev", gift, account["id"], "UNKNOWN_CHARITY"),
+        ("dev", put, account["id"], "PERSON_IS_FIXED"),
+    ]
+
+
+async def test_a_name_that_nobody_has_is_noted_as_not_found(checkout: Checkout) -> None:
+    """Before the SQL transaction (a programme) and within it (an account)."""
+    told = [
+        await checkout.post("/employers/none/exchange", {"vintage": 2025, "programme": "none"}),
+        await checkout.post("/accounts/none/close", {"why": "left"}),
+    ]
+    assert [answer.status_code for answer in told] == [404, 404]
+    assert await log_of(checkout.deps.pool) == [
+        ("dev", "POST /employers/{employer_id}/exchange", "none", "NOT_FOUND"),
+        ("dev", "POST /accounts/{account_id}/close", "none", "NOT_FOUND"),
+    ]
+
+
+async def test_what_the_database_cannot_keep_is_noted_as_a_bad_request(checkout: Checkout) -> None:
+    told = [
+        await checkout.http.put("/v1/charities/c", json={"name": "a\0b"}),
+        await checkout.http.post("/v1/cards/a%00b/block", json={}),
+    ]
+    assert [answer.status_code for answer in told] == [422, 422]
+    assert await log_of(checkout.deps.pool) == [
+        ("dev", "PUT /charities/{charity_id}", "c", "INVALID_REQUEST"),
+        ("dev", "POST /cards/{card_id}/block", "ab", "INVALID_REQUEST"),
+    ]
+
+
+async def test_a_body_without_an_end_is_noted_where_it_was_read(checkout: Checkout) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 65_536
+
+    answer = await checkout.http.put("/v1/issuer", content=endless())
+    assert answer.status_code == 413
+    assert await log_of(checkout.deps.pool) == [("dev", "PUT /issuer", "", "BODY_TOO_LARGE")]
+
+
+async def test_what_nobody_knows_the_end_of_is_not_noted(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is lost on the way, and a fault of ours."""
+    name = await checkout.deps.pool.fetchval("select name from directory where kind = 'card'")
+    for lost, status in ((OSError(), 503), (asyncpg.UndefinedTableError(), 500)):
+
+        async def fail(*_: object, lost: Exception = lost) -> None:
+            raise lost
+
+        monkeypatch.setattr("authz.gateway.cards.change", fail)
+        answer = await checkout.http.post(f"/v1/cards/{name}/block", json={})
+        assert answer.status_code == status
+    assert await log_of(checkout.deps.pool) == []
+
+
 async def test_a_step_of_a_card_is_noted_in_its_own_sql_transaction(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,9 +157,11 @@ async def test_a_kept_answer_is_noted_as_such(checkout: Checkout) -> None:
 
 
 async def test_no_card_number_is_written_down(checkout: Checkout) -> None:
-    await checkout.http.post("/v1/cards/9999670000000012/block", json={})
+    for number in ("9999670000000012", "99996700%0000000012"):
+        await checkout.http.post(f"/v1/cards/{number}/block", json={})
     assert await log_of(checkout.deps.pool) == [
-        ("dev", "POST /cards/{card_id}/block", "****", "NOT_FOUND")
+        ("dev", "POST /cards/{card_id}/block", "****", "NOT_FOUND"),
+        ("dev", "POST /cards/{card_id}/block", "****", "INVALID_REQUEST"),
     ]
 
 

@@ -110,5 +110,6 @@ def _row(act: Act, about: str | None, outcome: str) -> tuple[Any, ...]:
     stamp = now_ns // 1_000_000 << 80
     # What is left of the clock goes first, so that acts of one millisecond keep their order.
     rest = now_ns % 1_000_000 * 4_096 // 1_000_000 << 64 | secrets.randbits(62)
-    about = without_numbers(act.about or about or "")[:OBJECT_MAX]
-    return UUID(int=stamp | _UUID7 | rest), at, act.who, act.through, act.action, about, outcome
+    # PostgreSQL keeps no NUL, and one among digits must not hide a number.
+    told = without_numbers((act.about or about or "").replace("\0", ""))[:OBJECT_MAX]
+    return UUID(int=stamp | _UUID7 | rest), at, act.who, act.through, act.action, told, outcome

@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
 
 from authz.access import acts
 from authz.access.acts import Act
 from authz.gateway.admission import caller_of
 from authz.gateway.deps import Deps, Parts
-from authz.gateway.problems import ProblemError
+from authz.gateway.problems import TOLD, problem_of
 
-INVALID: Final = "INVALID_REQUEST"
 UNSETTLED_FROM: Final = 500
 """From this status on nobody knows what became of it, or it was not looked at."""
 
@@ -30,13 +28,11 @@ async def write_down(request: Request, deps: Parts) -> AsyncIterator[None]:
     with acts.acting(Act(caller_of(request).key_id, acts.HTTP, action, about)) as act:
         try:
             yield
-        except ProblemError as refused:
+        except TOLD as error:
             act.noted = False  # what was noted before is undone with its SQL transaction
-            if refused.status < UNSETTLED_FROM:
+            refused = problem_of(error)
+            if refused is not None and refused.status < UNSETTLED_FROM:
                 await _note_alone(deps, refused.code)
-            raise
-        except RequestValidationError:
-            await _note_alone(deps, INVALID)
             raise
         else:
             await _note_alone(deps, acts.DONE)

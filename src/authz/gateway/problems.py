@@ -105,59 +105,80 @@ def _described(status: int, code: str, detail: str) -> dict[str, Any]:
     return {"description": phrase, "content": content}
 
 
+LOST: Final = (DatabaseError, asyncpg.InterfaceError, OSError)
+"""A database that is not there, as those say who wanted it."""
+TOLD: Final = (
+    ProblemError,
+    HTTPException,
+    RequestValidationError,
+    Refused,
+    Unknown,
+    *LOST,
+    asyncpg.PostgresError,
+)
+"""The errors that `problem_of` looks at; any other is a fault of ours."""
+
+
+def problem_of(error: Exception) -> ProblemError | None:
+    """What a caller is told of an error; None for a fault of ours."""
+    match error:
+        case ProblemError():
+            return error
+        case HTTPException():
+            code = CODES.get(error.status_code, "INVALID_REQUEST")
+            return ProblemError(error.status_code, code, str(error.detail))
+        case RequestValidationError():
+            return _invalid(error)
+        case Refused():
+            return ProblemError(409, error.code, str(error))
+        case Unknown():
+            return ProblemError(404, "NOT_FOUND", str(error))
+        case DatabaseError() | asyncpg.InterfaceError() | OSError():
+            return _database_down()
+        case asyncpg.PostgresError():
+            return _refused_by_the_database(error)
+    return None
+
+
 def install(app: FastAPI) -> None:
     """Turn every error of the application into a problem document."""
+    for kind in TOLD:
+        app.add_exception_handler(kind, _told)
 
-    @app.exception_handler(ProblemError)
-    async def refused(_request: Request, error: ProblemError) -> JSONResponse:
-        answer = problem(error.status, error.code, error.detail, **error.more)
-        answer.headers.update(error.headers)
-        return answer
 
-    @app.exception_handler(HTTPException)
-    async def refused_by_the_framework(_request: Request, error: HTTPException) -> JSONResponse:
-        code = CODES.get(error.status_code, "INVALID_REQUEST")
-        return problem(error.status_code, code, str(error.detail))
+async def _told(_request: Request, error: Exception) -> JSONResponse:
+    """Raises a fault of ours, for the gate."""
+    told = problem_of(error)
+    if told is None:
+        raise error
+    answer = problem(told.status, told.code, told.detail, **told.more)
+    answer.headers.update(told.headers)
+    return answer
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # What was sent is left out: it may hold a card number.
-        errors = [
-            {"place": _place(each["loc"]), "message": without_numbers(each["msg"])}
-            for each in error.errors()
-        ]
-        detail = "; ".join(f"{each['place']}: {each['message']}" for each in errors)
-        return problem(422, "INVALID_REQUEST", detail, errors=errors)
 
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(Unknown, _unknown)
-    for lost in (DatabaseError, asyncpg.InterfaceError, OSError):
-        app.add_exception_handler(lost, _database_down)
-    app.add_exception_handler(asyncpg.PostgresError, _refused_by_the_database)
+def _invalid(error: RequestValidationError) -> ProblemError:
+    """What was sent is left out: it may hold a card number."""
+    errors = [
+        {"place": _place(each["loc"]), "message": without_numbers(each["msg"])}
+        for each in error.errors()
+    ]
+    detail = "; ".join(f"{each['place']}: {each['message']}" for each in errors)
+    return ProblemError(422, "INVALID_REQUEST", detail, errors=errors)
 
 
 def _place(loc: Sequence[object]) -> str:
     return ".".join(own_name(each) if isinstance(each, str) else str(each) for each in loc)
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refused)
-    return problem(409, error.code, str(error))
+def _database_down() -> ProblemError:
+    return ProblemError(503, "ISSUER_DOWN", "the database cannot be reached now")
 
 
-async def _unknown(_request: Request, error: Exception) -> JSONResponse:
-    return problem(404, "NOT_FOUND", str(error))
-
-
-async def _database_down(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(503, "ISSUER_DOWN", "the database cannot be reached now")
-
-
-async def _refused_by_the_database(request: Request, error: Exception) -> JSONResponse:
-    """Raises what is neither its absence nor a character that it cannot keep: a fault of ours."""
+def _refused_by_the_database(error: asyncpg.PostgresError) -> ProblemError | None:
+    """None for what is neither its absence nor a character that it cannot keep."""
     state = getattr(error, "sqlstate", None) or ""
     if state.startswith(AWAY):
-        return await _database_down(request, error)
+        return _database_down()
     if state in UNWRITABLE:
-        return problem(422, "INVALID_REQUEST", "text with a character that cannot be kept")
-    raise error
+        return ProblemError(422, "INVALID_REQUEST", "text with a character that cannot be kept")
+    return None
