@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from authz.credentials import life
-from authz.credentials.change import FIND, By, Changed, NotFound, change, decode
+from authz.credentials.change import FIND, By, Changed, change, decode
 from authz.credentials.life import CardAction, Unsuitable
+from authz.refusal import Refused, Unknown
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -30,18 +31,14 @@ TRIED: Final = """
 """
 
 
-class TriesUsedUp(Exception):
-    """So many wrong digits were tried that the card waits for a day."""
-
-
 async def activate(tx: "Tx", card_id: str, last4: str, by: By) -> Changed | None:
     """Take the card into use; None for wrong digits, which count: commit them.
 
-    Raises NotFound, StateMismatch, TriesUsedUp.
+    Raises Unknown, StateMismatch, and Refused for a card that waits after so many wrong digits.
     """
     row = await tx.fetchrow(FIND, "card", card_id)
     if row is None:
-        raise NotFound("there is no such card")
+        raise Unknown("there is no such card")
     holder_id, at = row["holder_id"], row["test_clock"] or datetime.now(UTC)
     profile = decode(await tx.fetchval(LOCK, holder_id))
     tries = await tx.fetchrow(TRIES, holder_id, card_id, at - PATIENCE, at)
@@ -53,6 +50,7 @@ async def activate(tx: "Tx", card_id: str, last4: str, by: By) -> Changed | None
             await tx.execute(TRIED, holder_id, card_id, tries["last"] + 1, at)
             return None
     if tries["recent"] >= TRIES_MAX:
-        raise TriesUsedUp("wrong digits were tried too often: the card waits for a day")
+        why = "wrong digits were tried too often: the card waits for a day"
+        raise Refused("ACTIVATION_TRIES", why)
     step = partial(life.activate, card_id=card_id, last4=last4)
     return await change(tx, "card", card_id, CardAction.ACTIVATE.value, by, step)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct, msgpack
 
 from authz.access.acts import note
+from authz.refusal import Unknown
 from authz.sealed_numbers import Row, keep
 from authz.state import Profile
 from authz.vault import Sealed, Slot
@@ -48,10 +49,6 @@ decode: Final = msgpack.Decoder(Profile).decode
 _encode: Final = msgpack.Encoder().encode
 
 
-class NotFound(LookupError):
-    """There is no card or token of this name."""
-
-
 class By(Struct, frozen=True):
     """Who wanted it, by which way it came, and why."""
 
@@ -83,11 +80,11 @@ Step = Callable[[Profile], Profile]
 async def change(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: Step) -> Changed:
     """Carry one step out under the holder's lock.
 
-    Raises NotFound, and whatever `step` raises; then nothing is changed.
+    Raises Unknown, and whatever `step` raises; then nothing is changed.
     """
     row = await tx.fetchrow(FIND, kind, name)
     if row is None:
-        raise NotFound(f"there is no such {kind}")
+        raise Unknown(f"there is no such {kind}")
     holder_id, at = row["holder_id"], row["test_clock"] or datetime.now(UTC)
     seen: list[Profile] = []
 
@@ -123,10 +120,10 @@ async def add_credential(tx: "Tx", kind: Kind, name: str, holder_id: int, number
 
 
 async def profile_of(tx: "Tx", kind: Kind, name: str) -> Profile:
-    """The person who has this card or token. Raises NotFound."""
+    """The person who has this card or token. Raises Unknown."""
     stored = await tx.fetchval(PROFILE, kind, name)
     if stored is None:
-        raise NotFound(f"there is no such {kind}")
+        raise Unknown(f"there is no such {kind}")
     return decode(stored)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from authz.refusal import Refused
 from rules.geography import PARIS, civil_day
 from rules.rulebook import Rulebook
 
@@ -57,10 +58,6 @@ TRIED: Final = """
 LOST: Final = "insert into activation_losses (holder_id, token, n, why) values ($1, $2, $3, $4)"
 
 
-class CodesUsedUp(Exception):
-    """So many codes were sent that no more are; the token has to be deleted and added again."""
-
-
 class TooSoon(Exception):
     """A code was sent just now, or many today; `wait_s` is how long until another one is."""
 
@@ -94,12 +91,13 @@ async def issue(
 ) -> int:
     """Note a code that is about to be sent; its number among the token's. The holder is locked.
 
-    Raises CodesUsedUp, and TooSoon within the `pause` after another one.
+    Raises TooSoon within the `pause` after another one, and Refused where so many codes were sent
+    that no more are: the token has to be deleted and added again.
     """
     row = await tx.fetchrow(COUNTS, holder_id, token)
     assert row is not None, "it counts"
     if row["arrived"] >= CODES_MAX:
-        raise CodesUsedUp("no more codes are sent for this token")
+        raise Refused("CODES_USED_UP", "no more codes are sent for this token")
     since = pause if row["latest"] is None else now - row["latest"]
     if timedelta() <= since < pause:
         raise TooSoon((pause - since).total_seconds())

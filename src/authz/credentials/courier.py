@@ -12,6 +12,7 @@ from authz.credentials import codes
 from authz.credentials.change import Changed
 from authz.credentials.numbers import new_code
 from authz.credentials.sending import CodeSender, Notice
+from authz.refusal import Refused
 from authz.safe import Safe
 from authz.sending import NotSent
 from rules.rulebook import Rulebook
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 
-class NoPhone(Exception):
+class NoPhone(Refused):
     """There is no telephone number on file to send a code to (TOK-03)."""
+
+    def __init__(self) -> None:
+        """The holder gives one, then asks for a code."""
+        super().__init__("NO_PHONE", "there is no telephone number on file for codes")
 
 
 class Sending(Struct, frozen=True):
@@ -46,11 +51,12 @@ class Courier:
     ) -> Sending:
         """Make a code and note it, under the holder's lock; to be delivered after the commit.
 
-        `book` is of the card's programme. Raises NoPhone, CodesUsedUp, TooSoon.
+        `book` is of the card's programme. Raises NoPhone, TooSoon, and Refused where no more codes
+        are sent for this token.
         """
         phone = await phone_of(tx, self._safe.vault, done.holder_id)
         if phone is None and self._sender.needs_phone:
-            raise NoPhone("there is no telephone number on file for codes")
+            raise NoPhone
         code = new_code()
         kept = self._safe.module.pin_ref(card_ref, code)
         n = await codes.issue(tx, done.holder_id, token_id, kept, done.at, self._pause)

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from authz.refusal import Refused
 from authz.state import Credential, Profile
 from rules.facts import Card, CardStatus, OpposedAs, Token, TokenStatus
 
@@ -73,12 +74,13 @@ TOKEN_LIFE: Final[Mapping[tuple[TokenStatus, TokenAction], TokenStatus]] = {
 }
 
 
-class StateMismatch(Exception):
+class StateMismatch(Refused):
     """The card or token is not in a state from which this leads anywhere; `state` says which."""
 
     def __init__(self, state: CardStatus | TokenStatus) -> None:
-        """The text is for people."""
-        super().__init__(f"it is {state.value}")
+        """A card and a token have states of their own: the state says which of them it is."""
+        what = "card" if isinstance(state, CardStatus) else "token"
+        super().__init__("STATE_MISMATCH", f"the {what} is {state.value}", state=state.value)
         self.state = state
 
 

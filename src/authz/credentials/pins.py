@@ -6,6 +6,7 @@ from authz.credentials.change import profile_of
 from authz.credentials.life import own_credential
 from authz.hsm import Pin
 from authz.pan import Pan
+from authz.refusal import Refused
 from authz.safe import Safe
 from authz.sealed_numbers import find_card
 
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 
-class NumberNotKept(Exception):
-    """The number of this card is not here, so that no block of it can be opened."""
-
-
 async def pin_from_block(tx: "Tx", safe: Safe, card_id: str, block: str) -> Pin:
-    """The PIN. Raises NotFound, NumberNotKept, and ValueError for what is no block of the card."""
+    """The PIN.
+
+    Raises Unknown, Refused where the card's number is not kept, so that no block of it can be
+    opened, and ValueError for what is no block of the card.
+    """
     profile = await profile_of(tx, "card", card_id)
     ref = own_credential(profile, card_id).card_ref
     number = None if safe.vault is None else await find_card(tx, safe.vault, ref)
     if number is None:
-        raise NumberNotKept("the number of this card is not kept here")
+        raise Refused("NUMBER_NOT_KEPT", "the number of this card is not kept here")
     return safe.pin_of_block(block, Pan(number))

@@ -19,6 +19,7 @@ from authz.credentials.life import StateMismatch, TokenAction, card_of, move_tok
 from authz.credentials.numbers import new_device_pan, new_token_id
 from authz.hsm import Pin
 from authz.pan import Pan, PanDigester
+from authz.refusal import Refused
 from authz.safe import Safe
 from authz.state import Credential, Profile
 from rules.facts import Account, CardStatus, Token, TokenStatus, Wallet
@@ -35,22 +36,8 @@ STATUS: Final[Mapping[Verdict, TokenStatus]] = {
 }
 FREE: Final = "select not exists (select 1 from credentials where card_ref = $1)"
 DRAWS_MAX: Final = 20
-NO_PHONE: Final = "NO_PHONE"
 TOO_SOON: Final = "TOO_SOON"
-"""Why there is no code yet."""
-
-
-class AlreadyThere(Exception):
-    """The card is in that wallet of that device already; `token_id` names it."""
-
-    def __init__(self, token_id: str) -> None:
-        """The text is for people."""
-        super().__init__("the card is in this wallet of this device already")
-        self.token_id = token_id
-
-
-class CardStopped(Exception):
-    """The card is not in use, so that none of its tokens can begin to be (TOK-07)."""
+"""Why there is no code yet: one was sent not long ago."""
 
 
 class Asked(Struct, frozen=True):
@@ -99,7 +86,7 @@ class Tokens:
     async def provision(self, tx: "Tx", asked: Asked, by: By, now: datetime) -> Provisioned:
         """Decide, and make the token unless it is declined. `now` is the clock's, UTC.
 
-        Raises NotFound, AlreadyThere.
+        Raises Unknown, and Refused where the card is in that wallet of that device already.
         """
         number = await self._draw(tx)
         ref = self._digester.card_ref(number.reveal())
@@ -128,8 +115,8 @@ class Tokens:
             return Provisioned(decided[0], made[0], number)
         try:
             sending = await self._new_code(tx, done, made[0].token_id)
-        except NoPhone:
-            return Provisioned(decided[0], made[0], number, unsent=NO_PHONE)
+        except NoPhone as refused:
+            return Provisioned(decided[0], made[0], number, unsent=refused.code)
         except TooSoon:
             return Provisioned(decided[0], made[0], number, unsent=TOO_SOON)
         return Provisioned(decided[0], made[0], number, sending)
@@ -137,7 +124,7 @@ class Tokens:
     async def resend(self, tx: "Tx", token_id: str, by: By) -> Sending:
         """A new code for a token that waits for one; once sent, the old ones are worth nothing.
 
-        Raises NotFound, StateMismatch, NoPhone, CodesUsedUp, TooSoon.
+        Raises Unknown, StateMismatch, TooSoon, and Refused where no code can be sent.
         """
         done = await change(tx, "token", token_id, "RESEND_CODE", by, _waiting(token_id))
         return await self._new_code(tx, done, token_id)
@@ -145,12 +132,12 @@ class Tokens:
     async def activate(self, tx: "Tx", token_id: str, code: Pin, by: By) -> tuple[Changed, Tried]:
         """Try a code; the token is active only if it was right. The try counts: commit it.
 
-        Raises NotFound, StateMismatch, CardStopped.
+        Raises Unknown, StateMismatch, and Refused while the card itself is not in use (TOK-07).
         """
         done = await change(tx, "token", token_id, "TRY_CODE", by, _waiting(token_id))
         token = token_of(done.profile, token_id)
         if card_of(done.profile, token.card_id).status is not CardStatus.ACTIVE:
-            raise CardStopped("the card of this token is not in use")
+            raise Refused("CARD_BLOCKED", "the card of this token is not in use")
         ref = _ref_of(done.profile, token_id)
         tried = await codes.attempt(
             tx,
@@ -165,7 +152,7 @@ class Tokens:
         return done, tried
 
     async def move(self, tx: "Tx", token_id: str, action: TokenAction, by: By) -> Changed:
-        """Suspend, resume or delete. Raises NotFound, StateMismatch."""
+        """Suspend, resume or delete. Raises Unknown, StateMismatch."""
         return await change(
             tx, "token", token_id, action.value, by, lambda p: move_token(p, token_id, action)
         )
@@ -203,7 +190,8 @@ def _refuse_second(profile: Profile, asked: Asked) -> None:
         place = (token.card_id, token.wallet, token.device)
         here = place == (asked.card_id, asked.wallet, asked.device)
         if here and token.status is not TokenStatus.DELETED:
-            raise AlreadyThere(token.token_id)
+            why = "the card is in this wallet of this device already"
+            raise Refused("TOKEN_EXISTS", why, token=token.token_id)
 
 
 def _token(profile: Profile, asked: Asked, status: TokenStatus) -> Token:

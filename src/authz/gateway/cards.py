@@ -11,20 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.config import JsonDict
 
 from authz.credentials import activation, life
-from authz.credentials.activation import TriesUsedUp
 from authz.credentials.change import (
     EVENTS,
     By,
     Changed,
-    NotFound,
     Numbered,
     Step,
     add_credential,
     change,
     profile_of,
 )
-from authz.credentials.life import CardAction, StateMismatch
-from authz.credentials.pins import NumberNotKept, pin_from_block
+from authz.credentials.life import CardAction
+from authz.credentials.pins import pin_from_block
 from authz.echo import without_numbers
 from authz.gateway.deps import CardDesk, Deps, Parts
 from authz.gateway.problems import ProblemError, described
@@ -189,22 +187,14 @@ REFUSED: Final = described(404, 409)
 async def card(deps: Parts, card_id: CardId) -> CardOut:
     """Its number is nowhere; the last four digits are, once it was activated."""
     async with deps.pool.acquire() as sql, sql.transaction(readonly=True):
-        try:
-            return await _shown(sql, await profile_of(sql, "card", card_id), card_id)
-        except NotFound as unknown:
-            raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
+        return await _shown(sql, await profile_of(sql, "card", card_id), card_id)
 
 
 @router.post("/cards/{card_id}/activate", summary="Take a card into use", responses=REFUSED)
 async def activate(deps: Parts, card_id: CardId, body: ActivateIn) -> CardOut:
     """The card that it replaces is done, and its tokens go on with the new one (CRD-04)."""
-    try:
-        async with deps.pool.acquire() as sql, sql.transaction():
-            done = await activation.activate(sql, card_id, body.last4, body.by())
-    except TriesUsedUp as refused:
-        raise ProblemError(409, "ACTIVATION_TRIES", str(refused)) from refused
-    except (NotFound, StateMismatch) as refused:
-        raise _refusal(refused) from refused
+    async with deps.pool.acquire() as sql, sql.transaction():
+        done = await activation.activate(sql, card_id, body.last4, body.by())
     # Wrong digits are committed before they are refused: they count.
     if done is None:
         raise ProblemError(409, "WRONG_DIGITS", "these are not the last four digits of the card")
@@ -293,10 +283,6 @@ async def _chosen(tx: "Tx", safe: Safe, card_id: str, body: PinIn) -> Pin:
             return Pin(body.pin.get_secret_value())
         assert body.pin_block is not None, "one of them is there"
         return await pin_from_block(tx, safe, card_id, body.pin_block.get_secret_value())
-    except NotFound as unknown:
-        raise _refusal(unknown) from unknown
-    except NumberNotKept as refused:
-        raise ProblemError(409, "NUMBER_NOT_KEPT", str(refused)) from refused
     except ValueError:
         raise ProblemError(422, "INVALID_REQUEST", "body: this is no PIN of the card") from None
 
@@ -314,17 +300,7 @@ async def _changed(deps: Deps, card_id: str, action: CardAction, who: Who, step:
 
 
 async def _change(tx: "Tx", card_id: str, action: CardAction, who: Who, step: Step) -> Changed:
-    try:
-        return await change(tx, "card", card_id, action.value, who.by(), step)
-    except (NotFound, StateMismatch) as refused:
-        raise _refusal(refused) from refused
-
-
-def _refusal(refused: NotFound | StateMismatch) -> ProblemError:
-    if isinstance(refused, NotFound):
-        return ProblemError(404, "NOT_FOUND", str(refused))
-    state = refused.state.value
-    return ProblemError(409, "STATE_MISMATCH", f"the card is {state}", state=state)
+    return await change(tx, "card", card_id, action.value, who.by(), step)
 
 
 async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:

@@ -130,7 +130,7 @@ def problem_of(error: Exception) -> ProblemError | None:
         case RequestValidationError():
             return _invalid(error)
         case Refused():
-            return ProblemError(409, error.code, str(error))
+            return ProblemError(409, error.code, str(error), **error.more)
         case Unknown():
             return ProblemError(404, "NOT_FOUND", str(error))
         case DatabaseError() | asyncpg.InterfaceError() | OSError():

@@ -9,18 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
 from authz.clock_row import civil_instant
-from authz.credentials.change import EVENTS, Changed, NotFound
-from authz.credentials.codes import CodesUsedUp, TooSoon, Tried
-from authz.credentials.courier import NoPhone, Sending
-from authz.credentials.life import StateMismatch, TokenAction, token_of
-from authz.credentials.tokens import (
-    NO_PHONE,
-    TOO_SOON,
-    AlreadyThere,
-    Asked,
-    CardStopped,
-    Tokens,
-)
+from authz.credentials.change import EVENTS, Changed
+from authz.credentials.codes import TooSoon, Tried
+from authz.credentials.courier import Sending
+from authz.credentials.life import TokenAction, token_of
+from authz.credentials.tokens import TOO_SOON, Asked, Tokens
 from authz.gateway.cards import ANYBODY, EVENT, EventOut, Who, event_out
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
@@ -150,14 +143,9 @@ async def create(deps: Parts, body: TokenIn) -> ProvisionOut:
     tokens = _tokens(deps, sends=body.wallet == Wallet.APPLE_PAY.value)
     wallet, path = Wallet(body.wallet), provision.Path(body.path)
     asked = Asked(body.card, wallet, body.device, path, body.attested)
-    try:
-        async with deps.pool.acquire() as sql, sql.transaction():
-            now = await civil_instant(sql, datetime.now(UTC))
-            made = await tokens.provision(sql, asked, body.by(), now)
-    except NotFound as unknown:
-        raise ProblemError(404, "NOT_FOUND", str(unknown)) from unknown
-    except AlreadyThere as there:
-        raise ProblemError(409, "TOKEN_EXISTS", str(there), token=there.token_id) from there
+    async with deps.pool.acquire() as sql, sql.transaction():
+        now = await civil_instant(sql, datetime.now(UTC))
+        made = await tokens.provision(sql, asked, body.by(), now)
     code = made.unsent if made.sending is None else await _delivered(deps, made.sending)
     return ProvisionOut(
         decision=made.decision.verdict.value,
@@ -183,13 +171,8 @@ async def activate(deps: Parts, token_id: TokenId, body: CodeIn) -> TokenOut:
         code = Pin(body.code.get_secret_value())
     except ValueError:
         raise ProblemError(422, "INVALID_REQUEST", "body.code: a code is digits") from None
-    try:
-        async with deps.pool.acquire() as sql, sql.transaction():
-            done, tried = await tokens.activate(sql, token_id, code, body.by())
-    except CardStopped as stopped:
-        raise ProblemError(409, "CARD_BLOCKED", str(stopped)) from stopped
-    except (NotFound, StateMismatch) as refused:
-        raise _refusal(refused) from refused
+    async with deps.pool.acquire() as sql, sql.transaction():
+        done, tried = await tokens.activate(sql, token_id, code, body.by())
     # A wrong try is committed before it is refused: it counts.
     if tried is not Tried.RIGHT:
         raise ProblemError(409, tried.value, "this code does not activate the token")
@@ -207,16 +190,10 @@ async def resend(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> SentOut
     try:
         async with deps.pool.acquire() as sql, sql.transaction():
             sending = await tokens.resend(sql, token_id, body.by())
-    except CodesUsedUp as refused:
-        raise ProblemError(409, "CODES_USED_UP", str(refused)) from refused
-    except NoPhone as refused:
-        raise ProblemError(409, NO_PHONE, str(refused)) from refused
     except TooSoon as refused:
         problem = ProblemError(429, TOO_SOON, str(refused))
         problem.headers["retry-after"] = str(ceil(refused.wait_s))
         raise problem from refused
-    except (NotFound, StateMismatch) as refused:
-        raise _refusal(refused) from refused
     if await _delivered(deps, sending) == NOT_SENT:
         raise ProblemError(503, "CODE_NOT_SENT", "the code could not be sent: ask for another")
     return SentOut(id=token_id, sent=True)
@@ -259,19 +236,9 @@ async def _delivered(deps: Deps, sending: Sending) -> str:
 
 
 async def _moved(deps: Deps, token_id: str, action: TokenAction, who: Who) -> TokenOut:
-    try:
-        async with deps.pool.acquire() as sql, sql.transaction():
-            done = await _tokens(deps).move(sql, token_id, action, who.by())
-    except (NotFound, StateMismatch) as refused:
-        raise _refusal(refused) from refused
+    async with deps.pool.acquire() as sql, sql.transaction():
+        done = await _tokens(deps).move(sql, token_id, action, who.by())
     return await _shown(deps, done, token_id)
-
-
-def _refusal(refused: NotFound | StateMismatch) -> ProblemError:
-    if isinstance(refused, NotFound):
-        return ProblemError(404, "NOT_FOUND", str(refused))
-    state = refused.state.value
-    return ProblemError(409, "STATE_MISMATCH", f"the token is {state}", state=state)
 
 
 async def _shown(deps: Deps, done: Changed, token_id: str) -> TokenOut:
