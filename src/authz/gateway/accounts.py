@@ -1,14 +1,15 @@
 """`GET /v1/accounts/{id}`: lots oldest first, balance, and what today allows (ENQ-01, VIN-10)."""
 
 from datetime import date
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from authz.balances import AccountView, LotView, account_view, find_account
 from authz.gateway.deps import Parts
+from authz.gateway.names import AccountId
 from authz.gateway.problems import ProblemError, described
 
 router = APIRouter(tags=["accounts"])
@@ -94,9 +95,7 @@ class AccountOut(BaseModel):
     summary="An account, its lots and what today allows",
     responses=described(404),
 )
-async def account(
-    deps: Parts, account_id: Annotated[str, Path(max_length=64, examples=["acc-1"])]
-) -> AccountOut:
+async def account(deps: Parts, account_id: AccountId) -> AccountOut:
     """Lots that passed 1 March are shown as exchanged, whether or not that was booked yet."""
     async with deps.pool.acquire() as sql:
         found = await find_account(sql, account_id)

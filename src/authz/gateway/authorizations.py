@@ -10,6 +10,7 @@ from pydantic.config import JsonDict
 
 from authz import history
 from authz.gateway.deps import Deps, Parts
+from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.problems import ProblemError, described
 from authz.history import Filter, Payment, PaymentName
 from authz.ids import parse_public_id, public_id
@@ -19,9 +20,6 @@ from authz.progress import POSTED_AT_ONCE, state_of, totals_of
 from authz.requests import Kind
 from authz.response_codes import RESPONSE_CODES
 from authz.telling import tell, tell_wait
-
-LIMIT_MAX = 200
-LIMIT_DEFAULT = 50
 
 router = APIRouter(tags=["authorizations"])
 
@@ -145,18 +143,10 @@ class AuthorizationOut(BaseModel):
     events: list[Event]
 
 
-class Page(BaseModel):
+class Page(PageOut[AuthorizationOut, str]):
     """A part of a list, newest first; `next_cursor` asks for what comes behind it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"data": [EXAMPLE], "has_more": False, "next_cursor": None}]
-        }
-    )
-
-    data: list[AuthorizationOut]
-    has_more: bool
-    next_cursor: str | None
+    model_config = showing(EXAMPLE)
 
 
 class StepOut(BaseModel):
@@ -201,7 +191,7 @@ class Search(BaseModel):
     terminal: Annotated[str | None, Field(max_length=16, examples=["TERM0001"])] = None
     order_ref: Annotated[str | None, Field(max_length=64, examples=["ORDER-4711"])] = None
     account: Annotated[str | None, Field(max_length=64, examples=["acc-1"])] = None
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[50])] = LIMIT_DEFAULT
+    limit: Limit = LIMIT_DEFAULT
     cursor: Annotated[str | None, Field(max_length=40, examples=["1f-3c0a51b2400"])] = None
 
 
@@ -228,9 +218,7 @@ async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
     books = tuple(deps.rulebooks.values())
     async with deps.pool.acquire() as sql:
         found = await history.search(sql, narrowed, books, wanted.limit + 1, after)
-    data = [shown(payment) for payment in found[: wanted.limit]]
-    has_more = len(found) > wanted.limit
-    return Page(data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None)
+    return Page.of([shown(payment) for payment in found], wanted.limit)
 
 
 @router.get(

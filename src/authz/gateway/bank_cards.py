@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from authz.balances import FoundAccount, find_account
@@ -11,12 +11,11 @@ from authz.bank.kept import Wallet
 from authz.bank.words import BankCard
 from authz.credentials.life import inactive_beside_another
 from authz.gateway.deps import Deps, Parts
+from authz.gateway.names import AccountId
 from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
 
 router = APIRouter(tags=["accounts"])
-
-AccountId = Annotated[str, Path(max_length=64, examples=["acc-1"])]
 
 
 class BankCardIn(BaseModel):

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from authz.contacts import forget_phone, keep_phone, phone_of
 from authz.gateway.deps import Deps, Parts
+from authz.gateway.names import AccountId
 from authz.gateway.problems import ProblemError, described
 from authz.phones import SHAPE, Phone
 from authz.refusal import Unknown
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["accounts"])
 
 HOLDER = "select holder_id from directory where kind = 'account' and name = $1"
-AccountId = Annotated[str, Path(max_length=64, examples=["acc-1"])]
 
 
 class ContactIn(BaseModel):

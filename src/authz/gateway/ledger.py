@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz.gateway.deps import Parts
+from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.problems import ProblemError, described
 from authz.ids import parse_public_id
 from ledger import queries, rollup
@@ -18,8 +19,6 @@ from ledger.accounts import CHART, House, holder_of, is_lot, kind_of, lot_no_of
 from ledger.names import authorization_of
 from ledger.transfers import Transfer
 
-LIMIT_MAX: Final = 200
-LIMIT_DEFAULT: Final = 50
 NUMBER: Final = re.compile("-?[0-9]{1,19}")
 
 router = APIRouter(tags=["ledger"], prefix="/ledger")
@@ -146,18 +145,10 @@ class TransferOut(BaseModel):
     at: datetime
 
 
-class TransfersPage(BaseModel):
+class TransfersPage(PageOut[TransferOut, str]):
     """A part of the list, by holder and number; `next_cursor` asks for what comes behind it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"data": [TRANSFER], "has_more": False, "next_cursor": None}]
-        }
-    )
-
-    data: list[TransferOut]
-    has_more: bool
-    next_cursor: str | None
+    model_config = showing(TRANSFER)
 
 
 class Wanted(BaseModel):
@@ -168,7 +159,7 @@ class Wanted(BaseModel):
     holder: Annotated[int | None, Field(ge=1, lt=1 << 51, examples=[2])] = None
     account: Annotated[int | None, Field(ge=-(1 << 63), lt=1 << 63, examples=[-1])] = None
     authorization: Annotated[str | None, Field(max_length=40, examples=["2-3c0a51b2400"])] = None
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[50])] = LIMIT_DEFAULT
+    limit: Limit = LIMIT_DEFAULT
     cursor: Annotated[str | None, Field(max_length=40, examples=["2-3"])] = None
 
 
@@ -232,11 +223,7 @@ async def transfers(deps: Parts, wanted: Annotated[Wanted, Query()]) -> Transfer
             account_id=wanted.account,
             authorization_id=named[1] if named else None,
         )
-    data = [_transfer(each) for each in found[: wanted.limit]]
-    has_more = len(found) > wanted.limit
-    return TransfersPage(
-        data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None
-    )
+    return TransfersPage.of([_transfer(each) for each in found], wanted.limit)
 
 
 async def _lot(sql: asyncpg.Connection, account_id: int) -> LedgerAccountOut:

@@ -10,9 +10,7 @@ from pydantic.config import JsonDict
 
 from authz.access import acts
 from authz.gateway.deps import Parts
-
-LIMIT_DEFAULT: Final = 50
-LIMIT_MAX: Final = 200
+from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 
 router = APIRouter(tags=["administration"])
 
@@ -41,16 +39,10 @@ class ActOut(BaseModel):
     outcome: str
 
 
-class ActsPage(BaseModel):
+class ActsPage(PageOut[ActOut, UUID]):
     """A part of the log, newest first; `next_cursor` asks for what comes behind it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"data": [ACT], "has_more": False, "next_cursor": None}]}
-    )
-
-    data: list[ActOut]
-    has_more: bool
-    next_cursor: UUID | None
+    model_config = showing(ACT)
 
 
 class Wanted(BaseModel):
@@ -59,7 +51,7 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     who: Annotated[str | None, Field(max_length=64, examples=["3f2a9c0b12de"])] = None
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[50])] = LIMIT_DEFAULT
+    limit: Limit = LIMIT_DEFAULT
     cursor: Annotated[UUID | None, Field(examples=["019aa4f2-8c00-7000-8000-000000000001"])] = None
 
 
@@ -68,10 +60,9 @@ async def log(deps: Parts, wanted: Annotated[Wanted, Query()]) -> ActsPage:
     """Writes over HTTP but payments, and commands that change something; refusals too."""
     async with deps.pool.acquire() as sql:
         found = await acts.page(sql, wanted.limit + 1, wanted.cursor, wanted.who)
-    data = [
+    shown = [
         ActOut(id=row.act_id, at=row.at, who=row.who, through=row.through, action=row.action,
                object=row.object, outcome=row.outcome)
-        for row in found[: wanted.limit]
+        for row in found
     ]  # fmt: skip
-    has_more = len(found) > wanted.limit
-    return ActsPage(data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None)
+    return ActsPage.of(shown, wanted.limit)

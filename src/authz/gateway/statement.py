@@ -3,16 +3,15 @@
 from datetime import date, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz.gateway.deps import Parts
+from authz.gateway.names import AccountId
+from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.problems import ProblemError, described
 from authz.movements import Entry, movements_of
-
-LIMIT_MAX: Final = 200
-LIMIT_DEFAULT: Final = 50
 
 router = APIRouter(tags=["accounts"])
 
@@ -54,18 +53,10 @@ class MovementOut(BaseModel):
     mid: str | None
 
 
-class StatementOut(BaseModel):
+class StatementOut(PageOut[MovementOut, str]):
     """A part of the statement, newest first; `next_cursor` asks for what comes behind it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"data": [EXAMPLE], "has_more": False, "next_cursor": None}]
-        }
-    )
-
-    data: list[MovementOut]
-    has_more: bool
-    next_cursor: str | None
+    model_config = showing(EXAMPLE)
 
 
 class PageIn(BaseModel):
@@ -73,7 +64,7 @@ class PageIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[50])] = LIMIT_DEFAULT
+    limit: Limit = LIMIT_DEFAULT
     cursor: Annotated[str | None, Field(pattern=r"^[0-9]{1,18}$", examples=["17"])] = None
 
 
@@ -84,7 +75,7 @@ class PageIn(BaseModel):
 )
 async def statement(
     deps: Parts,
-    account_id: Annotated[str, Path(max_length=64, examples=["acc-1"])],
+    account_id: AccountId,
     page: Annotated[PageIn, Query()],
 ) -> StatementOut:
     """Exchanges appear when they are booked; what has expired unbooked still counts here."""
@@ -93,9 +84,7 @@ async def statement(
         found = await movements_of(sql, account_id, page.limit + 1, before)
     if found is None:
         raise ProblemError(404, "NOT_FOUND", "there is no such account")
-    data = [_shown(entry) for entry in found[: page.limit]]
-    has_more = len(found) > page.limit
-    return StatementOut(data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None)
+    return StatementOut.of([_shown(entry) for entry in found], page.limit)
 
 
 def _shown(entry: Entry) -> MovementOut:

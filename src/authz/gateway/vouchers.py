@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from authz.gateway.deps import Parts
+from authz.gateway.names import AccountId
 from authz.gateway.once import Keyed, write
 from authz.gifts import add_charity, give
 from authz.leaving import close_account
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["vouchers"])
 
 EmployerId = Annotated[str, Path(max_length=64, examples=["emp-paris"])]
-AccountId = Annotated[str, Path(max_length=64, examples=["acc-1"])]
 AMOUNT_MAX: Final = 999_999_999_999
 """Cents of the largest amount that DE4 can say."""
 Vintage = Annotated[int, Field(ge=2014, le=2099)]
