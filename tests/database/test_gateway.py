@@ -5,7 +5,7 @@ import pytest
 
 from authz.balances import account_view, find_account
 from authz.gateway import Deps
-from authz.gateway.authorizations import shown
+from authz.gateway.payment_out import shown
 from authz.history import PaymentName, find_all
 from authz.ids import parse_public_id
 from tests.database.decided import (

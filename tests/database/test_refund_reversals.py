@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from authz.gateway.authorizations import shown
+from authz.gateway.payment_out import shown
 from authz.history import find
 from authz.leaving import close_account
 from authz.outcomes import Outcome

@@ -1,19 +1,15 @@
 """A card's life over HTTP: activate, block, unblock, oppose, replace, PIN (CRD-01 to CRD-05)."""
 
-from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 import asyncpg
 from fastapi import APIRouter, Path
 from msgspec.structs import replace as with_fields
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic.config import JsonDict
 
 from authz.credentials import activation, life
 from authz.credentials.change import (
-    EVENTS,
-    By,
     Changed,
     Numbered,
     Step,
@@ -23,7 +19,7 @@ from authz.credentials.change import (
 )
 from authz.credentials.life import CardAction
 from authz.credentials.pins import pin_from_block
-from authz.echo import without_numbers
+from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
 from authz.gateway.deps import CardDesk, Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
@@ -38,32 +34,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["cards"])
 
 CardId = Annotated[str, Path(max_length=64, examples=["card-1"])]
-WHO: Final[JsonDict] = {"initiator": "HOLDER", "channel": "APP", "reason": "found it again"}
-EVENT: Final[JsonDict] = {
-    "action": "BLOCK",
-    "before": "ACTIVE",
-    "after": "BLOCKED",
-    **WHO,
-    "at": "2026-11-24T09:00:00Z",
-}
-
-
-class Who(BaseModel):
-    """Who wants it, by which way, and why; all three are kept."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [WHO]})
-
-    initiator: Literal["HOLDER", "ISSUER", "EMPLOYER", "WALLET"] = "HOLDER"
-    channel: Literal["APP", "WEB", "PHONE", "WALLET", "API"] = "API"
-    reason: Annotated[str, Field(max_length=200)] = ""
-
-    def by(self) -> By:
-        """As it is kept: without what might be a card number."""
-        return By(self.initiator, self.channel, without_numbers(self.reason))
-
-
-ANYBODY: Final = Who()
-"""Who wants a step where no body says it."""
+REFUSED: Final = described(404, 409)
 
 
 class ActivateIn(Who):
@@ -132,20 +103,6 @@ class PinIn(Who):
         return self
 
 
-class EventOut(BaseModel):
-    """One step of a card's or token's life."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EVENT]})
-
-    action: str
-    before: str | None
-    after: str
-    initiator: str
-    channel: str
-    reason: str
-    at: str
-
-
 class CardOut(BaseModel):
     """A card, without its number; `last4` proves that it arrived, and is not told before."""
 
@@ -178,9 +135,6 @@ class CardOut(BaseModel):
     visa_logo: bool
     replaces: str | None
     events: list[EventOut]
-
-
-REFUSED: Final = described(404, 409)
 
 
 @router.get("/cards/{card_id}", summary="A card and what became of it", responses=described(404))
@@ -306,7 +260,6 @@ async def _change(tx: "Tx", card_id: str, action: CardAction, who: Who, step: St
 async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:
     found = life.card_of(profile, card_id)
     held = next(h for h in profile.accounts if h.account.account_no == found.account_no)
-    rows = await tx.fetch(EVENTS, "card", card_id)
     return CardOut(
         id=card_id,
         account=held.account.account_id,
@@ -317,11 +270,5 @@ async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:
         generation=found.generation,
         visa_logo=found.visa_logo,
         replaces=found.replaces,
-        events=[event_out(row) for row in rows],
+        events=await steps_of(tx, "card", card_id),
     )
-
-
-def event_out(row: Any) -> EventOut:
-    """One row of the table, its instant in UTC."""
-    at = row["at"].astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return EventOut(**{**dict(row), "at": at})

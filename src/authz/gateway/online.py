@@ -15,16 +15,9 @@ from pydantic.config import JsonDict
 from authz import idempotency, online
 from authz.clock_row import civil_instant
 from authz.gateway.admission import caller_of
-from authz.gateway.authorizations import (
-    EXAMPLE,
-    AuthorizationOut,
-    Event,
-    PublicId,
-    TotalsOut,
-    find_payment,
-    shown,
-)
+from authz.gateway.authorizations import find_payment
 from authz.gateway.deps import Deps, Parts
+from authz.gateway.names import PublicId
 from authz.gateway.once import (
     REPLAYED,
     IdempotencyKey,
@@ -33,13 +26,13 @@ from authz.gateway.once import (
     still_running,
 )
 from authz.gateway.orders import OrderIn, content_of, order_of
+from authz.gateway.payment_out import EXAMPLE, AuthorizationOut, not_kept, shown
 from authz.gateway.problems import ProblemError, described
 from authz.history import PaymentName
 from authz.online import Envelope
 from authz.outcomes import Outcome
 from authz.requests import Kind
 from authz.requests import Request as Asked
-from authz.response_codes import RESPONSE_CODES
 from rules.decision import Reason
 
 router = APIRouter(tags=["authorizations"])
@@ -171,7 +164,7 @@ async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
     outcome = await call.decide(asked)
     number = outcome.authorization_id
     if not number:
-        return _not_kept(asked, outcome, await civil_instant(call.deps.pool, asked.received_at))
+        return not_kept(asked, outcome, await civil_instant(call.deps.pool, asked.received_at))
     return await call.answer(outcome.holder_id, number, number)
 
 
@@ -209,35 +202,3 @@ async def refund(
 
 def _amount(body: AmountIn | None) -> int | None:
     return None if body is None else body.amount
-
-
-def _not_kept(asked: Asked, outcome: Outcome, at: datetime) -> AuthorizationOut:
-    """The decline of a card that nobody issued: there is no holder to keep it under."""
-    decline = {"type": "DECLINED", "at": at, "amount": 0}
-    return AuthorizationOut(
-        id=None,
-        account=None,
-        kind=asked.kind.value,
-        state="DECLINED",
-        response_code=RESPONSE_CODES[outcome.reason],
-        reason=outcome.reason.value,
-        requested=asked.purchase.amount_minor,
-        eligible=0,
-        approved=0,
-        at=at,
-        day=None,
-        vouchers=[],
-        bank=None,
-        totals=TotalsOut(authorized=0, reversed=0, captured=0, refunded=0),
-        balance_after=None,
-        usable_after=None,
-        approval_code=None,
-        acquirer=asked.acquirer,
-        terminal=asked.terminal,
-        mid=asked.mid,
-        stan=asked.stan,
-        rrn=None,
-        order_ref=asked.rrn,
-        rulebook="",
-        events=[Event.model_validate({**decline, "reason": outcome.reason.value})],
-    )

@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
 from authz.clock_row import civil_instant
-from authz.credentials.change import EVENTS, Changed
+from authz.credentials.change import Changed
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Sending
 from authz.credentials.life import TokenAction, token_of
 from authz.credentials.tokens import TOO_SOON, Asked, Tokens
-from authz.gateway.cards import ANYBODY, EVENT, EventOut, Who, event_out
+from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
 from authz.gateway.deps import Deps, Parts
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
@@ -244,7 +244,7 @@ async def _moved(deps: Deps, token_id: str, action: TokenAction, who: Who) -> To
 async def _shown(deps: Deps, done: Changed, token_id: str) -> TokenOut:
     token = token_of(done.profile, token_id)
     async with deps.pool.acquire() as sql:
-        rows = await sql.fetch(EVENTS, "token", token_id)
+        events = await steps_of(sql, "token", token_id)
     return TokenOut(
         id=token_id,
         card=token.card_id,
@@ -252,5 +252,5 @@ async def _shown(deps: Deps, done: Changed, token_id: str) -> TokenOut:
         device=token.device,
         status=token.status.value,
         expiry=token.expiry,
-        events=[event_out(row) for row in rows],
+        events=events,
     )
