@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from authz.balances import AccountView, LotView, account_view, find_account
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
 from authz.gateway.problems import ProblemError, described
 
@@ -95,7 +95,7 @@ class AccountOut(BaseModel):
     summary="An account, its lots and what today allows",
     responses=described(404),
 )
-async def account(deps: Parts, account_id: AccountId) -> AccountOut:
+async def account(deps: Given, account_id: AccountId) -> AccountOut:
     """Lots that passed 1 March are shown as exchanged, whether or not that was booked yet."""
     async with deps.pool.acquire() as sql:
         found = await find_account(sql, account_id)

@@ -8,14 +8,14 @@ from fastapi import Request
 from authz.access import acts
 from authz.access.acts import Act
 from authz.gateway.admission import caller_of
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.problems import TOLD, problem_of
 
 UNSETTLED_FROM: Final = 500
 """From this status on nobody knows what became of it, or it was not looked at."""
 
 
-async def write_down(request: Request, deps: Parts) -> AsyncIterator[None]:
+async def write_down(request: Request, deps: Given) -> AsyncIterator[None]:
     """Say who acts while the operation runs; write down what it refused, and what it did alone.
 
     What is done in an SQL transaction is noted in that one. Who is not let in has not acted.

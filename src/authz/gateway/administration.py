@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
 from authz.phones import SHAPE, Phone
@@ -124,7 +124,7 @@ class Desk:
         return PutOut(kind=kind, id="/".join(name.values()), result=done)
 
 
-async def desk_of(deps: Parts, request: Request, response: Response) -> Desk:
+async def desk_of(deps: Given, request: Request, response: Response) -> Desk:
     """The desk that a request stands at."""
     return Desk(deps, request, response)
 

@@ -11,7 +11,7 @@ from authz.access import scopes
 from authz.access.api_keys import Presented, Standing, read_key
 from authz.access.key_store import Kept
 from authz.access.scopes import Caller, Scope
-from authz.gateway.deps import Deps, Limiter, Parts
+from authz.gateway.deps import Deps, Given, Limiter
 from authz.gateway.problems import ProblemError
 from authz.gateway.scopes import scopes_of
 
@@ -24,7 +24,7 @@ _REFUSED: Final = {
 }
 
 
-async def admit(request: Request, deps: Parts) -> None:
+async def admit(request: Request, deps: Given) -> None:
     """Let in who has a key with a scope of the operation.
 
     Raises the problem 403, with the challenge of RFC 6750, and what `let_in` raises for a request

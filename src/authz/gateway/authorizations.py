@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz import history
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.names import PublicId
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.payment_out import EXAMPLE, PENDING, AuthorizationOut, shown
@@ -97,7 +97,7 @@ class Search(BaseModel):
 
 
 @router.get("/authorizations", summary="Search, newest first")
-async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
+async def search(deps: Given, wanted: Annotated[Search, Query()]) -> Page:
     """By retrieval reference and terminal, by account, or all."""
     after = parse_public_id(wanted.cursor) if wanted.cursor else None
     if wanted.cursor and after is None:
@@ -114,7 +114,7 @@ async def search(deps: Parts, wanted: Annotated[Search, Query()]) -> Page:
     summary="One authorization",
     responses=described(404),
 )
-async def authorization(deps: Parts, authorization_id: PublicId) -> AuthorizationOut:
+async def authorization(deps: Given, authorization_id: PublicId) -> AuthorizationOut:
     """State, amounts, vouchers by vintage and events."""
     return shown(await _find_by_any_name(deps, authorization_id))
 
@@ -124,7 +124,7 @@ async def authorization(deps: Parts, authorization_id: PublicId) -> Authorizatio
     summary="Why it was decided so",
     responses=described(404, 409),
 )
-async def trace(deps: Parts, authorization_id: PublicId) -> TraceOut:
+async def trace(deps: Given, authorization_id: PublicId) -> TraceOut:
     """The rules in order, run again on the facts that were kept."""
     payment = await _find_by_any_name(deps, authorization_id)
     try:

@@ -10,7 +10,7 @@ from authz.bank.enrolment import Linked, unlink
 from authz.bank.kept import Wallet
 from authz.bank.words import BankCard
 from authz.credentials.life import inactive_beside_another
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.names import AccountId
 from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
@@ -56,7 +56,7 @@ class BankCardOut(BaseModel):
     status_code=201,
     responses=described(404, 409),
 )
-async def link(deps: Parts, account_id: AccountId, wanted: BankCardIn) -> BankCardOut:
+async def link(deps: Given, account_id: AccountId, wanted: BankCardIn) -> BankCardOut:
     """1.00 EUR is asked for and never taken; the card takes the place of any other."""
     found = await _found(deps, account_id)
     _refuse_second_card(found)
@@ -68,8 +68,8 @@ async def link(deps: Parts, account_id: AccountId, wanted: BankCardIn) -> BankCa
         card = BankCard(Pan(wanted.pan.get_secret_value()), wanted.expiry)
     except ValueError as refused:
         raise ProblemError(422, "INVALID_REQUEST", f"body.pan: {refused}") from None
-    verify_minor = deps.rulebooks[found.held.account.programme].on(found.now.date())
-    linked = await deps.enrolment.link(_wallet(found), card, verify_minor.topup_verify_minor)
+    parameters = deps.rulebooks[found.held.account.programme].on(found.now.date())
+    linked = await deps.enrolment.link(_wallet(found), card, parameters.topup_verify_minor)
     if linked is Linked.DECLINED:
         raise ProblemError(409, "BANK_DECLINED", "the bank declines this card")
     if linked is Linked.UNKNOWN:
@@ -85,7 +85,7 @@ async def link(deps: Parts, account_id: AccountId, wanted: BankCardIn) -> BankCa
     status_code=204,
     responses=described(404),
 )
-async def remove(deps: Parts, account_id: AccountId) -> None:
+async def remove(deps: Given, account_id: AccountId) -> None:
     """Off at once; a payment that waits for the bank keeps its leg."""
     found = await _found(deps, account_id)
     if not await unlink(deps.pool, _wallet(found)):

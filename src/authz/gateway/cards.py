@@ -20,7 +20,7 @@ from authz.credentials.change import (
 from authz.credentials.life import CardAction
 from authz.credentials.pins import pin_from_block
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
-from authz.gateway.deps import CardDesk, Deps, Parts
+from authz.gateway.deps import CardDesk, Deps, Given
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.pan import Pan
@@ -138,14 +138,14 @@ class CardOut(BaseModel):
 
 
 @router.get("/cards/{card_id}", summary="A card and what became of it", responses=described(404))
-async def card(deps: Parts, card_id: CardId) -> CardOut:
+async def card(deps: Given, card_id: CardId) -> CardOut:
     """Its number is nowhere; the last four digits are, once it was activated."""
     async with deps.pool.acquire() as sql, sql.transaction(readonly=True):
         return await _shown(sql, await profile_of(sql, "card", card_id), card_id)
 
 
 @router.post("/cards/{card_id}/activate", summary="Take a card into use", responses=REFUSED)
-async def activate(deps: Parts, card_id: CardId, body: ActivateIn) -> CardOut:
+async def activate(deps: Given, card_id: CardId, body: ActivateIn) -> CardOut:
     """The card that it replaces is done, and its tokens go on with the new one (CRD-04)."""
     async with deps.pool.acquire() as sql, sql.transaction():
         done = await activation.activate(sql, card_id, body.last4, body.by())
@@ -157,21 +157,21 @@ async def activate(deps: Parts, card_id: CardId, body: ActivateIn) -> CardOut:
 
 
 @router.post("/cards/{card_id}/block", summary="Block a card", responses=REFUSED)
-async def block(deps: Parts, card_id: CardId, body: Who = ANYBODY) -> CardOut:
+async def block(deps: Given, card_id: CardId, body: Who = ANYBODY) -> CardOut:
     """At once: card and Android tokens are declined, Apple tokens pay with vouchers alone."""
     step = partial(life.block, card_id=card_id)
     return await _changed(deps, card_id, CardAction.BLOCK, body, step)
 
 
 @router.post("/cards/{card_id}/unblock", summary="Unblock a card", responses=REFUSED)
-async def unblock(deps: Parts, card_id: CardId, body: Who = ANYBODY) -> CardOut:
+async def unblock(deps: Given, card_id: CardId, body: Who = ANYBODY) -> CardOut:
     """Everything is as it was before the block (CRD-03)."""
     step = partial(life.unblock, card_id=card_id)
     return await _changed(deps, card_id, CardAction.UNBLOCK, body, step)
 
 
 @router.post("/cards/{card_id}/oppose", summary="Oppose a card for good", responses=REFUSED)
-async def oppose(deps: Parts, card_id: CardId, body: OpposeIn) -> CardOut:
+async def oppose(deps: Given, card_id: CardId, body: OpposeIn) -> CardOut:
     """Lost is answered 41, stolen 43."""
     opposed_as = OpposedAs(body.opposed_as)
     step = partial(life.oppose, card_id=card_id, opposed_as=opposed_as)
@@ -182,7 +182,7 @@ async def oppose(deps: Parts, card_id: CardId, body: OpposeIn) -> CardOut:
     "/cards/{card_id}/replace", status_code=201, summary="Issue a card in its place",
     responses=REFUSED,
 )  # fmt: skip
-async def replace(deps: Parts, card_id: CardId, body: ReplaceIn) -> CardOut:
+async def replace(deps: Given, card_id: CardId, body: ReplaceIn) -> CardOut:
     """The old card goes on until the new one is activated; the money never moves (CRD-01)."""
     desk, new = _desk(deps), body.card
     try:
@@ -213,7 +213,7 @@ async def replace(deps: Parts, card_id: CardId, body: ReplaceIn) -> CardOut:
 
 
 @router.post("/cards/{card_id}/pin", summary="Set or unblock a PIN", responses=REFUSED)
-async def pin(deps: Parts, card_id: CardId, body: PinIn) -> CardOut:
+async def pin(deps: Given, card_id: CardId, body: PinIn) -> CardOut:
     """All tries are given back."""
     safe = _desk(deps).safe
     if body.unblock:

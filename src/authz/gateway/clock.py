@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from authz.access.acts import note
 from authz.clock_row import SET
 from authz.credentials.sending import Mailbox
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.problems import ProblemError, described
 from authz.instants import within_reach
 
@@ -33,7 +33,7 @@ class Clock(BaseModel):
 
 
 @router.post("/test/clock", summary="Set the virtual clock")
-async def set_clock(deps: Parts, clock: Clock) -> Clock:
+async def set_clock(deps: Given, clock: Clock) -> Clock:
     """It may go back. Every process reads it at its next batch."""
     async with deps.pool.acquire() as sql, sql.transaction():
         await sql.execute(SET, clock.now)
@@ -51,7 +51,7 @@ class CodeOut(BaseModel):
 
 @router.get("/test/codes/{token_id}", summary="The code in the mail", responses=described(404))
 async def sent_code(
-    deps: Parts, token_id: Annotated[str, Path(max_length=64, examples=["tok-1"])]
+    deps: Given, token_id: Annotated[str, Path(max_length=64, examples=["tok-1"])]
 ) -> CodeOut:
     """What the holder of this token would have been sent; only this process knows it."""
     sender = None if deps.cards is None else deps.cards.sender

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from authz.contacts import forget_phone, keep_phone, phone_of
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.names import AccountId
 from authz.gateway.problems import ProblemError, described
 from authz.phones import SHAPE, Phone
@@ -45,7 +45,7 @@ class ContactOut(BaseModel):
 @router.put(
     "/accounts/{account_id}/contact", summary="Say where codes go", responses=described(404)
 )
-async def put(deps: Parts, account_id: AccountId, body: ContactIn) -> ContactOut:
+async def put(deps: Given, account_id: AccountId, body: ContactIn) -> ContactOut:
     """It counts from the next code on, for all accounts of the person."""
     try:
         phone = Phone(body.phone.get_secret_value())
@@ -58,7 +58,7 @@ async def put(deps: Parts, account_id: AccountId, body: ContactIn) -> ContactOut
 
 
 @router.get("/accounts/{account_id}/contact", summary="Where codes go", responses=described(404))
-async def get(deps: Parts, account_id: AccountId) -> ContactOut:
+async def get(deps: Given, account_id: AccountId) -> ContactOut:
     """Its last two digits."""
     async with deps.pool.acquire() as sql:
         phone = await phone_of(sql, _safe(deps).vault, await _holder(sql, account_id))
@@ -73,7 +73,7 @@ async def get(deps: Parts, account_id: AccountId) -> ContactOut:
     status_code=204,
     responses=described(404),
 )
-async def delete(deps: Parts, account_id: AccountId) -> None:
+async def delete(deps: Given, account_id: AccountId) -> None:
     """No code is sent any more until another number is put."""
     async with deps.pool.acquire() as sql, sql.transaction():
         if not await forget_phone(sql, await _holder(sql, account_id)):

@@ -129,4 +129,5 @@ async def deps_of(request: Request) -> Deps:
     return deps
 
 
-Parts = Annotated[Deps, Depends(deps_of)]
+Given = Annotated[Deps, Depends(deps_of)]
+"""The parts, as an endpoint asks for them."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.problems import ProblemError, described
 from authz.ids import parse_public_id
@@ -165,7 +165,7 @@ class Wanted(BaseModel):
 
 @router.get("/trial-balance", summary="Debits and credits by line of the chart")
 async def trial_balance(
-    deps: Parts, until: Annotated[date | None, Query(examples=["2026-11-30"])] = None
+    deps: Given, until: Annotated[date | None, Query(examples=["2026-11-30"])] = None
 ) -> TrialBalanceOut:
     """As rolled up, to the last day that is asked for."""
     async with (
@@ -190,7 +190,7 @@ async def trial_balance(
 
 @router.get("/accounts/{account_id}", summary="An account of the books", responses=described(404))
 async def account(
-    deps: Parts,
+    deps: Given,
     account_id: Annotated[str, Path(max_length=64, examples=["-1", "TRUST_CASH"])],
 ) -> LedgerAccountOut:
     """A merchant's is its number below zero, the house's are below 4096, the others are lots.
@@ -209,7 +209,7 @@ async def account(
 
 
 @router.get("/transfers", summary="Movements, by holder and number")
-async def transfers(deps: Parts, wanted: Annotated[Wanted, Query()]) -> TransfersPage:
+async def transfers(deps: Given, wanted: Annotated[Wanted, Query()]) -> TransfersPage:
     """By holder, account or authorization, or all."""
     named = _pair(wanted.authorization, "authorization", parse_public_id)
     after = _pair(wanted.cursor, "cursor", _place)

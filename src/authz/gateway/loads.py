@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.once import Keyed, write
 from authz.gateway.problems import ProblemError, described
 from authz.loads.lines import Bad, Line
@@ -155,7 +155,7 @@ async def order(once: Keyed, body: OrderIn) -> Response:
 
 
 @router.get("/loads/{load_id}", summary="An order as it stands", responses=described(404))
-async def load(deps: Parts, load_id: LoadId) -> LoadOut:
+async def load(deps: Given, load_id: LoadId) -> LoadOut:
     """Pending, loaded or bounced, with every line."""
     async with deps.pool.acquire() as sql:
         return _out(await find_load(sql, _number(load_id)))

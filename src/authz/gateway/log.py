@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz.access import acts
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 
 router = APIRouter(tags=["administration"])
@@ -56,7 +56,7 @@ class Wanted(BaseModel):
 
 
 @router.get("/acts", summary="What was done by whom, newest first")
-async def log(deps: Parts, wanted: Annotated[Wanted, Query()]) -> ActsPage:
+async def log(deps: Given, wanted: Annotated[Wanted, Query()]) -> ActsPage:
     """Writes over HTTP but payments, and commands that change something; refusals too."""
     async with deps.pool.acquire() as sql:
         found = await acts.page(sql, wanted.limit + 1, wanted.cursor, wanted.who)

@@ -16,7 +16,7 @@ from authz import idempotency
 from authz.access import acts
 from authz.access.acts import note
 from authz.gateway.admission import caller_of
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.problems import ProblemError, described
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Once:
         return Response(answer, status, media_type="application/json")
 
 
-async def once_of(deps: Parts, request: Request, key: IdempotencyKey = None) -> Once:
+async def once_of(deps: Given, request: Request, key: IdempotencyKey = None) -> Once:
     """The keyed write that a request is."""
     return Once(deps, request, key)
 

@@ -16,7 +16,7 @@ from authz import idempotency, online
 from authz.clock_row import civil_instant
 from authz.gateway.admission import caller_of
 from authz.gateway.authorizations import find_payment
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.names import PublicId
 from authz.gateway.once import (
     REPLAYED,
@@ -142,7 +142,7 @@ class Call:
 
 
 async def call_of(
-    deps: Parts, request: Request, response: Response, idempotency_key: IdempotencyKey = None
+    deps: Given, request: Request, response: Response, idempotency_key: IdempotencyKey = None
 ) -> Call:
     """The call that a request is. Raises the problems of one that cannot be taken in."""
     return Call(deps, request, response, idempotency_key)

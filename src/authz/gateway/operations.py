@@ -12,7 +12,7 @@ from authz import database
 from authz.access.scopes import Scope
 from authz.addresses import is_loopback
 from authz.gateway.admission import identify, require
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.problems import ProblemError, described
 
 READY_TIMEOUT_S: Final = 2.0
@@ -35,7 +35,7 @@ async def healthz() -> Status:
 
 
 @router.get("/readyz", summary="Whether payments can be decided", responses=described(503))
-async def readyz(deps: Parts) -> Status:
+async def readyz(deps: Given) -> Status:
     """The database answers, its schema is ours, and the service does not drain."""
     if not deps.ready():
         raise ProblemError(503, "DRAINING", "the service is going down")
@@ -61,7 +61,7 @@ async def readyz(deps: Parts) -> Status:
         },
     },
 )
-async def metrics(deps: Parts, request: Request) -> Response:
+async def metrics(deps: Given, request: Request) -> Response:
     """Open to this machine; to others with a key of the scope `ops`."""
     if request.client is None or not is_loopback(request.client.host):
         require(await identify(request, deps), frozenset({Scope.OPS}))

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.problems import ProblemError, described
@@ -74,7 +74,7 @@ class PageIn(BaseModel):
     responses=described(404),
 )
 async def statement(
-    deps: Parts,
+    deps: Given,
     account_id: AccountId,
     page: Annotated[PageIn, Query()],
 ) -> StatementOut:

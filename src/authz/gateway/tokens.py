@@ -15,7 +15,7 @@ from authz.credentials.courier import Sending
 from authz.credentials.life import TokenAction, token_of
 from authz.credentials.tokens import TOO_SOON, Asked, Tokens
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
-from authz.gateway.deps import Deps, Parts
+from authz.gateway.deps import Deps, Given
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.sending import NotSent
@@ -138,7 +138,7 @@ class SentOut(BaseModel):
 @router.post(
     "/tokens", status_code=201, summary="Put a card into a phone", responses=described(404, 409)
 )
-async def create(deps: Parts, body: TokenIn) -> ProvisionOut:
+async def create(deps: Given, body: TokenIn) -> ProvisionOut:
     """Approved, declined, or active once the holder brings the code that was sent."""
     tokens = _tokens(deps, sends=body.wallet == Wallet.APPLE_PAY.value)
     wallet, path = Wallet(body.wallet), provision.Path(body.path)
@@ -164,7 +164,7 @@ async def create(deps: Parts, body: TokenIn) -> ProvisionOut:
 
 
 @router.post("/tokens/{token_id}/activate", summary="Bring the code", responses=REFUSED)
-async def activate(deps: Parts, token_id: TokenId, body: CodeIn) -> TokenOut:
+async def activate(deps: Given, token_id: TokenId, body: CodeIn) -> TokenOut:
     """For as long as was said when it was sent, the latest code only, five tries for each."""
     tokens = _tokens(deps)
     try:
@@ -184,7 +184,7 @@ async def activate(deps: Parts, token_id: TokenId, body: CodeIn) -> TokenOut:
     summary="Send another code",
     responses=described(404, 409, 429, 503),
 )
-async def resend(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> SentOut:
+async def resend(deps: Given, token_id: TokenId, body: Who = ANYBODY) -> SentOut:
     """The codes before it are worth nothing any more, unless it surely reached nobody."""
     tokens = _tokens(deps, sends=True)
     try:
@@ -200,19 +200,19 @@ async def resend(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> SentOut
 
 
 @router.post("/tokens/{token_id}/suspend", summary="Suspend a token", responses=REFUSED)
-async def suspend(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
+async def suspend(deps: Given, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
     """A lost phone: the card and its other tokens go on (TOK-05)."""
     return await _moved(deps, token_id, TokenAction.SUSPEND, body)
 
 
 @router.post("/tokens/{token_id}/resume", summary="Resume a token", responses=REFUSED)
-async def resume(deps: Parts, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
+async def resume(deps: Given, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
     """It pays again; under a blocked card only if it was active before the block (TOK-07)."""
     return await _moved(deps, token_id, TokenAction.RESUME, body)
 
 
 @router.delete("/tokens/{token_id}", summary="Delete a token", responses=REFUSED)
-async def delete(deps: Parts, token_id: TokenId) -> TokenOut:
+async def delete(deps: Given, token_id: TokenId) -> TokenOut:
     """For good: adding the card again makes another token (TOK-06)."""
     return await _moved(deps, token_id, TokenAction.DELETE, Who())
 

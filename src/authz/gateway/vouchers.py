@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from authz.gateway.deps import Parts
+from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
 from authz.gateway.once import Keyed, write
 from authz.gifts import add_charity, give
@@ -238,7 +238,7 @@ async def paper(once: Keyed, account_id: AccountId, body: PaperIn) -> Response:
 
 @router.put("/charities/{charity_id}", summary="Let people give to a charity")
 async def charity(
-    deps: Parts,
+    deps: Given,
     charity_id: Annotated[str, Path(max_length=64, examples=["restos"])],
     body: CharityIn,
 ) -> CharityIn:
@@ -261,7 +261,7 @@ async def close(once: Keyed, account_id: AccountId, body: CloseIn) -> Response:
 
 @router.get("/vintages/{vintage}/shares", summary="What was lost, for the works councils")
 async def shares(
-    deps: Parts, vintage: Annotated[int, Path(ge=2014, le=2099, examples=[2026])]
+    deps: Given, vintage: Annotated[int, Path(ge=2014, le=2099, examples=[2026])]
 ) -> SharesOut:
     """By employer, those that lost something."""
     async with deps.pool.acquire() as sql:
