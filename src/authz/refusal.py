@@ -18,4 +18,4 @@ class Refused(Exception):
 
 
 class Unknown(LookupError):
-    """There is no such account, card, employer or order; the text says which of them."""
+    """There is nothing of this name: no such account, card, order; the text says what."""

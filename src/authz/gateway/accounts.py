@@ -10,7 +10,8 @@ from pydantic.config import JsonDict
 from authz.balances import AccountView, LotView, account_view, find_account
 from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
-from authz.gateway.problems import ProblemError, described
+from authz.gateway.problems import described
+from authz.refusal import Unknown
 
 router = APIRouter(tags=["accounts"])
 
@@ -100,7 +101,7 @@ async def account(deps: Given, account_id: AccountId) -> AccountOut:
     async with deps.pool.acquire() as sql:
         found = await find_account(sql, account_id)
     if found is None:
-        raise ProblemError(404, "NOT_FOUND", "there is no such account")
+        raise Unknown("there is no such account")
     return _shown(account_view(found, deps.rulebooks[found.held.account.programme]))
 
 

@@ -17,6 +17,7 @@ from authz.gateway.problems import ProblemError, described
 from authz.history import Filter, Payment, PaymentName
 from authz.ids import parse_public_id, public_id
 from authz.online import NO_TERMINAL
+from authz.refusal import Unknown
 from authz.telling import tell, tell_wait
 
 router = APIRouter(tags=["authorizations"])
@@ -163,12 +164,12 @@ def _afterwards(payment: Payment) -> Iterator[AfterwardsOut]:
 
 
 async def find_payment(deps: Deps, text: str) -> Payment:
-    """The payment of a public id. Raises the problem 404."""
+    """The payment of a public id. Raises Unknown."""
     return _there(await _find(deps, _named(text)))
 
 
 async def _find_by_any_name(deps: Deps, text: str) -> Payment:
-    """The payment of a public id, or of that of a step about it, as the books have it. Or 404."""
+    """The payment of a public id, or of a step's about it as the books have it. Raises Unknown."""
     name = _named(text)
     payment = await _find(deps, name)
     if payment is None and name is not None:
@@ -189,5 +190,5 @@ async def _find(deps: Deps, name: PaymentName | None) -> Payment | None:
 
 def _there(payment: Payment | None) -> Payment:
     if payment is None:
-        raise ProblemError(404, "NOT_FOUND", "there is no such authorization")
+        raise Unknown("there is no such authorization")
     return payment

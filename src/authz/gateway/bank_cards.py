@@ -14,6 +14,7 @@ from authz.gateway.deps import Deps, Given
 from authz.gateway.names import AccountId
 from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
+from authz.refusal import Unknown
 
 router = APIRouter(tags=["accounts"])
 
@@ -89,7 +90,7 @@ async def remove(deps: Given, account_id: AccountId) -> None:
     """Off at once; a payment that waits for the bank keeps its leg."""
     found = await _found(deps, account_id)
     if not await unlink(deps.pool, _wallet(found)):
-        raise ProblemError(404, "NOT_FOUND", "no bank card is linked")
+        raise Unknown("no bank card is linked")
 
 
 def _refuse_second_card(found: FoundAccount) -> None:
@@ -105,7 +106,7 @@ async def _found(deps: Deps, account_id: str) -> FoundAccount:
     async with deps.pool.acquire() as sql:
         found = await find_account(sql, account_id)
     if found is None:
-        raise ProblemError(404, "NOT_FOUND", "there is no such account")
+        raise Unknown("there is no such account")
     return found
 
 

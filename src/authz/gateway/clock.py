@@ -9,8 +9,9 @@ from authz.access.acts import note
 from authz.clock_row import SET
 from authz.credentials.sending import Mailbox
 from authz.gateway.deps import Given
-from authz.gateway.problems import ProblemError, described
+from authz.gateway.problems import described
 from authz.instants import within_reach
+from authz.refusal import Unknown
 
 router = APIRouter(tags=["test"])
 
@@ -57,5 +58,5 @@ async def sent_code(
     sender = None if deps.cards is None else deps.cards.sender
     code = sender.read(token_id) if isinstance(sender, Mailbox) else None
     if code is None:
-        raise ProblemError(404, "NOT_FOUND", "no code was sent for this token")
+        raise Unknown("no code was sent for this token")
     return CodeOut(code=code.reveal())

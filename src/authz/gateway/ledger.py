@@ -14,6 +14,7 @@ from authz.gateway.deps import Given
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.problems import ProblemError, described
 from authz.ids import parse_public_id
+from authz.refusal import Unknown
 from ledger import queries, rollup
 from ledger.accounts import CHART, House, holder_of, is_lot, kind_of, lot_no_of
 from ledger.names import authorization_of
@@ -236,7 +237,7 @@ async def _lot(sql: asyncpg.Connection, account_id: int) -> LedgerAccountOut:
 
 
 def _number(account: str) -> int:
-    """The number of an account, given itself or as a house account's name. Raises 404."""
+    """The number of an account, given itself or as a house account's name. Raises Unknown."""
     if account in House.__members__:
         return int(House[account])
     if NUMBER.fullmatch(account) is None or not -(1 << 63) <= int(account) < 1 << 63:
@@ -309,5 +310,5 @@ def _pair(
     return pair
 
 
-def _unknown() -> ProblemError:
-    return ProblemError(404, "NOT_FOUND", "there is no such account in the books")
+def _unknown() -> Unknown:
+    return Unknown("there is no such account in the books")

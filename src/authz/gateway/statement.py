@@ -10,8 +10,9 @@ from pydantic.config import JsonDict
 from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
-from authz.gateway.problems import ProblemError, described
+from authz.gateway.problems import described
 from authz.movements import Entry, movements_of
+from authz.refusal import Unknown
 
 router = APIRouter(tags=["accounts"])
 
@@ -83,7 +84,7 @@ async def statement(
     async with deps.pool.acquire() as sql:
         found = await movements_of(sql, account_id, page.limit + 1, before)
     if found is None:
-        raise ProblemError(404, "NOT_FOUND", "there is no such account")
+        raise Unknown("there is no such account")
     return StatementOut.of([_shown(entry) for entry in found], page.limit)
 
 
