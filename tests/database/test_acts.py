@@ -156,6 +156,22 @@ async def test_a_kept_answer_is_noted_as_such(checkout: Checkout) -> None:
     ]
 
 
+async def test_a_wrong_code_is_one_act_though_it_is_committed_to_count(checkout: Checkout) -> None:
+    card = WORLD["cards"][0]["id"]
+    wish = {"card": card, "wallet": "APPLE_PAY", "device": "phone", "attested": True}
+    token = (await checkout.http.post("/v1/tokens", json=wish)).json()["id"]
+    right = (await checkout.http.get(f"/v1/test/codes/{token}")).json()["code"]
+    wrong = f"{(int(right) + 1) % 10**6:06d}"
+    for code in (wrong, right):
+        await checkout.http.post(f"/v1/tokens/{token}/activate", json={"code": code})
+    action = "POST /tokens/{token_id}/activate"
+    assert await log_of(checkout.deps.pool) == [
+        ("dev", "POST /tokens", card, "DONE"),
+        ("dev", action, token, "WRONG_CODE"),
+        ("dev", action, token, "DONE"),
+    ]
+
+
 async def test_no_card_number_is_written_down(checkout: Checkout) -> None:
     for number in ("9999670000000012", "99996700%0000000012"):
         await checkout.http.post(f"/v1/cards/{number}/block", json={})

@@ -78,6 +78,13 @@ Step = Callable[[Profile], Profile]
 
 
 async def change(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: Step) -> Changed:
+    """Carry one step out, and note that the act is done. Raises what `carry_out` raises."""
+    done = await carry_out(tx, kind, name, action, by, step)
+    await note(tx, name)
+    return done
+
+
+async def carry_out(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: Step) -> Changed:
     """Carry one step out under the holder's lock.
 
     Raises Unknown, and whatever `step` raises; then nothing is changed.
@@ -100,7 +107,6 @@ async def change(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: Ste
         for n, e in enumerate(events_of(seen[0], seen[1], kind, name), 1)
     ]
     await tx.executemany(NOTE, rows)
-    await note(tx, name)
     return Changed(seen[1], holder_id, at)
 
 

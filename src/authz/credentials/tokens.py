@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.credentials import codes
-from authz.credentials.change import By, Changed, Numbered, Step, add_credential, change
+from authz.credentials.change import By, Changed, Numbered, Step, add_credential, carry_out, change
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Courier, NoPhone, Sending
 from authz.credentials.life import StateMismatch, TokenAction, card_of, move_token, token_of
@@ -134,7 +134,8 @@ class Tokens:
 
         Raises Unknown, StateMismatch, and Refused while the card itself is not in use (TOK-07).
         """
-        done = await change(tx, "token", token_id, "TRY_CODE", by, _waiting(token_id))
+        # Of the act nothing is noted yet: a wrong code is refused after this was committed.
+        done = await carry_out(tx, "token", token_id, "TRY_CODE", by, _waiting(token_id))
         token = token_of(done.profile, token_id)
         if card_of(done.profile, token.card_id).status is not CardStatus.ACTIVE:
             raise Refused("CARD_BLOCKED", "the card of this token is not in use")
