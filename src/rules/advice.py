@@ -1,16 +1,17 @@
 """An advice tells what already happened: it is posted and never decided again (ADV-01, ADV-02)."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rules.cap import used_on
-from rules.case import open_case
+from rules.case import day_zone, open_case
 from rules.days import day_is_allowed
 from rules.decision import Debit
-from rules.facts import Facts
+from rules.facts import Facts, Merchant, Purchase
+from rules.geography import PARIS, civil_day
 from rules.rulebook import Rulebook
 from rules.vouchers import take, usable_lots
 
@@ -55,6 +56,17 @@ def post_advice(facts: Facts, book: Rulebook, month_day: str | None) -> Advised:
         amount_minor - voucher_minor,
         tuple(overruns),
     )
+
+
+def post_unknown(
+    now: datetime, purchase: Purchase, merchant: Merchant | None, month_day: str | None
+) -> Advised:
+    """An advice of a card that nobody issued: all of it is the issuer's loss, on the day it tells.
+
+    Without a workplace, Paris stands where the merchant does not say the legal time (DAY-01).
+    """
+    received = civil_day(now, day_zone(merchant, purchase.channel, PARIS))
+    return Advised(_day_of(month_day, received), (), 0, purchase.amount_minor, ())
 
 
 def _day_of(month_day: str | None, received: date) -> date:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from rules.decision import Reason
-from rules.facts import Channel, Facts, MerchantClass
+from rules.facts import Channel, Facts, Merchant, MerchantClass
 from rules.geography import PARIS, ZONES, civil_day, zone_of
 from rules.parameters import Parameters
 from rules.rulebook import Rulebook
@@ -42,9 +42,7 @@ def open_case(facts: Facts, book: Rulebook) -> Case:
     """Find the days and the parameters that rule these facts."""
     merchant, purchase, now = facts.merchant, facts.purchase, facts.now
     work_zone = PARIS if facts.workplace is None else zone_of(facts.workplace.department)
-    zone = work_zone
-    if merchant is not None and purchase.channel is not Channel.ECOMMERCE:
-        zone = ZONES.get(merchant.department, work_zone)
+    zone = day_zone(merchant, purchase.channel, work_zone)
     day = work_day = civil_day(now, zone)
     parameters = work_parameters = book.on(day)
     if zone is not work_zone:
@@ -63,3 +61,10 @@ def open_case(facts: Facts, book: Rulebook) -> Case:
         # A subtotal above the amount counts as the amount (ELI-01).
         amount_minor if subtotal_minor is None else min(amount_minor, subtotal_minor),
     )
+
+
+def day_zone(merchant: Merchant | None, channel: Channel, work_zone: ZoneInfo) -> ZoneInfo:
+    """In whose legal time `D` is reckoned: the merchant's, else the workplace's (DAY-01)."""
+    if merchant is None or channel is Channel.ECOMMERCE:
+        return work_zone
+    return ZONES.get(merchant.department, work_zone)
