@@ -5,20 +5,20 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from authz import aftermath
-from authz.answering import NO_ACCOUNT, instant, move
+from authz.answering import NO_ACCOUNT, instant
 from authz.candidates import find_originals
+from authz.clearing import confirm
 from authz.counters import with_advised
 from authz.draft import Draft, Kept
 from authz.facts import Found, facts_of
 from authz.ids import approval_code
 from authz.outcomes import Outcome, ambiguous
-from authz.requests import Kind, Request
+from authz.requests import Request
 from authz.state import HOUSE_HOLDER, Payment
 from authz.waiting import refer_to_waiting
 from ledger.accounts import House, lot_account, payable_account
 from ledger.transfers import Transfer
-from rules.advice import Advised, post_advice
+from rules.advice import Advised, post_advice, post_unknown
 from rules.decision import Reason
 from rules.rulebook import Rulebook
 
@@ -34,12 +34,15 @@ def advise(
     if len(known) > 1:
         return ambiguous(request)
     if known:
-        return _confirm(request, draft, known[0])
-    if not known and (waits := refer_to_waiting(request, draft)) is not None:
+        return confirm(request, draft, known[0], books)
+    if (waits := refer_to_waiting(request, draft)) is not None:
         return waits
     at = instant(request, draft)
+    month_day = None if request.about is None else request.about.month_day
     if found is None:
-        advised = Advised(at.date(), (), 0, request.purchase.amount_minor, ())
+        place = draft.state.merchants.get((request.acquirer, request.mid))
+        merchant = None if place is None else place.facts
+        advised = post_unknown(at, request.purchase, merchant, month_day)
         kept = Kept(NO_ACCOUNT, advised.day)
         return _post_advice(request, draft, HOUSE_HOLDER, advised, kept, at)
     holder_id = draft.state.holder_of[request.card_ref]
@@ -48,7 +51,6 @@ def advise(
     facts = facts_of(request, draft.state, purse, found, book)
     if facts.tap is not None:
         purse.count(with_advised(purse.counters_of(request.card_ref), facts.tap))
-    month_day = None if request.about is None else request.about.month_day
     advised = post_advice(facts, book, month_day)
     kept = Kept(found.card.account_no, advised.day, 0, 0, book.version, facts)
     return _post_advice(request, draft, holder_id, advised, kept, at)
@@ -63,21 +65,6 @@ def _advised_before(request: Request, draft: Draft) -> list[Payment]:
     surely = replace(request.about, amount_minor=None, rrn=None)
     same = find_originals(replace(request, about=surely), draft)
     return [payment for payment in same if payment.approved_minor > 0]
-
-
-def _confirm(request: Request, draft: Draft, payment: Payment) -> Outcome:
-    """Clearing of a payment we approved: less releases the rest, more is for a dispute (ADV-03)."""
-    standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
-    told_minor = request.purchase.amount_minor
-    if told_minor == payment.requested_minor:  # its DE4 may be what was asked, not approved
-        told_minor = payment.approved_minor
-    alarm = "ADVICE_ABOVE_PAYMENT" if told_minor > standing_minor else ""
-    if request.completes and aftermath.held_minor(payment):
-        captures = replace(request, kind=Kind.CAPTURE)
-        taken_minor = min(told_minor, aftermath.held_minor(payment))
-        return move(captures, draft, payment, taken_minor, alarm=alarm)
-    less_minor = max(0, standing_minor - told_minor)
-    return move(request, draft, payment, less_minor, alarm=alarm)
 
 
 def _post_advice(

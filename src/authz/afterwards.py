@@ -4,25 +4,26 @@ Several candidates are as good as none: nothing moves, somebody must look (INTER
 """
 
 from collections.abc import Mapping
+from datetime import date, datetime
 
 from msgspec import msgpack
 from msgspec.structs import replace
 
 from authz import aftermath
-from authz.answering import answered, book_of, instant, move, refused
+from authz.answering import book_of, instant, move, refused
 from authz.candidates import find_candidates
+from authz.clearing import capture
 from authz.draft import Draft
-from authz.outcomes import Outcome, ambiguous
+from authz.outcomes import Outcome, ambiguous, unknown
 from authz.requests import Kind, Request
 from authz.state import Payment, Refund
 from authz.taking_back import take_back
 from authz.waiting import refer_to_waiting
-from ledger.accounts import lot_account
-from ledger.transfers import Transfer
+from rules.case import open_case
 from rules.decision import Reason
 from rules.facts import Facts
-from rules.late import cover_late
-from rules.parameters import RefundMode, RefundOrder
+from rules.geography import PARIS, civil_day
+from rules.parameters import Parameters, RefundMode, RefundOrder
 from rules.rulebook import Rulebook
 
 _decode_facts = msgpack.Decoder(Facts).decode
@@ -38,7 +39,7 @@ def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outc
     if request.kind is Kind.REVERSAL:
         draft.lay_tombstones(request, found=bool(candidates))
     if not candidates:
-        return _unknown(request)
+        return unknown(request)
     (found,) = candidates
     if isinstance(found, Refund):
         return take_back(request, draft, found, books)
@@ -48,15 +49,11 @@ def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outc
         case Kind.CANCEL:
             return _cancel(request, draft, found)
         case Kind.CAPTURE:
-            return _capture(request, draft, found, books)
+            return capture(request, draft, found, books)
         case Kind.EXPIRY:
             return move(request, draft, found, aftermath.held_minor(found))
         case _:
             return _refund(request, draft, found, books)
-
-
-def _unknown(request: Request) -> Outcome:
-    return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor)
 
 
 def _reverse(request: Request, draft: Draft, payment: Payment) -> Outcome:
@@ -68,67 +65,10 @@ def _reverse(request: Request, draft: Draft, payment: Payment) -> Outcome:
 def _cancel(request: Request, draft: Draft, payment: Payment) -> Outcome:
     """All that is held falls free, at most once; money that was taken is refunded (HLD-04)."""
     if payment.approved_minor == 0:
-        return _unknown(request)
+        return unknown(request)
     if payment.kind is not Kind.HOLD or aftermath.is_captured(payment):
         return refused(request, draft, payment, Reason.INVALID_TRANSACTION)
     return move(request, draft, payment, aftermath.held_minor(payment))
-
-
-def _capture(
-    request: Request, draft: Draft, payment: Payment, books: Mapping[str, Rulebook]
-) -> Outcome:
-    amount_minor = request.purchase.amount_minor
-    if payment.approved_minor == 0:
-        return _unknown(request)
-    if payment.kind is not Kind.HOLD:  # it is posted already: the completion confirms it
-        own = amount_minor in (payment.requested_minor, payment.approved_minor)
-        if not (own and amount_minor):
-            return refused(request, draft, payment, Reason.INVALID_AMOUNT)
-        return move(request, draft, payment, 0)
-    most_minor = aftermath.capturable_minor(payment)
-    if aftermath.is_captured(payment) or not 0 < amount_minor <= most_minor:
-        return refused(request, draft, payment, Reason.INVALID_AMOUNT)
-    if aftermath.held_minor(payment):
-        return move(request, draft, payment, amount_minor)
-    if payment.reversed or not payment.facts:  # what has no facts any more is forgotten
-        return _unknown(request)
-    return _capture_late(request, draft, payment, books)
-
-
-def _capture_late(
-    request: Request, draft: Draft, payment: Payment, books: Mapping[str, Rulebook]
-) -> Outcome:
-    """HLD-03: the hold fell free; take it if funds and the original day's cap still allow."""
-    purse, at = draft.purse(payment.holder_id), instant(request, draft)
-    facts = _decode_facts(payment.facts)
-    assert facts.account is not None, "an approved payment has its account"
-    amount_minor = request.purchase.amount_minor
-    book = books[facts.account.programme]
-    now = replace(
-        facts,
-        now=at,
-        purchase=replace(facts.purchase, amount_minor=amount_minor, partial_ok=False),
-        lots=purse.lots_of(payment.account_no),
-        usage=purse.usage(payment.account_no, per_person=book.cap_per_person),
-        bank_open=False,
-    )
-    debits = cover_late(now, book, payment.day)
-    if isinstance(debits, Reason):
-        return refused(request, draft, payment, debits)
-    number = draft.next_id()
-    payable = payment.movements[0].credit_account
-    moved = []
-    for debit in debits:
-        lot = lot_account(payment.holder_id, debit.lot_no)
-        seq = purse.next_seq()
-        moved.append(
-            Transfer.direct(
-                payment.holder_id, seq, lot, payable, debit.amount_minor, number, payment.day, at
-            )
-        )
-        purse.move(moved[-1])
-    draft.post_about(payment, moved)
-    return answered(request, draft, payment, Reason.APPROVED, amount_minor, number, at)
 
 
 def _refund(
@@ -138,15 +78,15 @@ def _refund(
     amount_minor = request.purchase.amount_minor
     posted_minor = aftermath.posted_minor(payment)
     if payment.approved_minor == 0:
-        return _unknown(request)
+        return unknown(request)
     if not 0 < amount_minor <= posted_minor:
         return refused(request, draft, payment, Reason.INVALID_AMOUNT)
     at, book = instant(request, draft), book_of(draft, payment, books)
     if book is None:  # the issuer paid it, and no programme says how it may come back
         return move(request, draft, payment, amount_minor)
-    parameters = book.on(at.date())
+    today, parameters = _today(payment, at, book)
     whole = amount_minor == posted_minor  # of a hold, all that was captured of it
-    same_day = at.date() == payment.day
+    same_day = today == payment.day
     mode = parameters.refund_mode
     allowed = (
         mode is RefundMode.FULL_AND_PARTIAL
@@ -157,3 +97,15 @@ def _refund(
         return refused(request, draft, payment, Reason.PARTIAL_NOT_SUPPORTED)
     bank_first = parameters.refund_order is RefundOrder.BANK_FIRST
     return move(request, draft, payment, amount_minor, bank_first=bank_first)
+
+
+def _today(payment: Payment, at: datetime, book: Rulebook) -> tuple[date, Parameters]:
+    """The civil day of an instant where the payment's own was reckoned (DAY-01), and its rules.
+
+    A payment whose facts are forgotten is long past: any legal time tells its day from today.
+    """
+    if not payment.facts:
+        today = civil_day(at, PARIS)
+        return today, book.on(today)
+    case = open_case(replace(_decode_facts(payment.facts), now=at), book)
+    return case.day, case.parameters

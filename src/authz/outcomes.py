@@ -91,6 +91,11 @@ class Reserved(Later, frozen=True, gc=False):
     bank_minor: int = 0
 
 
+def unknown(request: Request) -> Outcome:
+    """Nothing moves, for no payment is meant that we could move."""
+    return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor)
+
+
 def ambiguous(request: Request) -> Outcome:
     """Nothing moves, for more than one payment could be meant; somebody must look."""
     return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor, alarm=AMBIGUOUS)

@@ -201,15 +201,6 @@ def test_an_advice_stands_for_its_own_request_that_comes_later() -> None:
     assert len(moves(verdict)) == 1
 
 
-def test_a_completion_of_a_purchase_is_for_its_amount_and_none_is_for_nothing() -> None:
-    paid, held = some_request(1000), some_request(500, kind=Kind.HOLD)
-    verdict = decided(
-        paid, held, about(paid, Kind.CAPTURE, 2500), about(paid, Kind.CAPTURE, 1000),
-        about(held, Kind.CAPTURE, 0),
-    )  # fmt: skip
-    assert [reason for reason, _ in answers(verdict)] == [OK, OK, AMOUNT, OK, AMOUNT]
-
-
 def test_a_hold_that_was_made_smaller_and_then_expired_may_still_be_captured() -> None:
     """HLD-03: only what was undone whole is not there any more."""
     held = some_request(2000, kind=Kind.HOLD)

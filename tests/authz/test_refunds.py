@@ -7,16 +7,16 @@ import pytest
 from msgspec.structs import replace
 
 from authz.requests import Kind, Original
-from authz.state import Payment
+from authz.state import KnownMerchant, Payment
 from ledger.accounts import House, lot_account, payable_account
 from ledger.transfers import Transfer
 from rules.decision import Reason
 from rules.facts import CardStatus
-from tests.authz.builders import some_holder, some_request, some_state
+from tests.authz.builders import ACQUIRER, MID, some_holder, some_request, some_state
 from tests.authz.sequels import about, answers, decided, moves
-from tests.rules.builders import BOOK, CARD, TUESDAY, at
+from tests.rules.builders import BOOK, CARD, RESTAURANT, TUESDAY, at
 
-DAY, OK = TUESDAY.date(), Reason.APPROVED
+DAY, OK, REFUSED = TUESDAY.date(), Reason.APPROVED, Reason.PARTIAL_NOT_SUPPORTED
 LOT, PAYABLE = lot_account(1, 1), payable_account(7)
 JANUARY = at("2027-01-15T12:30:00+01:00")
 WEDNESDAY, SUNDAY = at("2026-11-25T12:30:00+01:00"), at("2026-11-29T12:30:00+01:00")
@@ -132,3 +132,24 @@ def test_a_refund_comes_back_whatever_the_day_and_the_card(
     assert answers(verdict)[0][1] == 0
     assert answers(verdict)[1] == (OK, 900)
     assert moves(verdict) == [("direct", PAYABLE, LOT, 900)]
+
+
+@pytest.mark.parametrize(
+    ("department", "paid_at", "back_at", "reason"),
+    [
+        ("972", "2026-11-24T20:30:00-04:00", "2026-11-24T20:35:00-04:00", OK),
+        ("972", "2026-11-24T20:30:00-04:00", "2026-11-25T00:05:00-04:00", REFUSED),
+        ("75", "2026-11-24T12:30:00+01:00", "2026-11-24T23:59:59+01:00", OK),
+        ("75", "2026-11-24T12:30:00+01:00", "2026-11-25T00:30:00+01:00", REFUSED),
+    ],
+)
+def test_a_cancel_of_the_same_day_goes_by_the_civil_day_of_the_payments_place(
+    department: str, paid_at: str, back_at: str, reason: Reason
+) -> None:
+    """REF-06, DAY-01: neither by the date in UTC nor by that of Paris."""
+    place = KnownMerchant(7, replace(RESTAURANT, department=department))
+    state = some_state(merchants={(ACQUIRER, MID): place})
+    paid = some_request(2000, received_at=at(paid_at))
+    back = about(paid, Kind.REFUND, 2000, received_at=at(back_at))
+    books = {"fr-meal": BOOK.derive(refund_mode="CANCEL_ONLY")}
+    assert answers(decided(paid, back, state=state, books=books))[1][0] is reason
