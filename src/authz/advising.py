@@ -70,10 +70,10 @@ def _advised_before(request: Request, draft: Draft) -> list[Payment]:
 def _post_advice(
     request: Request, draft: Draft, holder_id: int, advised: Advised, kept: Kept, at: datetime
 ) -> Outcome:
-    """Vouchers first, the rest on the issuer; an unknown merchant's money waits in suspense."""
+    """Vouchers first, the rest on the issuer; it is spent, whoever the merchant may be."""
     purse, number = draft.purse(holder_id), draft.next_id()
     merchant = draft.state.merchants.get((request.acquirer, request.mid))
-    owed = House.SUSPENSE if merchant is None else payable_account(merchant.merchant_no)
+    owed = House.UNREGISTERED if merchant is None else payable_account(merchant.merchant_no)
     sides = [(lot_account(holder_id, d.lot_no), d.amount_minor) for d in advised.debits]
     if advised.loss_minor:
         sides.append((House.ISSUER_LOSS, advised.loss_minor))

@@ -21,13 +21,15 @@ OUT_OF_BALANCE: Final = "2"
 COUNTS: Final = (74, 75, 76, 77, 81)
 AMOUNTS: Final = (86, 87, 88, 89)
 NET: Final = 97
+UNREGISTERED: Final = [int(House.UNREGISTERED), int(House.SUSPENSE)]
+"""What merchants that nobody registered are owed; once it stood in the employers' suspense."""
 SETTLEMENT_CODE: Final = 66
 MANDATORY: Final = (7, 11, 15, 32, SETTLEMENT_CODE, *COUNTS, *AMOUNTS, NET)
 
 # What an acquirer calls a debit is a movement towards a merchant (or, for an advice of a merchant
-# that nobody registered, towards suspense: $3); a credit or a reversal is one away from there. What
-# came over HTTP, without a terminal, is not in an acquirer's figures. An authorization's movements
-# stand within a day of it, so that both tables are read by their blocks.
+# that nobody registered, towards what such are owed: $3); a credit or a reversal is one away from
+# there. What came over HTTP, without a terminal, is not in an acquirer's figures. The movements of
+# an authorization stand within a day of it, so that both tables are read by their blocks.
 TOTALS: Final = """
     with decided as materialized (
         select holder_id, authorization_id, kind, at from authorizations
@@ -36,9 +38,9 @@ TOTALS: Final = """
     ), moved as (
         select holder_id, authorization_id,
             coalesce(sum(amount_minor) filter
-                (where credit_account < 0 or credit_account = $3), 0)::bigint as paid_minor,
+                (where credit_account < 0 or credit_account = any ($3)), 0)::bigint as paid_minor,
             coalesce(sum(amount_minor) filter
-                (where debit_account < 0 or debit_account = $3), 0)::bigint as back_minor
+                (where debit_account < 0 or debit_account = any ($3)), 0)::bigint as back_minor
         from transfers
         where kind in ('direct', 'post') and authorization_id is not null
             and at >= (select min(at) - interval '1 day' from decided)
@@ -120,6 +122,6 @@ def as_fields(ours: Totals) -> dict[int, str]:
 
 async def totals_of(tx: "Tx", acquirer: str, business_day: date) -> Totals:
     """What the books say of an acquirer's payments of one settlement date; one statement."""
-    row = await tx.fetchrow(TOTALS, acquirer, business_day, int(House.SUSPENSE))
+    row = await tx.fetchrow(TOTALS, acquirer, business_day, UNREGISTERED)
     assert row is not None, "an aggregate is always one row"
     return Totals(*row)

@@ -45,6 +45,7 @@ class AccountKind(StrEnum):
     LOST = "LOST"
     PAPER = "PAPER"
     CHARITY = "CHARITY"
+    UNREGISTERED = "UNREGISTERED"
     OPENING_SPEND = "OPENING_SPEND"
     ISSUER_LOSS = "ISSUER_LOSS"
     FEES = "FEES"
@@ -60,6 +61,7 @@ class House(IntEnum):
     RETURNED_TO_EMPLOYER = 210
     SUSPENSE = 220
     CHARITY = 230
+    UNREGISTERED = 240
     EXPIRED = 300
     LOST = 310
     PAPER = 320
@@ -100,6 +102,9 @@ CHART: Final = (
           "refunds to accounts that have been closed", "REF-05"),
     Entry(K.CHARITY, House.CHARITY, "Given to charities", C,
           "vouchers that holders gave away, to be paid out to charities we know"),
+    Entry(K.UNREGISTERED, House.UNREGISTERED, "Owed to merchants nobody registered", C,
+          "advices of payments at merchants we do not know: spent, and still to be reimbursed",
+          "ADV-01"),
     Entry(K.EXPIRED, House.EXPIRED, "Expired vouchers", C,
           "past their last day of use, exchangeable on request until 31 March",
           "R.3262-5 al. 3, R.3262-12"),
@@ -113,6 +118,13 @@ CHART: Final = (
           "offline approvals beyond the holder's funds", "ADV-01"),
     Entry(K.FEES, House.FEES, "Fees", C, "what employers and merchants pay for the service"),
 )  # fmt: skip
+
+SPENT: Final = (House.UNREGISTERED, House.OPENING_SPEND)
+"""Accounts of the house where vouchers that went there are spent.
+
+Before `UNREGISTERED` there was, what went to merchants that nobody registered went to `SUSPENSE`
+and did not count. It is left so: what was decided then was shown that use, and no other.
+"""
 
 KIND_OF_HOUSE: Final[dict[int, AccountKind]] = {
     entry.number: entry.kind for entry in CHART if entry.number is not None
@@ -152,7 +164,7 @@ def is_payable(account_id: int) -> bool:
 
 def is_spending(account_id: int) -> bool:
     """Whether vouchers that go there are spent, so that they count in `U(D)` (CAP-06)."""
-    return account_id < 0 or account_id == House.OPENING_SPEND
+    return account_id < 0 or account_id in SPENT
 
 
 def holder_of(account_id: int) -> int:

@@ -45,6 +45,7 @@ PLAN: Final[Mapping[AccountKind, Compte]] = {
     K.LOST: Compte("467500", "Titres perdus, à répartir (R.3262-14)"),
     K.PAPER: Compte("467600", "Titres convertis en papier"),
     K.CHARITY: Compte("467700", "Titres donnés à des associations"),
+    K.UNREGISTERED: Compte("467800", "Commerçants inconnus, à rembourser"),
     K.EMPLOYER_PREPAID: Compte("419100", "Avances des employeurs"),
     K.RETURNED_TO_EMPLOYER: Compte("419700", "À rendre aux employeurs"),
     K.SUSPENSE: Compte("471000", "Compte d'attente"),

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ledger.accounts import House
+from ledger.accounts import SPENT, House
 
 
 class Law(Struct, frozen=True):
@@ -28,7 +28,7 @@ class Law(Struct, frozen=True):
     given: str = ""
 
 
-OPENING_SPEND: Final = int(House.OPENING_SPEND)
+SPENT_AT: Final = [int(house) for house in SPENT]
 CHART: Final = [int(house) for house in House]
 
 LEGS: Final = """
@@ -174,7 +174,7 @@ GIVE_BACKS_NAME_THEIR_ORIGINAL: Final = Law(
         select holder_id, seq, kind, about_seq, debit_account, credit_account, day
         from transfers
         where kind in ('direct', 'hold') and (about_seq is not null
-            or (credit_account >= 4096 and (debit_account < 0 or debit_account = $2)))
+            or (credit_account >= 4096 and (debit_account < 0 or debit_account = any ($2))))
     )
     select (select count(*) from backs), array(
         select format('holder %s seq %s: money came back that does not follow from %s',
@@ -185,7 +185,7 @@ GIVE_BACKS_NAME_THEIR_ORIGINAL: Final = Law(
             or o.credit_account <> b.debit_account or b.kind <> 'direct'
         order by b.holder_id, b.seq limit $1)
     """,
-    (OPENING_SPEND,),
+    (SPENT_AT,),
 )
 
 # A refund may itself be reversed; then its original may be refunded again, and only that one.
@@ -271,17 +271,17 @@ USAGE_IS_THE_BOOKS: Final = Law(
     with used as (
         select holder_id, day, amount_minor as minor from transfers
         where kind in ('direct', 'hold') and debit_account >= 4096
-            and (credit_account < 0 or credit_account = $2)
+            and (credit_account < 0 or credit_account = any ($2))
         union all
         select holder_id, day, -amount_minor from transfers
         where kind = 'direct' and credit_account >= 4096
-            and (debit_account < 0 or debit_account = $2)
+            and (debit_account < 0 or debit_account = any ($2))
         union all
         select s.holder_id, s.day,
             case s.kind when 'post' then s.amount_minor else 0 end - h.amount_minor
         from transfers s join transfers h on h.holder_id = s.holder_id and h.seq = s.about_seq
         where s.kind in ('post', 'void') and s.debit_account >= 4096
-            and (s.credit_account < 0 or s.credit_account = $2)
+            and (s.credit_account < 0 or s.credit_account = any ($2))
     ), booked as (
         select u.holder_id, u.day, sum(u.minor) as minor
         from used u join holders h using (holder_id)
@@ -299,7 +299,7 @@ USAGE_IS_THE_BOOKS: Final = Law(
             holder_id, day, said, booked)
         from compared where said <> booked order by holder_id, day limit $1)
     """,
-    (OPENING_SPEND,),
+    (SPENT_AT,),
 )
 
 # By the other account of every movement of a lot. Only these places may give to a lot or take from
@@ -309,7 +309,7 @@ PLACES: Final = """
     places as (
         select holder_id,
             coalesce(sum(minor) filter (where other = $2), 0) as loaded,
-            coalesce(-sum(minor) filter (where other < 0 or other = $3), 0) as spent,
+            coalesce(-sum(minor) filter (where other < 0 or other = any ($3)), 0) as spent,
             coalesce(-sum(minor) filter (where other = $4), 0) as expired,
             coalesce(-sum(minor) filter (where other = any ($5)), 0) as lost,
             coalesce(-sum(minor) filter (where other = any ($6)), 0) as returned
@@ -329,7 +329,7 @@ PLACES: Final = """
 
 PLACE_ACCOUNTS: Final = (
     int(House.EMPLOYER_PREPAID),
-    OPENING_SPEND,
+    SPENT_AT,
     int(House.EXPIRED),
     [int(House.LOST), int(House.PAPER)],
     [int(House.RETURNED_TO_EMPLOYER), int(House.SUSPENSE), int(House.CHARITY)],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ledger.accounts import House, holder_of
+from ledger.accounts import SPENT, House, holder_of
 from ledger.transfers import Transfer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PAGE = """
     select * from transfers
     where ($1::bigint is null or (holder_id, seq) > ($1, $2::bigint))
         and ($3::bigint is null or holder_id = $3)
-        and ($4::bigint is null or debit_account = $4 or credit_account = $4)
+        and ($4::bigint is null or debit_account = $4 or credit_account = any ($4))
         and ($5::bigint is null or authorization_id = $5)
     order by holder_id, seq limit $6
 """
@@ -34,18 +34,18 @@ USAGE = """
     with used as (
         select holder_id, debit_account as lot, day, amount_minor as minor from transfers
         where holder_id = any ($1) and day between $2 and $3 and kind in ('direct', 'hold')
-            and debit_account >= 4096 and (credit_account < 0 or credit_account = $4)
+            and debit_account >= 4096 and (credit_account < 0 or credit_account = any ($4))
         union all
         select holder_id, credit_account, day, -amount_minor from transfers
         where holder_id = any ($1) and day between $2 and $3 and kind = 'direct'
-            and credit_account >= 4096 and (debit_account < 0 or debit_account = $4)
+            and credit_account >= 4096 and (debit_account < 0 or debit_account = any ($4))
         union all
         select s.holder_id, s.debit_account, s.day,
             case s.kind when 'post' then s.amount_minor else 0 end - h.amount_minor
         from transfers s join transfers h on h.holder_id = s.holder_id and h.seq = s.about_seq
         where s.holder_id = any ($1) and h.holder_id = any ($1) and s.day between $2 and $3
             and s.kind in ('post', 'void')
-            and s.debit_account >= 4096 and (s.credit_account < 0 or s.credit_account = $4)
+            and s.debit_account >= 4096 and (s.credit_account < 0 or s.credit_account = any ($4))
     )
     select holder_id, (lot & 4095)::int as lot_no, day, sum(minor)::bigint as used_minor
     from used group by holder_id, lot, day having sum(minor) <> 0 order by holder_id, day, lot
@@ -119,8 +119,8 @@ async def usage_of(
     Holds count in full from their instant (CAP-06); what fell free or was given back lowers the
     day of its original (CAP-07).
     """
-    spent_before = int(House.OPENING_SPEND)
-    rows = await tx.fetch(USAGE, list(holder_ids), first_day, last_day, spent_before)
+    spent = [int(house) for house in SPENT]
+    rows = await tx.fetch(USAGE, list(holder_ids), first_day, last_day, spent)
     return [UsedOfLot(*row) for row in rows]
 
 

@@ -32,7 +32,7 @@ WITHOUT_CHECKS = """
 """
 
 LOTS = (lot_account(1, 1), lot_account(1, 2))
-SHOPS = (payable_account(7), payable_account(8))
+SHOPS = (payable_account(7), int(House.UNREGISTERED))
 PREPAID, EXPIRED = int(House.EMPLOYER_PREPAID), int(House.EXPIRED)
 
 fresh = st.one_of(

@@ -104,8 +104,10 @@ def test_what_the_issuer_has_or_loses_stands_on_the_debit_side() -> None:
     }
 
 
-def test_only_merchants_and_the_opening_use_are_spending() -> None:
-    assert [house for house in House if is_spending(house)] == [House.OPENING_SPEND]
+def test_only_merchants_known_or_not_and_the_opening_use_are_spending() -> None:
+    """The employers' suspense is none: what went there before, for such merchants, stays so."""
+    spent = [House.UNREGISTERED, House.OPENING_SPEND]
+    assert [house for house in House if is_spending(house)] == spent
     assert not is_spending(lot_account(1, 1))
 
 

@@ -209,11 +209,13 @@ def test_a_transfer_is_applied_to_its_own_accounts_only() -> None:
     [
         ("direct A1 -> M7 5", 0, 5),
         ("direct A1 -> SPEND 5", 0, 5),
+        ("direct A1 -> UNREGISTERED 5", 0, 5),
         ("hold A1 -> M7 5", 0, 5),
         ("post A1 -> M7 5 of 1 seq 2", 5, 0),
         ("post A1 -> M7 2 of 1 seq 2", 5, -3),
         ("void A1 -> M7 5 of 1 seq 2", 5, -5),
         ("direct M7 -> A1 5 of 1 seq 2", 0, -5),
+        ("direct UNREGISTERED -> A1 5 of 1 seq 2", 0, -5),
     ],
 )
 def test_the_use_of_a_day_counts_what_is_spent_or_held(
@@ -229,6 +231,7 @@ def test_the_use_of_a_day_counts_what_is_spent_or_held(
         "direct A1 -> A2 5",
         "direct A1 -> EXPIRED 5",
         "direct A1 -> PAPER 5",
+        "direct A1 -> SUSPENSE 5",
         "direct BANK_RECEIVABLE -> M7 5",
     ],
 )

@@ -12,7 +12,7 @@ from tests.ledger.books import Books
 from tests.ledger.table import AT
 
 LOTS = [lot_account(1, 1), lot_account(1, 2)]
-SHOPS = [payable_account(7), payable_account(8)]
+SHOPS = [payable_account(7), int(House.UNREGISTERED)]
 amounts = st.integers(1, 60)
 
 
