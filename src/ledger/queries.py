@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ledger.accounts import SPENT, House, holder_of
+from ledger.accounts import SPENT, holder_of
 from ledger.transfers import Transfer
 
 if TYPE_CHECKING:

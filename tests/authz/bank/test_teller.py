@@ -61,7 +61,8 @@ async def test_of_many_that_wait_for_one_payment_one_looks_and_each_counts_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(teller, "POLL_S", 0.0)
-    road, outcomes = Road(), []
+    road = Road()
+    outcomes: list[Outcome | None] = []
     async with asyncio.timeout(20):
         for _ in range(100):
             asked = again(some_request(4000, deadline_s=monotonic() + 60))
