@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import asyncpg
 from msgspec import Struct
@@ -40,6 +41,10 @@ BANK_SESSIONS: Final = 3
 """SQL connections that mark legs as asked, and what the bank has heard."""
 READERS: Final = 4
 """SQL connections of the HTTP side."""
+CLERKS: Final = 2
+"""SQL connections of the office and of the network's keys."""
+JOB_SESSIONS: Final = 4
+"""SQL connections of the jobs: a long one takes none from payments over HTTP."""
 ANSWER_TIMEOUT_FACTOR: Final = 1.5
 """How much longer than the server's own statement timeout we wait before an answer is lost."""
 
@@ -56,6 +61,7 @@ class Parts(Struct):
     seal_key: SealKey | None
     metrics: Metrics
     readers: asyncpg.Pool
+    job_pool: asyncpg.Pool
     books: Mapping[str, Rulebook]
     connections: set[peers.Connection]
     servers: list[Server]
@@ -72,25 +78,23 @@ class Parts(Struct):
         await parts.enter_async_context(certificates.fresh())
         books = rulebooks(settings.rulebook)
         patience_s = settings.statement_timeout_ms / 1000 * ANSWER_TIMEOUT_FACTOR
-        pool = await database.open_pool(
-            url,
+        pool = partial(_opened, parts, url)
+        hot = await pool(
             size=settings.lanes + 2,
             statement_timeout_ms=settings.statement_timeout_ms,
             answer_timeout_s=patience_s,
             hot=True,
         )
-        parts.push_async_callback(_close_pool, pool)
-        road = KeptSessions(pool)
+        road = KeptSessions(hot)
         parts.push_async_callback(road.close)
-        readers = await database.open_pool(url, size=READERS)
-        parts.push_async_callback(_close_pool, readers)
+        readers, job_pool = await pool(size=READERS), await pool(size=JOB_SESSIONS)
+        clerks = await pool(size=CLERKS, statement_timeout_ms=settings.decision_deadline_ms)
         node = await readers.fetchval("select nextval('node_nos')")
         metrics = Metrics()
         keys = keys_of(settings)
         sessions = readers
         if settings.bank is not None:  # people who read must not keep the bank waiting
-            sessions = await database.open_pool(url, size=BANK_SESSIONS)
-            parts.push_async_callback(_close_pool, sessions)
+            sessions = await pool(size=BANK_SESSIONS)
         bank = await parts.enter_async_context(bank_desk(settings, keys, sessions, certificates))
         next_id = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
         directory = Directory(known_max=DIRECTORY_KNOWN_MAX)
@@ -110,9 +114,9 @@ class Parts(Struct):
         batcher = Batcher(engine.run, directory, limits)
         metrics.waiting = lambda: batcher.waiting
         safe = Safe.of(keys)
-        network_keys = NetworkKeys(DatabaseBook(readers), safe.module)
+        network_keys = NetworkKeys(DatabaseBook(clerks), safe.module)
         await parts.enter_async_context(network_keys.kept_up())
-        office = Office(readers, metrics, network_keys)
+        office = Office(clerks, metrics, network_keys)
         Teller(batcher, bank)
         metrics.bank = None if bank is None else bank.gauges
         proof_key = None if keys.holder_proof is None else keys.holder_proof.key
@@ -127,6 +131,7 @@ class Parts(Struct):
             keys.seal_key(),
             metrics,
             readers,
+            job_pool,
             books,
             set(),
             [],
@@ -143,6 +148,13 @@ def terminal_rates(settings: Settings) -> Buckets | None:
     if per_s is None:
         return None
     return Buckets(Rate(per_s, settings.terminal_burst_max), settings.rate_names_max)
+
+
+async def _opened(parts: AsyncExitStack, url: str, **wanted: Any) -> asyncpg.Pool:
+    """A pool that is closed with `parts`; `wanted` is as `database.open_pool` has it."""
+    pool = await database.open_pool(url, **wanted)
+    parts.push_async_callback(_close_pool, pool)
+    return pool
 
 
 async def _close_pool(pool: asyncpg.Pool) -> None:

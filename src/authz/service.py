@@ -65,7 +65,7 @@ async def run(
 def _work(settings: Settings, engine: Parts, notices: NoticeSender) -> Work:
     """What the jobs of this process are given; each of their runs has an instant of its own."""
     return Work(
-        engine.readers,
+        engine.job_pool,
         road_of(engine.batcher),
         engine.books,
         datetime.now(UTC),

@@ -44,11 +44,12 @@ DELAY_FIRST_S: Final = 0.5
 DELAY_MAX_S: Final = 300.0
 PATIENCE_S: Final = 20.0
 
+# By the clock of the engines, which wrote it: the database's may be another.
 LEFT_BEHIND: Final = """
-    update pending_payments p set settle_after = clock_timestamp() + $1
+    update pending_payments p set settle_after = $1::timestamptz + $2::interval
     from (
-        select holder_id, number from pending_payments where settle_after <= clock_timestamp()
-        order by settle_after limit $2 for update skip locked
+        select holder_id, number from pending_payments where settle_after <= $1
+        order by settle_after limit $3 for update skip locked
     ) as d
     where p.holder_id = d.holder_id and p.number = d.number
     returning p.holder_id, p.number, p.request
@@ -102,7 +103,8 @@ _log = structlog.get_logger()
 async def settle_left_behind(pool: asyncpg.Pool, decide: Decide) -> int:
     """Settle payments whose process is gone: nothing stands of them, and the bank will be told."""
     settled = 0
-    while rows := await pool.fetch(LEFT_BEHIND, timedelta(seconds=LEASE_S), CHUNK):
+    lease = timedelta(seconds=LEASE_S)
+    while rows := await pool.fetch(LEFT_BEHIND, datetime.now(UTC), lease, CHUNK):
         finishes = []
         for holder_id, number, request in rows:
             asked = replace(_decode(request), deadline_s=monotonic() + PATIENCE_S)

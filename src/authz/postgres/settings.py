@@ -11,10 +11,10 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 """What an answered authorization rests on; a caller may not change these."""
 
 SETTINGS = {
-    # The door: our own unix socket and no other. 100 clients is PostgreSQL's own default.
+    # The door: our own unix socket and no other. A worker takes 17 sessions: room for ten of them.
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
+    "max_connections": "200",
     # Checkpoints rarely: after each, the first change of a page writes the whole page again. By
     # time, and not by size as long as there is disk (`_spread`): what comes of size alone is that
     # a large world writes whole pages, which fill the WAL, which makes another checkpoint.
