@@ -25,7 +25,7 @@ PAGE = """
     select * from transfers
     where ($1::bigint is null or (holder_id, seq) > ($1, $2::bigint))
         and ($3::bigint is null or holder_id = $3)
-        and ($4::bigint is null or debit_account = $4 or credit_account = any ($4))
+        and ($4::bigint is null or debit_account = $4 or credit_account = $4)
         and ($5::bigint is null or authorization_id = $5)
     order by holder_id, seq limit $6
 """
