@@ -189,6 +189,19 @@ async def test_the_command_writes_the_order_and_refuses_what_cannot_be(
     assert again.read_bytes() == file.read_bytes()
 
 
+@pytest.mark.parametrize(("day", "unusual"), [("2026-12-02", False), ("2026-12-03", True)])
+async def test_a_day_on_which_nobody_expects_money_is_said(
+    street: Town, database_url: str, tmp_path: Path, day: str, unusual: bool
+) -> None:
+    await street.pay(1000)
+    await street.at(f"{day}T09:00:00+01:00")
+    words = ("pay", "--on", day, "-o", str(tmp_path / "a.csv"))
+    done = await asyncio.to_thread(settle, database_url, *words)
+    assert done.exit_code == 0, done.output
+    said = f"{day} is a Thursday; merchants expect it on a Wednesday"
+    assert (said in done.stderr) == unusual
+
+
 async def test_what_is_owed_is_told_by_the_names_of_the_merchant(
     street: Town, database_url: str
 ) -> None:

@@ -121,6 +121,9 @@ def pay(
     paid, run = asyncio.run(as_act(url, "settle pay", order.last_day.isoformat(), work))
     for line in _said(paid, run, order):
         aside(line)
+    if not settings.rhythm.pays(execute_on):
+        usual = settings.settlement_pays_on.value.capitalize()
+        aside(f"{execute_on} is a {execute_on:%A}; merchants expect it on a {usual}")
 
 
 @app.command(epilog="Example: millesime settle find MILLESIME000000000012V")
