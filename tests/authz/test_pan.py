@@ -106,6 +106,13 @@ def test_another_key_gives_another_digest_and_another_check_value() -> None:
     assert one.check_value() == PanDigester(KEY, "c").check_value()
 
 
+def test_a_content_is_told_apart_with_the_key_and_is_no_card_number() -> None:
+    one, other = PanDigester(KEY, "a"), PanDigester(KEY[::-1], "b")
+    assert one.content_ref(b"4826") == one.content_ref(b"4826") != one.content_ref(b"4827")
+    assert one.content_ref(b"4826") != other.content_ref(b"4826")
+    assert one.content_ref(b"9999670000000012") != one.card_ref("9999670000000012")
+
+
 @pytest.mark.parametrize("size", [0, 15, 65])
 def test_a_key_of_the_wrong_size_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="16 to 64 bytes"):

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 from authz import database
 from authz.addresses import Address
 from authz.bank.asking import mark_asked
+from authz.bank.enrolment import unlink
 from authz.bank.forwarding import settle_left_behind, tell_the_bank
 from authz.bank.gauges import BankGauges
+from authz.bank.kept import Wallet
 from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk, finish_of
@@ -59,6 +61,11 @@ class Branch:
     async def run(self, *requests: Request) -> list[Outcome | None]:
         """The road, without waiting for the bank."""
         return await self.engine.run(requests, {})
+
+    async def unlink(self, wallet: Wallet) -> None:
+        """The holder removes the bank card that is linked."""
+        async with self.pool.acquire() as sql, sql.transaction():
+            assert await unlink(sql, wallet)
 
     async def reserve(self, asked: Request) -> Reserved:
         """The first batch: vouchers are held."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from authz.bank.enrolment import unlink
 from authz.bank.forwarding import tell_the_bank
 from authz.bank.kept import Wallet
 from authz.bank.matters import Matters, read_matters
@@ -91,7 +90,7 @@ async def test_ref_04_a_refund_goes_back_to_the_bank_card_that_paid_though_it_wa
 ) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         paid = await branch.pay(forty())
-        assert await unlink(branch.pool, Wallet(paid.holder_id, 1))
+        await branch.unlink(Wallet(paid.holder_id, 1))
         name = Original(name=(paid.holder_id, paid.authorization_id))
         (back,) = await branch.run(buys(2000, kind=Kind.REFUND, about=name, card_ref=b""))
         assert back is not None and back.approved
@@ -143,7 +142,7 @@ async def test_a_notice_is_kept_until_it_is_told_and_tried_again_ever_later(
         owner = await branch.pool.fetchval(NAME_ONE)
         async with branch.pool.acquire() as sql:
             await keep_phone(sql, some_safe(), owner, Phone("+33612345678"))
-        assert await unlink(branch.pool, Wallet(owner, 1))
+        await branch.unlink(Wallet(owner, 1))
         listener = Listener(deaf=True)
         waits = []
         for attempts in (0, 1, 2, 3, 12, 999):
@@ -172,7 +171,7 @@ async def test_a_number_that_nobody_can_read_keeps_no_notice_back(
         owner = await branch.pool.fetchval(NAME_ONE)
         async with branch.pool.acquire() as sql:
             await keep_phone(sql, some_safe(), owner, Phone("+33612345678"))
-        assert await unlink(branch.pool, Wallet(owner, 1))
+        await branch.unlink(Wallet(owner, 1))
         listener = Listener()
         assert await tell_holders(branch.pool, listener, other) == 1
         assert [message.said()["phone"] for message in listener.heard] == [None]

@@ -6,7 +6,6 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from authz.bank.enrolment import unlink
 from authz.bank.kept import Wallet
 from authz.refusal import Refused
 from authz.safe import Safe
@@ -74,7 +73,7 @@ async def test_the_same_record_links_again_what_was_unlinked_meanwhile(
 ) -> None:
     async with a_branch(calendar_url, tmp_path, PLAIN) as branch:
         assert [await put(branch, topup=LINKED) for _ in range(2)] == ["changed", "unchanged"]
-        assert await unlink(branch.pool, Wallet(await branch.pool.fetchval(NAME_ONE), 1))
+        await branch.unlink(Wallet(await branch.pool.fetchval(NAME_ONE), 1))
         assert not [linked for *_, linked in await cards(branch) if linked]
         assert [await put(branch, topup=LINKED) for _ in range(2)] == ["changed", "unchanged"]
         assert [linked for *_, linked in await cards(branch)] == [False, True]

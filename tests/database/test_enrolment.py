@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from authz.bank import enrolment
-from authz.bank.enrolment import Enrolment, Linked
+from authz.bank.enrolment import Enrolment
 from authz.bank.kept import Wallet
 from authz.bank.laws import check_legs
 from authz.bank.matters import read_matters
@@ -19,6 +19,7 @@ from authz.jobs import JOBS, Work
 from authz.outcomes import Outcome
 from authz.pan import Pan
 from authz.requests import Request
+from authz.topup import BankWord
 from simulators.bank import Manners
 from tests.authz.builders import BOOKS
 from tests.database.branch import NAME_ONE, Branch, a_branch
@@ -30,9 +31,19 @@ AWAY = "the database is away"
 OLDER = "update bank_legs set asked_at = asked_at - $1::interval where number = 1"
 
 
-async def link(branch: Branch, numbers: "count[int]") -> Linked:
-    holder_id = await branch.pool.fetchval(NAME_ONE)
-    return await Enrolment(branch.desk, numbers.__next__).link(Wallet(holder_id, 1), CARD, 100)
+async def link(branch: Branch, numbers: "count[int]") -> BankWord:
+    """As HTTP does it; what the bank said."""
+    wallet = Wallet(await branch.pool.fetchval(NAME_ONE), 1)
+    enrolling = Enrolment(branch.desk, numbers.__next__)
+    stamp = await enrolling.stamp()
+    assert stamp is not None
+    async with branch.pool.acquire() as sql, sql.transaction():
+        begun = await enrolling.begin(sql, wallet, CARD, stamp, 100)
+    word = await enrolling.ask(begun)
+    if word is BankWord.APPROVED:
+        async with branch.pool.acquire() as sql, sql.transaction():
+            await enrolling.link(sql, begun)
+    return word
 
 
 async def not_linked(*_: object) -> None:
@@ -104,7 +115,7 @@ async def test_an_answer_that_comes_after_all_links_the_card_and_undoes_nothing_
         while not branch.bank.books.spent_minor(CARD.pan.reveal()):  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.01)
         assert await undo_left_behind(branch.pool, AT_ONCE) == 1
-        assert await linking is Linked.LINKED
+        assert await linking is BankWord.APPROVED
         await branch.recover_notices(branch.desk)
         assert await branch.state() == ("REVERSED", 0)
 
@@ -116,7 +127,7 @@ async def test_the_proof_sees_one_that_nobody_undoes(calendar_url: str, tmp_path
         assert await broken(branch) == []
         await branch.pool.execute(OLDER, timedelta(hours=2))
         assert await broken(branch) == []
-        assert await link(branch, numbers) is Linked.LINKED
+        assert await link(branch, numbers) is BankWord.APPROVED
         assert await broken(branch) == ["verified_for_nothing"]
         await branch.pool.execute(OLDER, -timedelta(hours=2))
         assert await undo_left_behind(branch.pool, AT_ONCE) == 1

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from authz.idempotency import AtWork
 from authz.outcomes import Outcome
 from tests.database.checkout import Checkout, checkout, checkout_template, order
 from tests.database.decided import assert_problem
@@ -101,10 +102,9 @@ async def test_twenty_at_once_are_one_payment(checkout: Checkout) -> None:
 
 async def test_twenty_of_several_processes_are_one_payment(checkout: Checkout) -> None:
     """Each application keeps its own list of keys at work: here only the database can tell."""
-    assert checkout.deps.road is not None
     apart = [
-        checkout.client(replace(checkout.deps, road=replace(checkout.deps.road, at_work=other)))
-        for other in (type(checkout.deps.road.at_work)() for _ in range(20))
+        checkout.client(replace(checkout.deps, at_work=other))
+        for other in (AtWork() for _ in range(20))
     ]
     headers = {"Idempotency-Key": "k1"}
     answers = await asyncio.gather(

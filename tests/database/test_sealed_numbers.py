@@ -18,7 +18,6 @@ from authz.contacts import forget_phone, phone_of
 from authz.gateway import CardDesk, Deps, Road, create_app
 from authz.hsm import Pin
 from authz.hsm.des import DesKey
-from authz.idempotency import AtWork
 from authz.keys import new_key_file, read_key_file
 from authz.metrics import Metrics
 from authz.safe import Safe
@@ -68,7 +67,7 @@ async def counter(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
     async def nobody_pays(_: object) -> None:
         raise AssertionError("nothing is paid here")
 
-    road = Road(nobody_pays, DIGESTER, None, False, 1.0, AtWork())
+    road = Road(nobody_pays, DIGESTER, None, False, 1.0)
     desk = CardDesk(DIGESTER, some_safe())
     deps = Deps(pool, Metrics(), BOOKS, lambda: True, True, road=road, cards=desk)
     transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))

@@ -6,10 +6,9 @@ answered, and told to the bank until it acknowledges, whatever breaks on the way
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum
 from typing import TYPE_CHECKING
 
-import asyncpg
+from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card
@@ -30,77 +29,72 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 
-class Linked(Enum):
-    """What came of an enrolment."""
+class Enrolling(Struct, frozen=True):
+    """A card that is kept and not linked, and the question to its bank."""
 
-    LINKED = "LINKED"
-    DECLINED = "DECLINED"
-    """The bank said no."""
-    UNKNOWN = "UNKNOWN"
-    """The bank said nothing, or there is no line to it: not linked."""
+    wallet: Wallet
+    card: BankCard
+    card_no: int
+    number: int
+    stamp: Stamp
+    verify_minor: int
 
 
 class Enrolment:
-    """Links cards over the bank's desk; `next_id` names the questions."""
+    """Links cards over the bank's desk; `next_id` names the questions.
+
+    A link is two SQL transactions of the caller's, with the question to the bank between them.
+    """
 
     def __init__(self, desk: BankDesk, next_id: Callable[[], int]) -> None:
         """Nothing is asked yet."""
         self._desk = desk
         self._next_id = next_id
 
-    async def link(self, wallet: Wallet, card: BankCard, verify_minor: int) -> Linked:
-        """Verify the card at its bank and link it in place of any other."""
+    async def stamp(self) -> Stamp | None:
+        """The number of a question; None where none can be asked now."""
         if not self._desk.link.is_open:
-            return Linked.UNKNOWN
-        number = self._next_id()
+            return None
         try:
             (stamp,) = await self._desk.stans.stamps(1)
         except NoStanLeft:
-            return Linked.UNKNOWN
-        async with self._desk.pool.acquire() as sql, sql.transaction():
-            card_no = await self._keep(sql, wallet, card, number, stamp, verify_minor)
-        word = await self._ask(card, number, stamp, verify_minor)
+            return None
+        return stamp
+
+    async def begin(
+        self, tx: "Tx", wallet: Wallet, card: BankCard, stamp: Stamp, verify_minor: int
+    ) -> Enrolling:
+        """Keep the card, not linked yet, and the leg that asks for it; commit before asking."""
+        card_no = await keep_card(tx, self._desk.vault, wallet, card, stamp.at)
+        name = wallet.holder_id, self._next_id()
+        await open_leg(tx, name, wallet, card_no, stamp, verify_minor)
+        return Enrolling(wallet, card, card_no, name[1], stamp, verify_minor)
+
+    async def ask(self, card: Enrolling) -> BankWord:
+        """What the bank says; the euro is undone whatever that is."""
+        place = Place(self._desk.institution, reference_of(card.number), TERMINAL, MID)
+        message = question(card.card, place, card.stamp, card.verify_minor, hold=True)
+        word = await self._desk.word(message, self._desk.budget_s)
         # By itself: what follows may fail, and must not take it along.
         async with self._desk.pool.acquire() as sql, sql.transaction():
-            await undo(sql, (wallet.holder_id, number), word, "enrolment")
-        if word is not BankWord.APPROVED:
-            return Linked.DECLINED if word is BankWord.DECLINED else Linked.UNKNOWN
-        async with self._desk.pool.acquire() as sql, sql.transaction():
-            top_up = TopUp(enabled=True, verified=True, expiry=card.expiry)
-            await _set_top_up(sql, wallet, top_up)
-            await link_card(sql, wallet, card_no, stamp.at)
-        return Linked.LINKED
+            await undo(sql, (card.wallet.holder_id, card.number), word, "enrolment")
+        return word
 
-    async def _keep(
-        self,
-        sql: "Tx",
-        wallet: Wallet,
-        card: BankCard,
-        number: int,
-        stamp: Stamp,
-        verify_minor: int,
-    ) -> int:
-        """The card, not linked yet, and the leg that asks for it."""
-        card_no = await keep_card(sql, self._desk.vault, wallet, card, stamp.at)
-        name = wallet.holder_id, number
-        await open_leg(sql, name, wallet, card_no, stamp, verify_minor)
-        return card_no
-
-    async def _ask(self, card: BankCard, number: int, stamp: Stamp, verify_minor: int) -> BankWord:
-        place = Place(self._desk.institution, reference_of(number), TERMINAL, MID)
-        message = question(card, place, stamp, verify_minor, hold=True)
-        return await self._desk.word(message, self._desk.budget_s)
+    async def link(self, tx: "Tx", card: Enrolling) -> None:
+        """Link a card that the bank approved, in place of any other."""
+        top_up = TopUp(enabled=True, verified=True, expiry=card.card.expiry)
+        await _set_top_up(tx, card.wallet, top_up)
+        await link_card(tx, card.wallet, card.card_no, card.stamp.at)
 
 
-async def unlink(pool: asyncpg.Pool, wallet: Wallet) -> bool:
+async def unlink(tx: "Tx", wallet: Wallet) -> bool:
     """Remove the card: the next payment has no top-up, one that waits keeps its leg."""
     now = datetime.now(UTC)
-    async with pool.acquire() as sql, sql.transaction():
-        removed = await remove_card(sql, wallet, now)
-        if removed:
-            owner, day = (wallet.holder_id, wallet.account_no), civil_day(now, PARIS)
-            await add_notice(sql, HolderNotice(*owner, News.BANK_CARD_REMOVED, day, now))
-        await _set_top_up(sql, wallet, None)
+    removed = await remove_card(tx, wallet, now)
+    if removed:
+        owner, day = (wallet.holder_id, wallet.account_no), civil_day(now, PARIS)
+        await add_notice(tx, HolderNotice(*owner, News.BANK_CARD_REMOVED, day, now))
+    await _set_top_up(tx, wallet, None)
     return removed
 
 

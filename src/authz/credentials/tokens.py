@@ -21,6 +21,7 @@ from authz.hsm import Pin
 from authz.pan import Pan, PanDigester
 from authz.refusal import Refused
 from authz.safe import Safe
+from authz.sealed_numbers import find_card
 from authz.state import Credential, Profile
 from rules.facts import Account, CardStatus, Token, TokenStatus, Wallet
 from rules.geography import PARIS
@@ -35,6 +36,7 @@ STATUS: Final[Mapping[Verdict, TokenStatus]] = {
     Verdict.REQUIRE_CODE: TokenStatus.REQUESTED,
 }
 FREE: Final = "select not exists (select 1 from credentials where card_ref = $1)"
+REF: Final = "select content from directory where kind = 'token' and name = $1"
 DRAWS_MAX: Final = 20
 TOO_SOON: Final = "TOO_SOON"
 """Why there is no code yet: one was sent not long ago."""
@@ -157,6 +159,14 @@ class Tokens:
         return await change(
             tx, "token", token_id, action.value, by, lambda p: move_token(p, token_id, action)
         )
+
+    async def number_of(self, tx: "Tx", token_id: str) -> str | None:
+        """The device PAN, to tell again what was told; None where numbers are not kept.
+
+        Raises `authz.vault.Unreadable`.
+        """
+        card_ref, vault = await tx.fetchval(REF, token_id), self._safe.vault
+        return None if vault is None else await find_card(tx, vault, card_ref)
 
     async def _new_code(self, tx: "Tx", done: Changed, token_id: str) -> Sending:
         assert self._courier is not None, "asked before a token was made"

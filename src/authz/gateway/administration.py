@@ -1,7 +1,7 @@
 """`PUT` of the records of world files, one at a time: all kinds but tokens."""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import asyncpg
 import msgspec
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
-from authz.gateway.deps import Deps, Given
+from authz.gateway.once import Once, Writing
 from authz.gateway.problems import ProblemError, described
 from authz.pan import Pan
 from authz.phones import SHAPE, Phone
@@ -24,6 +24,9 @@ from authz.world.records import (
     MerchantRecord,
     Record,
 )
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
 
 router = APIRouter(tags=["administration"])
 
@@ -99,13 +102,13 @@ class PutOut(BaseModel):
 class Desk:
     """Takes in one record whose name the path says."""
 
-    def __init__(self, deps: Deps, request: Request, response: Response) -> None:
+    def __init__(self, once: Once, request: Request) -> None:
         """What an endpoint has of its request."""
-        self._deps, self._request, self._response = deps, request, response
+        self._once, self._request = once, request
 
-    async def put(self, kind: str, **name: str) -> PutOut:
+    async def put(self, kind: str, **name: str) -> Response:
         """Make the record or change it. Raises ProblemError; Refused where it must stay."""
-        deps = self._deps
+        deps = self._once.deps
         if deps.road is None:
             raise ProblemError(503, "DRAINING", "no record is taken in now")
         fields = _fields(await self._request.body(), name)
@@ -113,24 +116,29 @@ class Desk:
             placed = record_of("body", kind, fields)
         except WorldError as refused:
             raise ProblemError(422, "INVALID_REQUEST", str(refused)) from None
+        digester, programmes = deps.road.digester, frozenset(deps.rulebooks)
+        safe = None if deps.cards is None else deps.cards.safe
+
+        async def operation(tx: "Tx") -> PutOut:
+            done = await put_record(
+                cast("asyncpg.Connection", tx), placed, digester, programmes, safe
+            )
+            self._once.status = 201 if done == CREATED else 200
+            return PutOut(kind=kind, id="/".join(name.values()), result=done)
+
         try:
-            async with deps.pool.acquire() as sql:
-                tx, programmes = cast("asyncpg.Connection", sql), frozenset(deps.rulebooks)
-                safe = None if deps.cards is None else deps.cards.safe
-                done = await put_record(tx, placed, deps.road.digester, programmes, safe)
+            return await self._once(operation)
         except WorldError as refused:
             raise ProblemError(409, "DOES_NOT_FIT", str(refused)) from None
-        self._response.status_code = 201 if done == CREATED else 200
-        return PutOut(kind=kind, id="/".join(name.values()), result=done)
 
 
-async def desk_of(deps: Given, request: Request, response: Response) -> Desk:
+async def desk_of(once: Writing, request: Request) -> Desk:
     """The desk that a request stands at."""
-    return Desk(deps, request, response)
+    return Desk(once, request)
 
 
 AtDesk = Annotated[Desk, Depends(desk_of)]
-Endpoint = Callable[..., Coroutine[Any, Any, PutOut]]
+Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 EmployerId = Annotated[Name, Path(examples=["emp-paris"])]
 AccountId = Annotated[Name, Path(examples=["acc-1"])]
@@ -146,35 +154,37 @@ def _takes(path: str, record: type[Record], summary: str) -> Callable[[Endpoint]
     created = {"description": "It was not there before", "model": PutOut}
     answers = {**described(409), 201: created}
     extra = {"requestBody": body}
-    return router.put(path, summary=summary, responses=answers, openapi_extra=extra)
+    return router.put(
+        path, summary=summary, response_model=PutOut, responses=answers, openapi_extra=extra
+    )
 
 
 @_takes("/issuer", IssuerRecord, "Who pays merchants, and from which accounts")
-async def issuer(desk: AtDesk) -> PutOut:
+async def issuer(desk: AtDesk) -> Response:
     """The payment files of runs that are made from now on name it."""
     return await desk.put("issuer")
 
 
 @_takes("/employers/{employer_id}", EmployerRecord, "An employer's establishment")
-async def employer(desk: AtDesk, employer_id: EmployerId) -> PutOut:
+async def employer(desk: AtDesk, employer_id: EmployerId) -> Response:
     """Workplace and derogations of all its employees; it bites at the next batch."""
     return await desk.put("employer", id=employer_id)
 
 
 @_takes("/merchants/{acquirer}/{mid}", MerchantRecord, "A merchant's establishment")
-async def merchant(desk: AtDesk, acquirer: Acquirer, mid: Mid) -> PutOut:
+async def merchant(desk: AtDesk, acquirer: Acquirer, mid: Mid) -> Response:
     """Class, place, agreement and account; it bites at the next batch."""
     return await desk.put("merchant", acquirer=acquirer, mid=mid)
 
 
 @_takes("/accounts/{account_id}", AccountRecord, "An employee's account")
-async def account(desk: AtDesk, account_id: AccountId) -> PutOut:
+async def account(desk: AtDesk, account_id: AccountId) -> Response:
     """`lots` and `used` are booked when the account is made and passed over afterwards."""
     return await desk.put("account", id=account_id)
 
 
 @_takes("/cards/{card_id}", CardRecord, "A card")
-async def card(desk: AtDesk, card_id: CardId) -> PutOut:
+async def card(desk: AtDesk, card_id: CardId) -> Response:
     """A block bites at the next batch; a card keeps its number, and OPPOSED is for good."""
     return await desk.put("card", id=card_id)
 

@@ -1,22 +1,28 @@
 """`POST` and `DELETE /v1/accounts/{id}/bank-card`: link the holder's bank card, and unlink it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from authz.balances import FoundAccount, find_account
-from authz.bank.enrolment import Linked, unlink
+from authz.bank.enrolment import unlink
 from authz.bank.kept import Wallet
 from authz.bank.words import BankCard
 from authz.credentials.life import inactive_beside_another
-from authz.gateway.deps import Deps, Given
 from authz.gateway.names import AccountId
-from authz.gateway.problems import ProblemError, described
+from authz.gateway.once import Conclusion, Outside, Writing, write
+from authz.gateway.problems import ProblemError
 from authz.pan import Pan
 from authz.refusal import Unknown
+from authz.topup import BankWord
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
 
 router = APIRouter(tags=["accounts"])
+
+LINKED: Final = "LINKED"
 
 
 class BankCardIn(BaseModel):
@@ -51,46 +57,76 @@ class BankCardOut(BaseModel):
     state: str
 
 
-@router.post(
-    "/accounts/{account_id}/bank-card",
-    summary="Link a bank card for the top-up",
-    status_code=201,
-    responses=described(404, 409),
-)
-async def link(deps: Given, account_id: AccountId, wanted: BankCardIn) -> BankCardOut:
+@write(
+    router.post, "/accounts/{account_id}/bank-card", BankCardOut, "Link a bank card for the top-up",
+    201,
+)  # fmt: skip
+async def link(once: Writing, account_id: AccountId, wanted: BankCardIn) -> Response:
     """1.00 EUR is asked for and never taken; the card takes the place of any other."""
-    found = await _found(deps, account_id)
-    _refuse_second_card(found)
-    if deps.enrolment is None:
-        raise ProblemError(503, "NO_BANK", "there is no bank acquirer to ask")
+    enrolment = once.deps.enrolment
+    # Numbers are taken by a statement of their own, which must not wait within an SQL transaction.
+    stamp = None if enrolment is None else await enrolment.stamp()
+
+    async def operation(tx: "Tx") -> Outside:
+        found = await _found(tx, account_id)
+        _refuse_second_card(found)
+        if enrolment is None:
+            raise ProblemError(503, "NO_BANK", "there is no bank acquirer to ask")
+        card = _authenticated(wanted)
+        if stamp is None:
+            raise _silent()
+        parameters = once.deps.rulebooks[found.held.account.programme].on(found.now.date())
+        verify_minor = parameters.topup_verify_minor
+        question = await enrolment.begin(tx, _wallet(found), card, stamp, verify_minor)
+
+        async def ask() -> Conclusion:
+            word = await enrolment.ask(question)
+
+            async def conclude(tx: "Tx") -> BankCardOut | ProblemError:
+                if word is BankWord.APPROVED:
+                    await enrolment.link(tx, question)
+                return _answer(account_id, card, word)
+
+            return conclude
+
+        # Who dies while the bank is asked has linked nothing; the job that finds the leg undoes it.
+        return Outside(_silent(), ask)
+
+    return await once(operation)
+
+
+@write(router.delete, "/accounts/{account_id}/bank-card", None, "Unlink the bank card", 204)
+async def remove(once: Writing, account_id: AccountId) -> Response:
+    """Off at once; a payment that waits for the bank keeps its leg."""
+
+    async def operation(tx: "Tx") -> None:
+        if not await unlink(tx, _wallet(await _found(tx, account_id))):
+            raise Unknown("no bank card is linked")
+
+    return await once(operation)
+
+
+def _authenticated(wanted: BankCardIn) -> BankCard:
     if wanted.three_d_secure != "AUTHENTICATED":
         raise ProblemError(409, "VERIFY_REQUIRED", "the holder's bank did not authenticate them")
     try:
-        card = BankCard(Pan(wanted.pan.get_secret_value()), wanted.expiry)
+        return BankCard(Pan(wanted.pan.get_secret_value()), wanted.expiry)
     except ValueError as refused:
         raise ProblemError(422, "INVALID_REQUEST", f"body.pan: {refused}") from None
-    parameters = deps.rulebooks[found.held.account.programme].on(found.now.date())
-    linked = await deps.enrolment.link(_wallet(found), card, parameters.topup_verify_minor)
-    if linked is Linked.DECLINED:
-        raise ProblemError(409, "BANK_DECLINED", "the bank declines this card")
-    if linked is Linked.UNKNOWN:
-        raise ProblemError(503, "BANK_SILENT", "the bank did not answer: try again later")
-    return BankCardOut(
-        account=account_id, last4=card.pan.last4, expiry=card.expiry, state=linked.value
-    )
 
 
-@router.delete(
-    "/accounts/{account_id}/bank-card",
-    summary="Unlink the bank card",
-    status_code=204,
-    responses=described(404),
-)
-async def remove(deps: Given, account_id: AccountId) -> None:
-    """Off at once; a payment that waits for the bank keeps its leg."""
-    found = await _found(deps, account_id)
-    if not await unlink(deps.pool, _wallet(found)):
-        raise Unknown("no bank card is linked")
+def _answer(account_id: str, card: BankCard, word: BankWord) -> BankCardOut | ProblemError:
+    """A refusal is given, not raised: that the bank was asked is kept with it."""
+    if word is BankWord.APPROVED:
+        last4 = card.pan.last4
+        return BankCardOut(account=account_id, last4=last4, expiry=card.expiry, state=LINKED)
+    if word is BankWord.DECLINED:
+        return ProblemError(409, "BANK_DECLINED", "the bank declines this card")
+    return _silent()
+
+
+def _silent() -> ProblemError:
+    return ProblemError(503, "BANK_SILENT", "the bank did not answer: try again later")
 
 
 def _refuse_second_card(found: FoundAccount) -> None:
@@ -102,9 +138,8 @@ def _refuse_second_card(found: FoundAccount) -> None:
         raise ProblemError(409, "SECOND_CARD", detail)
 
 
-async def _found(deps: Deps, account_id: str) -> FoundAccount:
-    async with deps.pool.acquire() as sql:
-        found = await find_account(sql, account_id)
+async def _found(tx: "Tx", account_id: str) -> FoundAccount:
+    found = await find_account(tx, account_id)
     if found is None:
         raise Unknown("there is no such account")
     return found

@@ -1,10 +1,11 @@
 """A card's life over HTTP: activate, block, unblock, oppose, replace, PIN (CRD-01 to CRD-05)."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import asyncpg
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from msgspec.structs import replace as with_fields
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -21,6 +22,7 @@ from authz.credentials.life import CardAction
 from authz.credentials.pins import pin_from_block
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
 from authz.gateway.deps import CardDesk, Deps, Given
+from authz.gateway.once import Operation, Writing, write
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.pan import Pan
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["cards"])
 
 CardId = Annotated[str, Path(max_length=64, examples=["card-1"])]
-REFUSED: Final = described(404, 409)
 
 
 class ActivateIn(Who):
@@ -144,47 +145,44 @@ async def card(deps: Given, card_id: CardId) -> CardOut:
         return await _shown(sql, await profile_of(sql, "card", card_id), card_id)
 
 
-@router.post("/cards/{card_id}/activate", summary="Take a card into use", responses=REFUSED)
-async def activate(deps: Given, card_id: CardId, body: ActivateIn) -> CardOut:
+@write(router.post, "/cards/{card_id}/activate", CardOut, "Take a card into use")
+async def activate(once: Writing, card_id: CardId, body: ActivateIn) -> Response:
     """The card that it replaces is done, and its tokens go on with the new one (CRD-04)."""
-    async with deps.pool.acquire() as sql, sql.transaction():
-        done = await activation.activate(sql, card_id, body.last4, body.by())
-    # Wrong digits are committed before they are refused: they count.
-    if done is None:
-        raise ProblemError(409, "WRONG_DIGITS", "these are not the last four digits of the card")
-    async with deps.pool.acquire() as sql:
-        return await _shown(sql, done.profile, card_id)
+
+    async def operation(tx: "Tx") -> CardOut | ProblemError:
+        done = await activation.activate(tx, card_id, body.last4, body.by())
+        if done is not None:
+            return await _shown(tx, done.profile, card_id)
+        # Given, not raised: wrong digits are committed before they are refused, so that they count.
+        why = "these are not the last four digits of the card"
+        return ProblemError(409, "WRONG_DIGITS", why)
+
+    return await once(operation)
 
 
-@router.post("/cards/{card_id}/block", summary="Block a card", responses=REFUSED)
-async def block(deps: Given, card_id: CardId, body: Who = ANYBODY) -> CardOut:
+@write(router.post, "/cards/{card_id}/block", CardOut, "Block a card")
+async def block(once: Writing, card_id: CardId, body: Who = ANYBODY) -> Response:
     """At once: card and Android tokens are declined, Apple tokens pay with vouchers alone."""
-    step = partial(life.block, card_id=card_id)
-    return await _changed(deps, card_id, CardAction.BLOCK, body, step)
+    return await once(_changing(card_id, CardAction.BLOCK, body, life.block))
 
 
-@router.post("/cards/{card_id}/unblock", summary="Unblock a card", responses=REFUSED)
-async def unblock(deps: Given, card_id: CardId, body: Who = ANYBODY) -> CardOut:
+@write(router.post, "/cards/{card_id}/unblock", CardOut, "Unblock a card")
+async def unblock(once: Writing, card_id: CardId, body: Who = ANYBODY) -> Response:
     """Everything is as it was before the block (CRD-03)."""
-    step = partial(life.unblock, card_id=card_id)
-    return await _changed(deps, card_id, CardAction.UNBLOCK, body, step)
+    return await once(_changing(card_id, CardAction.UNBLOCK, body, life.unblock))
 
 
-@router.post("/cards/{card_id}/oppose", summary="Oppose a card for good", responses=REFUSED)
-async def oppose(deps: Given, card_id: CardId, body: OpposeIn) -> CardOut:
+@write(router.post, "/cards/{card_id}/oppose", CardOut, "Oppose a card for good")
+async def oppose(once: Writing, card_id: CardId, body: OpposeIn) -> Response:
     """Lost is answered 41, stolen 43."""
-    opposed_as = OpposedAs(body.opposed_as)
-    step = partial(life.oppose, card_id=card_id, opposed_as=opposed_as)
-    return await _changed(deps, card_id, CardAction.OPPOSE, body, step)
+    step = partial(life.oppose, opposed_as=OpposedAs(body.opposed_as))
+    return await once(_changing(card_id, CardAction.OPPOSE, body, step))
 
 
-@router.post(
-    "/cards/{card_id}/replace", status_code=201, summary="Issue a card in its place",
-    responses=REFUSED,
-)  # fmt: skip
-async def replace(deps: Given, card_id: CardId, body: ReplaceIn) -> CardOut:
+@write(router.post, "/cards/{card_id}/replace", CardOut, "Issue a card in its place", 201)
+async def replace(once: Writing, card_id: CardId, body: ReplaceIn) -> Response:
     """The old card goes on until the new one is activated; the money never moves (CRD-01)."""
-    desk, new = _desk(deps), body.card
+    desk, new = _desk(once.deps), body.card
     try:
         pan = Pan(new.pan.get_secret_value())
     except ValueError as refused:
@@ -202,32 +200,36 @@ async def replace(deps: Given, card_id: CardId, body: ReplaceIn) -> CardOut:
         known = (*after.credentials, Credential(ref, new.id))
         return with_fields(after, credentials=known)
 
-    try:
-        async with deps.pool.acquire() as sql, sql.transaction():
-            done = await _change(sql, card_id, CardAction.REPLACE, body, step)
-            number = Numbered(ref, desk.safe.card(pan, ref))
-            await add_credential(sql, "card", new.id, done.holder_id, number)
-            return await _shown(sql, done.profile, new.id)
-    except asyncpg.UniqueViolationError as taken:
-        raise ProblemError(409, "CARD_KNOWN", "this card is known already") from taken
+    async def operation(tx: "Tx") -> CardOut:
+        done = await _change(tx, card_id, CardAction.REPLACE, body, step)
+        number = Numbered(ref, desk.safe.card(pan, ref))
+        try:
+            await add_credential(tx, "card", new.id, done.holder_id, number)
+        except asyncpg.UniqueViolationError as taken:
+            raise ProblemError(409, "CARD_KNOWN", "this card is known already") from taken
+        return await _shown(tx, done.profile, new.id)
+
+    return await once(operation)
 
 
-@router.post("/cards/{card_id}/pin", summary="Set or unblock a PIN", responses=REFUSED)
-async def pin(deps: Given, card_id: CardId, body: PinIn) -> CardOut:
+@write(router.post, "/cards/{card_id}/pin", CardOut, "Set or unblock a PIN")
+async def pin(once: Writing, card_id: CardId, body: PinIn) -> Response:
     """All tries are given back."""
-    safe = _desk(deps).safe
+    safe = _desk(once.deps).safe
     if body.unblock:
-        step = partial(life.with_tries_back, card_id=card_id)
-        return await _changed(deps, card_id, CardAction.UNBLOCK_PIN, body, step)
-    async with deps.pool.acquire() as sql, sql.transaction():
-        chosen = await _chosen(sql, safe, card_id, body)
+        return await once(_changing(card_id, CardAction.UNBLOCK_PIN, body, life.with_tries_back))
+
+    async def operation(tx: "Tx") -> CardOut:
+        chosen = await _chosen(tx, safe, card_id, body)
 
         def change_pin(profile: Profile) -> Profile:
             own = life.own_credential(profile, card_id)
             return life.with_pin(profile, card_id, safe.module.pin_ref(own.card_ref, chosen))
 
-        done = await _change(sql, card_id, CardAction.CHANGE_PIN, body, change_pin)
-        return await _shown(sql, done.profile, card_id)
+        done = await _change(tx, card_id, CardAction.CHANGE_PIN, body, change_pin)
+        return await _shown(tx, done.profile, card_id)
+
+    return await once(operation)
 
 
 async def _chosen(tx: "Tx", safe: Safe, card_id: str, body: PinIn) -> Pin:
@@ -247,10 +249,16 @@ def _desk(deps: Deps) -> CardDesk:
     return deps.cards
 
 
-async def _changed(deps: Deps, card_id: str, action: CardAction, who: Who, step: Step) -> CardOut:
-    async with deps.pool.acquire() as sql, sql.transaction():
-        done = await _change(sql, card_id, action, who, step)
-        return await _shown(sql, done.profile, card_id)
+def _changing(
+    card_id: str, action: CardAction, who: Who, step: Callable[..., Profile]
+) -> Operation:
+    """A step of `life` that is all of the operation; it is given the `card_id`."""
+
+    async def operation(tx: "Tx") -> CardOut:
+        done = await _change(tx, card_id, action, who, partial(step, card_id=card_id))
+        return await _shown(tx, done.profile, card_id)
+
+    return operation
 
 
 async def _change(tx: "Tx", card_id: str, action: CardAction, who: Who, step: Step) -> Changed:

@@ -1,17 +1,21 @@
 """What tests need beside: the virtual clock and the codes sent; only with `--test-clock`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from authz.access.acts import note
 from authz.clock_row import SET
 from authz.credentials.sending import Mailbox
 from authz.gateway.deps import Given
+from authz.gateway.once import Writing, write
 from authz.gateway.problems import described
 from authz.instants import within_reach
 from authz.refusal import Unknown
+
+if TYPE_CHECKING:
+    from ledger.journal import Tx
 
 router = APIRouter(tags=["test"])
 
@@ -33,13 +37,16 @@ class Clock(BaseModel):
     now: Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(within_reach)]
 
 
-@router.post("/test/clock", summary="Set the virtual clock")
-async def set_clock(deps: Given, clock: Clock) -> Clock:
+@write(router.post, "/test/clock", Clock, "Set the virtual clock")
+async def set_clock(once: Writing, clock: Clock) -> Response:
     """It may go back. Every process reads it at its next batch."""
-    async with deps.pool.acquire() as sql, sql.transaction():
-        await sql.execute(SET, clock.now)
-        await note(sql, clock.now.isoformat())
-    return clock
+
+    async def operation(tx: "Tx") -> Clock:
+        await tx.execute(SET, clock.now)
+        await note(tx, clock.now.isoformat())
+        return clock
+
+    return await once(operation)
 
 
 class CodeOut(BaseModel):

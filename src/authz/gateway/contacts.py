@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from authz.contacts import forget_phone, keep_phone, phone_of
 from authz.gateway.deps import Deps, Given
 from authz.gateway.names import AccountId
+from authz.gateway.once import Writing, write
 from authz.gateway.problems import ProblemError, described
 from authz.phones import SHAPE, Phone
 from authz.refusal import Unknown
@@ -42,19 +43,20 @@ class ContactOut(BaseModel):
     phone: str
 
 
-@router.put(
-    "/accounts/{account_id}/contact", summary="Say where codes go", responses=described(404)
-)
-async def put(deps: Given, account_id: AccountId, body: ContactIn) -> ContactOut:
+@write(router.put, "/accounts/{account_id}/contact", ContactOut, "Say where codes go")
+async def put(once: Writing, account_id: AccountId, body: ContactIn) -> Response:
     """It counts from the next code on, for all accounts of the person."""
     try:
         phone = Phone(body.phone.get_secret_value())
     except ValueError as refused:
         raise ProblemError(422, "INVALID_REQUEST", f"body.phone: {refused}") from None
-    safe = _safe(deps)
-    async with deps.pool.acquire() as sql, sql.transaction():
-        await keep_phone(sql, safe, await _holder(sql, account_id), phone)
-    return ContactOut(account=account_id, phone=phone.masked)
+    safe = _safe(once.deps)
+
+    async def operation(tx: "Tx") -> ContactOut:
+        await keep_phone(tx, safe, await _holder(tx, account_id), phone)
+        return ContactOut(account=account_id, phone=phone.masked)
+
+    return await once(operation)
 
 
 @router.get("/accounts/{account_id}/contact", summary="Where codes go", responses=described(404))
@@ -67,17 +69,15 @@ async def get(deps: Given, account_id: AccountId) -> ContactOut:
     return ContactOut(account=account_id, phone=phone.masked)
 
 
-@router.delete(
-    "/accounts/{account_id}/contact",
-    summary="Forget where codes go",
-    status_code=204,
-    responses=described(404),
-)
-async def delete(deps: Given, account_id: AccountId) -> None:
+@write(router.delete, "/accounts/{account_id}/contact", None, "Forget where codes go", 204)
+async def delete(once: Writing, account_id: AccountId) -> Response:
     """No code is sent any more until another number is put."""
-    async with deps.pool.acquire() as sql, sql.transaction():
-        if not await forget_phone(sql, await _holder(sql, account_id)):
+
+    async def operation(tx: "Tx") -> None:
+        if not await forget_phone(tx, await _holder(tx, account_id)):
             raise Unknown("no telephone number is on file")
+
+    return await once(operation)
 
 
 def _safe(deps: Deps) -> Safe:

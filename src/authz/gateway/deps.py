@@ -17,7 +17,7 @@ from authz.bank.enrolment import Enrolment
 from authz.credentials.courier import Courier
 from authz.credentials.sending import CodeSender
 from authz.history import Payment, PaymentName, find_all
-from authz.idempotency import AtWork
+from authz.idempotency import AtWork, fingerprint
 from authz.keys import Secret
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
@@ -37,7 +37,7 @@ class Road:
 
     `ask` gives None where only the books know what became of a request. `proof_key` reads holders'
     proofs, `proof_wanted` says whether they are asked for. `patience_s` is how long a decision may
-    take. `at_work` are the idempotency keys that are not answered yet.
+    take.
     """
 
     ask: Callable[[Asked], Awaitable[Outcome | None]]
@@ -45,7 +45,6 @@ class Road:
     proof_key: Secret | None
     proof_wanted: bool
     patience_s: float
-    at_work: AtWork = field(default_factory=AtWork)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +85,8 @@ class Deps:
     `pool` is HTTP's own; `ready` is false while the service drains; `rulebooks` are by programme.
     Without a `road` HTTP can look and not pay; without `cards` it takes no card number or PIN;
     without an `enrolment` no bank card is linked. `developer_proves`: the key of the test clock
-    needs the holder's proof as others do.
+    needs the holder's proof as others do. `at_work` are the idempotency keys that are not answered
+    yet.
     """
 
     pool: asyncpg.Pool
@@ -100,6 +100,15 @@ class Deps:
     enrolment: Enrolment | None = None
     body_max_bytes: int = BODY_MAX_BYTES
     limiter: Limiter | None = None
+    at_work: AtWork = field(default_factory=AtWork)
+
+    def content_ref(self, body: bytes) -> bytes:
+        """What stands for the body of a write under its key; no number or PIN can be guessed of it.
+
+        A process without the key for that takes neither in.
+        """
+        keyed = self.cards or self.road
+        return fingerprint(body) if keyed is None else keyed.digester.content_ref(body)
 
     @cached_property
     def keys(self) -> Together[str, Kept]:

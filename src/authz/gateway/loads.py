@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz.gateway.deps import Given
-from authz.gateway.once import Keyed, write
+from authz.gateway.once import Keyed, keyed
 from authz.gateway.problems import ProblemError, described
 from authz.loads.lines import Bad, Line
 from authz.loads.orders import BadLines, Order, place_order
@@ -133,7 +133,7 @@ class LoadOut(BaseModel):
     rejected: list[RejectedOut] = []
 
 
-@write(router, "/loads", LoadOut, "Order vouchers", 201)
+@keyed(router.post, "/loads", LoadOut, "Order vouchers", 201)
 async def order(once: Keyed, body: OrderIn) -> Response:
     """Bad lines are named with their place; without `only_good` nothing is kept then."""
     lines = [
@@ -151,7 +151,7 @@ async def order(once: Keyed, body: OrderIn) -> Response:
             raise _lines_problem(refused) from refused
         return await _shown(tx, placed)
 
-    return await once(place, 201)
+    return await once(place)
 
 
 @router.get("/loads/{load_id}", summary="An order as it stands", responses=described(404))
@@ -161,7 +161,7 @@ async def load(deps: Given, load_id: LoadId) -> LoadOut:
         return _out(await find_load(sql, _number(load_id)))
 
 
-@write(router, "/loads/{load_id}/payment", LoadOut, "Match a payment: the vouchers are there")
+@keyed(router.post, "/loads/{load_id}/payment", LoadOut, "Match a payment: the vouchers are there")
 async def payment(once: Keyed, load_id: LoadId, body: PaymentIn) -> Response:
     """Only the exact total under the right reference is taken."""
 
@@ -173,7 +173,7 @@ async def payment(once: Keyed, load_id: LoadId, body: PaymentIn) -> Response:
     return await once(take)
 
 
-@write(router, "/loads/{load_id}/bounce", LoadOut, "The employer's bank took the payment back")
+@keyed(router.post, "/loads/{load_id}/bounce", LoadOut, "The employer's bank took the payment back")
 async def bounced(once: Keyed, load_id: LoadId, body: BounceIn) -> Response:
     """No further load of the employer is delivered until it is made good; nothing is taken back."""
 

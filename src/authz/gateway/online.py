@@ -17,14 +17,9 @@ from authz.clock_row import civil_instant
 from authz.gateway.admission import caller_of
 from authz.gateway.authorizations import find_payment
 from authz.gateway.deps import Deps, Given
+from authz.gateway.kept_answers import REPLAYED, key_reused
 from authz.gateway.names import PublicId
-from authz.gateway.once import (
-    REPLAYED,
-    IdempotencyKey,
-    key_of,
-    key_reused,
-    still_running,
-)
+from authz.gateway.once import IdempotencyKey, key_of, still_running
 from authz.gateway.orders import OrderIn, content_of, order_of
 from authz.gateway.payment_out import EXAMPLE, AuthorizationOut, not_kept, shown
 from authz.gateway.problems import ProblemError, described
@@ -104,7 +99,7 @@ class Call:
     async def decide(self, asked: Asked) -> Outcome:
         """Send it down the road. Raises the problems of who is not answered."""
         try:
-            with self.road.at_work.on(asked.key_hash):
+            with self.deps.at_work.on(asked.key_hash):
                 outcome = await self.road.ask(asked)
         except idempotency.StillRunning as running:
             raise still_running() from running

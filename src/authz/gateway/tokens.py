@@ -1,10 +1,12 @@
 """Phones over HTTP: a wallet asks for a token, the holder brings the code, tokens come and go."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from math import ceil
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
@@ -13,19 +15,23 @@ from authz.credentials.change import Changed
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Sending
 from authz.credentials.life import TokenAction, token_of
-from authz.credentials.tokens import TOO_SOON, Asked, Tokens
+from authz.credentials.tokens import TOO_SOON, Asked, Provisioned, Tokens
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
-from authz.gateway.deps import Deps, Given
-from authz.gateway.problems import ProblemError, described
+from authz.gateway.deps import Deps
+from authz.gateway.kept_answers import Answer, Hidden
+from authz.gateway.once import Conclusion, Operation, Outside, Writing, write
+from authz.gateway.problems import ProblemError
 from authz.hsm import Pin
 from authz.sending import NotSent
 from rules import provision
 from rules.facts import Wallet
 
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
 router = APIRouter(tags=["tokens"])
 
 TokenId = Annotated[str, Path(max_length=64, examples=["tok-1"])]
-REFUSED: Final = described(404, 409)
 SENT, NOT_SENT = "SENT", "NOT_SENT"
 TOKEN: Final[JsonDict] = {
     "id": "tok-1",
@@ -80,7 +86,10 @@ class StepOut(BaseModel):
 
 
 class ProvisionOut(BaseModel):
-    """The decision; the device PAN is shown this once, `error` is what the app shows."""
+    """The decision; `error` is what the app shows.
+
+    The device PAN is shown this once, and again to who repeats the request under its key.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -135,18 +144,90 @@ class SentOut(BaseModel):
     sent: bool
 
 
-@router.post(
-    "/tokens", status_code=201, summary="Put a card into a phone", responses=described(404, 409)
-)
-async def create(deps: Given, body: TokenIn) -> ProvisionOut:
+@write(router.post, "/tokens", ProvisionOut, "Put a card into a phone", 201)
+async def create(once: Writing, body: TokenIn) -> Response:
     """Approved, declined, or active once the holder brings the code that was sent."""
-    tokens = _tokens(deps, sends=body.wallet == Wallet.APPLE_PAY.value)
+    tokens = _tokens(once.deps, sends=body.wallet == Wallet.APPLE_PAY.value)
     wallet, path = Wallet(body.wallet), provision.Path(body.path)
     asked = Asked(body.card, wallet, body.device, path, body.attested)
-    async with deps.pool.acquire() as sql, sql.transaction():
-        now = await civil_instant(sql, datetime.now(UTC))
-        made = await tokens.provision(sql, asked, body.by(), now)
-    code = made.unsent if made.sending is None else await _delivered(deps, made.sending)
+
+    async def operation(tx: "Tx") -> ProvisionOut | Outside:
+        now = await civil_instant(tx, datetime.now(UTC))
+        made = await tokens.provision(tx, asked, body.by(), now)
+        if made.sending is None:
+            return _provisioned(made, made.unsent)
+        deliver = partial(_delivered, once.deps, made.sending)
+        # A code whose sending nobody saw end counts as not sent: the holder asks for another.
+        return Outside(_provisioned(made, NOT_SENT), _telling(deliver, partial(_provisioned, made)))
+
+    async def number(tx: "Tx", said: dict[str, Any]) -> str | None:
+        return None if said["id"] is None else await tokens.number_of(tx, said["id"])
+
+    return await once(operation, Hidden("dpan", number))
+
+
+@write(router.post, "/tokens/{token_id}/activate", TokenOut, "Bring the code")
+async def activate(once: Writing, token_id: TokenId, body: CodeIn) -> Response:
+    """For as long as was said when it was sent, the latest code only, five tries for each."""
+    tokens = _tokens(once.deps)
+    try:
+        code = Pin(body.code.get_secret_value())
+    except ValueError:
+        raise ProblemError(422, "INVALID_REQUEST", "body.code: a code is digits") from None
+
+    async def operation(tx: "Tx") -> TokenOut | ProblemError:
+        done, tried = await tokens.activate(tx, token_id, code, body.by())
+        if tried is Tried.RIGHT:
+            return await _shown(tx, done, token_id)
+        # Given, not raised: a wrong try is committed before it is refused, so that it counts.
+        return ProblemError(409, tried.value, "this code does not activate the token")
+
+    return await once(operation)
+
+
+@write(router.post, "/tokens/{token_id}/resend-code", SentOut, "Send another code", 200, 429, 503)
+async def resend(once: Writing, token_id: TokenId, body: Who = ANYBODY) -> Response:
+    """The codes before it are worth nothing any more, unless it surely reached nobody."""
+    tokens = _tokens(once.deps, sends=True)
+
+    async def operation(tx: "Tx") -> Outside:
+        try:
+            sending = await tokens.resend(tx, token_id, body.by())
+        except TooSoon as refused:
+            problem = ProblemError(429, TOO_SOON, str(refused))
+            problem.headers["retry-after"] = str(ceil(refused.wait_s))
+            raise problem from refused
+        deliver = partial(_delivered, once.deps, sending)
+        return Outside(_resent(token_id, NOT_SENT), _telling(deliver, partial(_resent, token_id)))
+
+    return await once(operation)
+
+
+@write(router.post, "/tokens/{token_id}/suspend", TokenOut, "Suspend a token")
+async def suspend(once: Writing, token_id: TokenId, body: Who = ANYBODY) -> Response:
+    """A lost phone: the card and its other tokens go on (TOK-05)."""
+    return await once(_moving(once.deps, token_id, TokenAction.SUSPEND, body))
+
+
+@write(router.post, "/tokens/{token_id}/resume", TokenOut, "Resume a token")
+async def resume(once: Writing, token_id: TokenId, body: Who = ANYBODY) -> Response:
+    """It pays again; under a blocked card only if it was active before the block (TOK-07)."""
+    return await once(_moving(once.deps, token_id, TokenAction.RESUME, body))
+
+
+@write(router.delete, "/tokens/{token_id}", TokenOut, "Delete a token")
+async def delete(once: Writing, token_id: TokenId) -> Response:
+    """For good: adding the card again makes another token (TOK-06)."""
+    return await once(_moving(once.deps, token_id, TokenAction.DELETE, ANYBODY))
+
+
+def _tokens(deps: Deps, *, sends: bool = False) -> Tokens:
+    if deps.cards is None or (sends and deps.cards.sender is None):
+        raise ProblemError(503, "NOT_READY", "this process holds no keys, or can send no codes")
+    return Tokens(deps.cards.digester, deps.cards.safe, deps.cards.courier, deps.rulebooks)
+
+
+def _provisioned(made: Provisioned, code: str | None) -> ProvisionOut:
     return ProvisionOut(
         decision=made.decision.verdict.value,
         reason=made.decision.reason.value,
@@ -163,64 +244,26 @@ async def create(deps: Given, body: TokenIn) -> ProvisionOut:
     )
 
 
-@router.post("/tokens/{token_id}/activate", summary="Bring the code", responses=REFUSED)
-async def activate(deps: Given, token_id: TokenId, body: CodeIn) -> TokenOut:
-    """For as long as was said when it was sent, the latest code only, five tries for each."""
-    tokens = _tokens(deps)
-    try:
-        code = Pin(body.code.get_secret_value())
-    except ValueError:
-        raise ProblemError(422, "INVALID_REQUEST", "body.code: a code is digits") from None
-    async with deps.pool.acquire() as sql, sql.transaction():
-        done, tried = await tokens.activate(sql, token_id, code, body.by())
-    # A wrong try is committed before it is refused: it counts.
-    if tried is not Tried.RIGHT:
-        raise ProblemError(409, tried.value, "this code does not activate the token")
-    return await _shown(deps, done, token_id)
-
-
-@router.post(
-    "/tokens/{token_id}/resend-code",
-    summary="Send another code",
-    responses=described(404, 409, 429, 503),
-)
-async def resend(deps: Given, token_id: TokenId, body: Who = ANYBODY) -> SentOut:
-    """The codes before it are worth nothing any more, unless it surely reached nobody."""
-    tokens = _tokens(deps, sends=True)
-    try:
-        async with deps.pool.acquire() as sql, sql.transaction():
-            sending = await tokens.resend(sql, token_id, body.by())
-    except TooSoon as refused:
-        problem = ProblemError(429, TOO_SOON, str(refused))
-        problem.headers["retry-after"] = str(ceil(refused.wait_s))
-        raise problem from refused
-    if await _delivered(deps, sending) == NOT_SENT:
-        raise ProblemError(503, "CODE_NOT_SENT", "the code could not be sent: ask for another")
+def _resent(token_id: str, code: str) -> SentOut | ProblemError:
+    if code == NOT_SENT:
+        return ProblemError(503, "CODE_NOT_SENT", "the code could not be sent: ask for another")
     return SentOut(id=token_id, sent=True)
 
 
-@router.post("/tokens/{token_id}/suspend", summary="Suspend a token", responses=REFUSED)
-async def suspend(deps: Given, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
-    """A lost phone: the card and its other tokens go on (TOK-05)."""
-    return await _moved(deps, token_id, TokenAction.SUSPEND, body)
+def _telling(
+    deliver: Callable[[], Awaitable[str]], answer: Callable[[str], Answer]
+) -> Callable[[], Awaitable[Conclusion]]:
+    """Deliver a code, then tell by this `answer` whether it was sent."""
 
+    async def ask() -> Conclusion:
+        code = await deliver()
 
-@router.post("/tokens/{token_id}/resume", summary="Resume a token", responses=REFUSED)
-async def resume(deps: Given, token_id: TokenId, body: Who = ANYBODY) -> TokenOut:
-    """It pays again; under a blocked card only if it was active before the block (TOK-07)."""
-    return await _moved(deps, token_id, TokenAction.RESUME, body)
+        async def conclusion(_tx: "Tx") -> Answer:
+            return answer(code)
 
+        return conclusion
 
-@router.delete("/tokens/{token_id}", summary="Delete a token", responses=REFUSED)
-async def delete(deps: Given, token_id: TokenId) -> TokenOut:
-    """For good: adding the card again makes another token (TOK-06)."""
-    return await _moved(deps, token_id, TokenAction.DELETE, Who())
-
-
-def _tokens(deps: Deps, *, sends: bool = False) -> Tokens:
-    if deps.cards is None or (sends and deps.cards.sender is None):
-        raise ProblemError(503, "NOT_READY", "this process holds no keys, or can send no codes")
-    return Tokens(deps.cards.digester, deps.cards.safe, deps.cards.courier, deps.rulebooks)
+    return ask
 
 
 async def _delivered(deps: Deps, sending: Sending) -> str:
@@ -235,16 +278,17 @@ async def _delivered(deps: Deps, sending: Sending) -> str:
     return SENT
 
 
-async def _moved(deps: Deps, token_id: str, action: TokenAction, who: Who) -> TokenOut:
-    async with deps.pool.acquire() as sql, sql.transaction():
-        done = await _tokens(deps).move(sql, token_id, action, who.by())
-    return await _shown(deps, done, token_id)
+def _moving(deps: Deps, token_id: str, action: TokenAction, who: Who) -> Operation:
+    tokens = _tokens(deps)
+
+    async def operation(tx: "Tx") -> TokenOut:
+        return await _shown(tx, await tokens.move(tx, token_id, action, who.by()), token_id)
+
+    return operation
 
 
-async def _shown(deps: Deps, done: Changed, token_id: str) -> TokenOut:
+async def _shown(tx: "Tx", done: Changed, token_id: str) -> TokenOut:
     token = token_of(done.profile, token_id)
-    async with deps.pool.acquire() as sql:
-        events = await steps_of(sql, "token", token_id)
     return TokenOut(
         id=token_id,
         card=token.card_id,
@@ -252,5 +296,5 @@ async def _shown(deps: Deps, done: Changed, token_id: str) -> TokenOut:
         device=token.device,
         status=token.status.value,
         expiry=token.expiry,
-        events=events,
+        events=await steps_of(tx, "token", token_id),
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
-from authz.gateway.once import Keyed, write
+from authz.gateway.once import Keyed, Writing, keyed, write
 from authz.gifts import add_charity, give
 from authz.leaving import close_account
 from authz.paper import convert
@@ -182,7 +182,12 @@ class SharesOut(BaseModel):
     data: list[ShareOut]
 
 
-@write(router, "/accounts/{account_id}/exchange", ExchangeOut, "Ask for expired vouchers' exchange")
+@keyed(
+    router.post,
+    "/accounts/{account_id}/exchange",
+    ExchangeOut,
+    "Ask for expired vouchers' exchange",
+)
 async def ask(once: Keyed, account_id: AccountId, body: ExchangeIn) -> Response:
     """Until 15 March, where vouchers are not exchanged by themselves; the first request counts."""
 
@@ -193,7 +198,7 @@ async def ask(once: Keyed, account_id: AccountId, body: ExchangeIn) -> Response:
     return await once(operation)
 
 
-@write(router, "/employers/{employer_id}/exchange", ExchangeOut, "Order the exchange for all")
+@keyed(router.post, "/employers/{employer_id}/exchange", ExchangeOut, "Order the exchange for all")
 async def order(once: Keyed, employer_id: EmployerId, body: ExchangeOrderIn) -> Response:
     """For those who asked, until 31 March; what nobody exchanged is lost then."""
     programme, books = body.programme, once.deps.rulebooks
@@ -206,7 +211,7 @@ async def order(once: Keyed, employer_id: EmployerId, body: ExchangeOrderIn) -> 
     return await once(operation)
 
 
-@write(router, "/accounts/{account_id}/gifts", GiftOut, "Give vouchers to a charity", 201)
+@keyed(router.post, "/accounts/{account_id}/gifts", GiftOut, "Give vouchers to a charity", 201)
 async def gift(once: Keyed, account_id: AccountId, body: GiftIn) -> Response:
     """Oldest vouchers first, outside the daily cap."""
 
@@ -216,10 +221,10 @@ async def gift(once: Keyed, account_id: AccountId, body: GiftIn) -> Response:
             charity=given.charity, amount=given.amount_minor, balance=given.balance_minor
         )
 
-    return await once(operation, 201)
+    return await once(operation)
 
 
-@write(router, "/accounts/{account_id}/paper", PaperOut, "Turn vouchers into paper", 201)
+@keyed(router.post, "/accounts/{account_id}/paper", PaperOut, "Turn vouchers into paper", 201)
 async def paper(once: Keyed, account_id: AccountId, body: PaperIn) -> Response:
     """For who works mainly outside, where the employer lets them; oldest vouchers first."""
 
@@ -233,22 +238,27 @@ async def paper(once: Keyed, account_id: AccountId, body: PaperIn) -> Response:
         ]
         return PaperOut(titles=titles, balance=done.balance_minor)
 
-    return await once(operation, 201)
+    return await once(operation)
 
 
-@router.put("/charities/{charity_id}", summary="Let people give to a charity")
+@write(router.put, "/charities/{charity_id}", CharityIn, "Let people give to a charity")
 async def charity(
-    deps: Given,
+    once: Writing,
     charity_id: Annotated[str, Path(max_length=64, examples=["restos"])],
     body: CharityIn,
-) -> CharityIn:
+) -> Response:
     """A charity that is known keeps its name."""
-    async with deps.pool.acquire() as sql:
-        await add_charity(sql, charity_id, body.name)
-    return body
+
+    async def operation(tx: "Tx") -> CharityIn:
+        await add_charity(tx, charity_id, body.name)
+        return body
+
+    return await once(operation)
 
 
-@write(router, "/accounts/{account_id}/close", CloseOut, "An employee left: the rest goes back")
+@keyed(
+    router.post, "/accounts/{account_id}/close", CloseOut, "An employee left: the rest goes back"
+)
 async def close(once: Keyed, account_id: AccountId, body: CloseIn) -> Response:
     """Loads are frozen, tokens deleted, holds kept open; closing again changes nothing."""
 
