@@ -53,7 +53,6 @@ class Draft:
         self.legs: Final = LegBook()
         self.reserved_here: list[tuple[Request, PaymentName]] = []
         self._reserved: list[Row] = []
-        self._held_before: dict[PaymentName, tuple[Transfer, ...]] = {}
         self._marked = False
         self._decided_about: set[int] = set()
         self._purses: dict[int, Purse] = {}
@@ -107,11 +106,6 @@ class Draft:
         self.pending[pending.name] = replace(pending, reversed=True)
         self._marked = True
         self._decided_about.add(pending.leg.holder_id)
-
-    def end_waiting(self, pending: Pending) -> None:
-        """It waits no more: who is about it next sees what it held, and what became of that."""
-        del self.pending[pending.name]
-        self._held_before[pending.name] = pending.holds
 
     def keep(
         self,
@@ -233,7 +227,9 @@ class Draft:
     def _payment(self, request: Request, outcome: Outcome, kept: Kept, day: date) -> Payment:
         booked = (Transfer(*row) for row in self._movements)  # type: ignore[arg-type]
         name = outcome.holder_id, outcome.authorization_id
-        held = self._held_before.get(name, ())
+        # One that waited until this batch holds what earlier ones booked.
+        waited = self.state.pending.get(name)
+        held = () if waited is None else waited.holds
         movements = (*held, *(t for t in booked if (t.holder_id, t.authorization_id) == name))
         return Payment(
             outcome.holder_id,

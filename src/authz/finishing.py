@@ -101,7 +101,7 @@ def _end(
         bank_minor = decision.bank_minor
         if bank_minor:
             draft.post(_bank_leg(draft, purse, pending, asked, decision, at))
-    draft.end_waiting(pending)
+    del draft.pending[pending.name]
     kept = Kept(
         pending.account_no, decision.day, decision.eligible_minor, bank_minor, book.version, facts
     )
