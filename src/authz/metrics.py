@@ -110,26 +110,17 @@ class Metrics(Collector):
             ("accept_failures", "Times the system had no room for a peer", self.accept_failures),
         ):
             yield CounterMetricFamily(f"millesime_{name}", words, value=value)
-        alarms = GaugeMetricFamily("millesime_alarm", "What is wrong; 0 is well", labels=["what"])
-        for what, count in self.alarms.items():
-            alarms.add_metric([what], count)
-        yield alarms
-        audited = GaugeMetricFamily(
-            "millesime_audit_success_timestamp_seconds",
-            "When the running audit last proved a slice, and a round, without a violation",
-            labels=["what"],
-        )
-        for what, at in self._audited_at.items():
-            audited.add_metric([what], at)
-        yield audited
-        done = GaugeMetricFamily(
-            "millesime_job_success_timestamp_seconds",
-            "When a timer last came to its end",
-            labels=["job"],
-        )
-        for job, at in self.jobs_done_at.items():
-            done.add_metric([job], at)
-        yield done
+        proved = "When the running audit last proved a slice, and a round, without a violation"
+        ended = "When a timer last came to its end"
+        for name, words, label, values in (
+            ("alarm", "What is wrong; 0 is well", "what", self.alarms),
+            ("audit_success_timestamp_seconds", proved, "what", self._audited_at),
+            ("job_success_timestamp_seconds", ended, "job", self.jobs_done_at),
+        ):
+            gauge = GaugeMetricFamily(f"millesime_{name}", words, labels=[label])
+            for each, now in values.items():
+                gauge.add_metric([each], now)
+            yield gauge
         for name, words, label, counts in (
             ("incidents", "Answers that somebody has to look at", "what", self.incidents),
             ("refused_peers", "Connections not taken in", "why", self.refused_peers),
