@@ -16,13 +16,26 @@ from authz import database, reading
 from authz.audit import audit
 from authz.bank.stans import Stans
 from authz.bank.teller import finish_of
-from authz.outcomes import Later
-from authz.requests import Kind, Original
+from authz.outcomes import Later, Outcome, Reserved
+from authz.requests import Kind, Original, Request
 from authz.topup import BankWord
 from rules.decision import Reason
 from tests.authz.builders import BOOKS, again
-from tests.database.branch import a_branch, forty
+from tests.database.branch import Branch, a_branch, forty
 from tests.database.roads import buys
+
+
+def undo_of(asked: Request) -> Request:
+    """The reversal of all of it, by its exact identity."""
+    return buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,)))
+
+
+async def together(
+    branch: Branch, asked: Request, reserved: Reserved, word: BankWord
+) -> list[Outcome | None]:
+    """The settlement and the reversal, in one batch."""
+    name = reserved.holder_id, reserved.authorization_id
+    return await branch.run(finish_of(asked, name, word), undo_of(asked))
 
 
 async def test_died_after_the_reservation_nothing_was_asked_and_nothing_stands(
@@ -108,7 +121,7 @@ async def test_a_reversal_before_the_question_stops_it(calendar_url: str, tmp_pa
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty()
         reserved = await branch.reserve(asked)
-        undo = buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,)))
+        undo = undo_of(asked)
         (undone,) = await branch.run(undo)
         assert undone is not None and undone.reason is Reason.APPROVED
         assert not await branch.mark(reserved)
@@ -124,11 +137,7 @@ async def test_a_reversal_in_the_very_batch_of_the_settlement_undoes_both_legs(
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty(kind=kind)
         reserved = await branch.reserve_and_ask(asked)
-        name = reserved.holder_id, reserved.authorization_id
-        settled, undone = await branch.run(
-            finish_of(asked, name, BankWord.APPROVED),
-            buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,))),
-        )
+        settled, undone = await together(branch, asked, reserved, BankWord.APPROVED)
         assert settled is not None and settled.approved_minor == 4000
         assert undone is not None and undone.approved_minor == 4000
         await branch.recover_notices(branch.desk)
@@ -141,11 +150,7 @@ async def test_and_what_vouchers_paid_alone(calendar_url: str, tmp_path: Path) -
         asked = forty()
         asked = replace(asked, purchase=replace(asked.purchase, partial_ok=True))
         reserved = await branch.reserve(asked)
-        name = reserved.holder_id, reserved.authorization_id
-        settled, undone = await branch.run(
-            finish_of(asked, name, BankWord.NOT_ASKED),
-            buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,))),
-        )
+        settled, undone = await together(branch, asked, reserved, BankWord.NOT_ASKED)
         assert settled is not None and settled.approved_minor == 2500
         assert undone is not None and undone.approved_minor == 2500
         assert (await branch.state(), await branch.available()) == (("DECLINED", 0), 10_000)
@@ -175,7 +180,7 @@ async def test_a_settlement_between_two_readings_of_a_reversal_is_not_overlooked
 
         settled_behind("read_payments")
         settled_behind("read_pending")
-        undo = buys(4000, kind=Kind.REVERSAL, about=Original(keys=(asked.key_hash,)))
+        undo = undo_of(asked)
         (undone,) = await branch.run(undo)
         assert len(read) >= 1
         assert undone is not None and undone.approved_minor == 4000
