@@ -12,17 +12,17 @@ from itertools import count, islice
 from time import perf_counter
 from typing import Final
 
-from authz import database
-from authz.authorize import authorize
-from authz.directory import Directory
+from authz.batch.directory import Directory
+from authz.custody.keys import read_key_file
+from authz.custody.pan import PanDigester
+from authz.decide.authorize import authorize
 from authz.ids import AuthorizationIds
 from authz.iso8583.profiles import profile
-from authz.keys import read_key_file
-from authz.pan import PanDigester
 from authz.requests import Request
-from authz.sessions import KeptSessions
-from authz.store import HolderOf, Store
-from authz.translate import to_request
+from authz.storage import database
+from authz.storage.sessions import KeptSessions
+from authz.storage.store import HolderOf, Store
+from authz.wire.translate import to_request
 from benchmarks.frames import Traffic, cards
 from benchmarks.lab import Lab
 from benchmarks.options import Options

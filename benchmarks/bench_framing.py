@@ -6,8 +6,8 @@ Operations a second, median and 99th percentile, in microseconds.
 
 from functools import partial
 
-from authz.framing import FrameBuffer, framing, wrap
 from authz.iso8583.profiles import profile
+from authz.wire.framing import FrameBuffer, framing, wrap
 from benchmarks.timing import measure, report
 from benchmarks.wire_samples import PURCHASE
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import asyncpg
 from rich.console import Console
 
-from authz.database import upgrade
 from authz.postgres import ensure_running, remove
+from authz.storage.database import upgrade
 from benchmarks.timing import Timing, report
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account, payable_account

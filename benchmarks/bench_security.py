@@ -14,11 +14,11 @@ from typing import Final
 import psec
 import pyemv
 
+from authz.custody.keys import EmvMasterKey, Keys, MacKey, PanDigestKey, Secret, ZoneKey
 from authz.hsm import ChipCard, Cryptogram
 from authz.hsm.des import DesKey
 from authz.hsm.emv import card_key, common_session_key, padded
 from authz.hsm.software import SoftwareModule
-from authz.keys import EmvMasterKey, Keys, MacKey, PanDigestKey, Secret, ZoneKey
 from benchmarks.timing import measure, report
 
 KEY: Final = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")

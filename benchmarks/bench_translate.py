@@ -13,16 +13,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from authz.credential_check import CredentialCheck
+from authz.custody.keys import EmvMasterKey, Keys, PanDigestKey, Secret
+from authz.custody.pan import PanDigester
+from authz.door.policies import CryptogramPolicy
 from authz.hsm.software import SoftwareModule
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
-from authz.keys import EmvMasterKey, Keys, PanDigestKey, Secret
 from authz.outcomes import Outcome
-from authz.pan import PanDigester
-from authz.policies import CryptogramPolicy
 from authz.requests import Kind
-from authz.translate import to_reply, to_request
+from authz.wire.credential_check import CredentialCheck
+from authz.wire.translate import to_reply, to_request
 from benchmarks import world
 from benchmarks.frames import Traffic, cards
 from benchmarks.timing import measure, report

@@ -20,22 +20,22 @@ import msgspec
 import uvloop
 from msgspec import Struct
 
-from authz import database
-from authz.addresses import Address
-from authz.authorize import authorize
-from authz.batches import Done
-from authz.connection import Desk, Limits
-from authz.directory import Directory
-from authz.framing import framing
+from authz.batch.batches import Done
+from authz.batch.directory import Directory
+from authz.custody.keys import read_key_file
+from authz.decide.authorize import authorize
+from authz.door.addresses import Address
+from authz.door.connection import Desk, Limits
+from authz.door.office import Office
+from authz.door.server import Patience, Server
 from authz.ids import AuthorizationIds
 from authz.iso8583.profiles import profile
-from authz.keys import read_key_file
 from authz.metrics import Metrics
-from authz.office import Office
 from authz.outcomes import Outcome, refusal
 from authz.requests import Request
-from authz.server import Patience, Server
-from authz.store import Conflict, Store
+from authz.storage import database
+from authz.storage.store import Conflict, Store
+from authz.wire.framing import framing
 from rules.decision import Reason
 from rules.rulebook import Rulebook, bundled
 

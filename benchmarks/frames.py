@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final
 
-from authz.framing import wrap
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
+from authz.wire.framing import wrap
 from benchmarks import world
 
 STANS: Final = 1_000_000

@@ -19,8 +19,8 @@ import uvloop
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 from msgspec import Struct
 
-from authz.keys import Secret, read_key_file
-from authz.proofs import Claim, make_proof
+from authz.custody.keys import Secret, read_key_file
+from authz.gateway.proofs import Claim, make_proof
 from benchmarks.loadgen import BUSY_MAX, LATENCY_MAX_US, Result
 from benchmarks.world import ACQUIRER, EXPIRY, NOON, mid, pan
 

@@ -20,12 +20,12 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from authz.clock_row import READ
-from authz.database import upgrade
-from authz.jobs import JOBS
-from authz.keys import new_key_file, read_key_file
+from authz.custody.keys import new_key_file, read_key_file
+from authz.custody.vault import Vault
+from authz.jobs.timers import JOBS
 from authz.postgres import Embedded, ensure_running, remove
-from authz.vault import Vault
+from authz.storage.clock_row import READ
+from authz.storage.database import upgrade
 from benchmarks import linked, world
 
 SETTINGS = (

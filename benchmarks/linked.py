@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from authz.vault import Slot, Vault
+from authz.custody.vault import Slot, Vault
 from authz.world.generate import BANK_BIN, card_number
 from benchmarks.world import EXPIRY, FIRST_HOLDER, OPENED_AT, SEED
 

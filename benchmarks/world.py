@@ -14,8 +14,8 @@ import asyncpg
 import msgspec
 from msgspec import Struct, msgpack
 
-from authz.digest_check import agree_on_digest_key
-from authz.pan import PanDigester
+from authz.custody.digest_check import agree_on_digest_key
+from authz.custody.pan import PanDigester
 from authz.state import Credential, HolderAccount, LotInfo, Profile
 from authz.world.generate import MEAL_BIN, card_number
 from authz.world.records import EmployerRecord, MerchantRecord

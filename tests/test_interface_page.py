@@ -12,23 +12,23 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import fields
 
-from authz.addresses import Address
 from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.bank.matters import Matters
 from authz.cli import COMMANDS, load_command
-from authz.elements import Untranslatable, require
+from authz.custody.keys import Keys
+from authz.door.addresses import Address
+from authz.door.network import ECHO, answer
+from authz.door.reconciliation import MANDATORY
 from authz.gateway.app import create_app
 from authz.gateway.deps import Deps
 from authz.iso8583.message import Message
 from authz.iso8583.mti import ANSWERS, request_class
 from authz.iso8583.profiles import profile, profile_names
-from authz.keys import Keys
 from authz.metrics import Metrics
-from authz.network import ECHO, answer
-from authz.reconciliation import MANDATORY
-from authz.response_codes import RESPONSE_CODES
-from authz.translate import FAMILIES
+from authz.wire.elements import Untranslatable, require
+from authz.wire.response_codes import RESPONSE_CODES
+from authz.wire.translate import FAMILIES
 from authz.world.records import KINDS, DerogationRecord, LotRecord, TopUpRecord, UsedRecord
 from rules.decision import Reason
 

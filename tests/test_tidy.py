@@ -42,17 +42,17 @@ class Exemption(NamedTuple):
 EXEMPTIONS: tuple[Exemption, ...] = (
     Exemption(
         "exceptions_are_named",
-        "src/authz/batcher.py::_finish",
+        "src/authz/batch/batcher.py::_finish",
         "One peer's broken answer must not cost its neighbours theirs.",
     ),
     Exemption(
         "exceptions_are_named",
-        "src/authz/engine.py::_attempt",
+        "src/authz/batch/engine.py::_attempt",
         "A batch that fails for any reason is halved until the request to blame stands alone.",
     ),
     Exemption(
         "exceptions_are_named",
-        "src/authz/engine.py::_again",
+        "src/authz/batch/engine.py::_again",
         "The second attempt, under locks, fails as the first does.",
     ),
     Exemption(
@@ -67,7 +67,7 @@ EXEMPTIONS: tuple[Exemption, ...] = (
     ),
     Exemption(
         "exceptions_are_named",
-        "src/authz/jobs.py::_repeat",
+        "src/authz/jobs/timers.py::_repeat",
         "A fault in one job must not end all others; it is logged whole, counted, and run again.",
     ),
     Exemption(
@@ -117,7 +117,7 @@ UNTIDY: tuple[tuple[Check, str, str], ...] = (
     (pure_modules_only_compute, "src/rules/a.py", "date.today()"),
     (pure_modules_only_compute, "src/authz/iso8583/a.py", "import random"),
     (pure_modules_only_compute, "src/ledger/transfers.py", "from time import monotonic"),
-    (pure_modules_only_compute, "src/authz/pan.py", "import os.path"),
+    (pure_modules_only_compute, "src/authz/custody/pan.py", "import os.path"),
     (pure_modules_only_compute, "src/authz/a.py", SAYS_PURE + "datetime.now(UTC)"),
     (pure_modules_only_compute, "src/authz/a.py", SAYS_PURE + "async def f(): ..."),
     (money_is_whole, "src/rules/a.py", "x = float(y)"),
@@ -155,14 +155,14 @@ TIDY: tuple[tuple[Check, str, str], ...] = (
     (functions_are_short, "src/a.py", LONG_FUNCTION.replace("    g()\n", "", 1)),
     (modules_say_their_one_job, "src/a.py", '"""Say one thing."""\n'),
     (modules_say_their_one_job, "src/a/__init__.py", ""),
-    (pure_modules_only_compute, "src/authz/engine.py", "import time\ndatetime.now(UTC)"),
+    (pure_modules_only_compute, "src/authz/batch/engine.py", "import time\ndatetime.now(UTC)"),
     (pure_modules_only_compute, "src/rules/a.py", "x = facts.now"),
-    (pure_modules_only_compute, "src/authz/framing.py", "from datetime import time"),
+    (pure_modules_only_compute, "src/authz/wire/framing.py", "from datetime import time"),
     (pure_modules_only_compute, "tests/a.py", SAYS_PURE + "import random"),
     (money_is_whole, "src/rules/a.py", "x = 7 // 2"),
     (money_is_whole, "src/rules/a.py", "x = files('rules') / 'tables' / name"),
     (money_is_whole, "src/authz/requests.py", "class A:\n    deadline_s: float | None"),
-    (money_is_whole, "src/authz/translate.py", "def f(deadline_s: float): ..."),
+    (money_is_whole, "src/authz/wire/translate.py", "def f(deadline_s: float): ..."),
     (money_is_whole, "src/authz/access/a.py", SAYS_PURE + "token_s = 1 / per_s"),
     (sql_is_not_pasted_together, "src/a.py", "f'{count} rows from {table}'"),
     (sql_is_not_pasted_together, "src/a.py", "'select 1'"),

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, msgpack
 
 from authz.bank.laws import LEGS_SLICE, check_legs
+from authz.holders.withdrawals import WITHDRAWALS_ARE_NOTED
 from authz.ids import public_id
 from authz.outcomes import chip_of
 from authz.requests import Kind
 from authz.settlement.laws import LAWS as SETTLEMENT_LAWS
 from authz.state import Profile
-from authz.withdrawals import WITHDRAWALS_ARE_NOTED
 from ledger.accounts import HOLDER_ID_MAX, House, is_lot, lot_no_of
 from ledger.audit import AuditReport, LawResult, check
 from ledger.audit import audit as audit_books

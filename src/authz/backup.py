@@ -12,11 +12,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
-from authz import database
 from authz.postgres import binary
 from authz.postgres.account import run_as
 from authz.postgres.binaries import installation, usable_by
 from authz.postgres.place import SHELTER, place_of, private_directory
+from authz.storage import database
 from authz.usage import UsageError
 
 # Roles belong to a server and not to a database, so that no dump holds them.

@@ -117,7 +117,7 @@ def _said(error: Exception) -> str:
 
 def _is_refusal(error: Exception) -> bool:
     """Whether this is the clear word of a part that was imported by the command alone."""
-    places = (("authz.database", "DatabaseError"), ("authz.postgres", "PostgresError"))
+    places = (("authz.storage.database", "DatabaseError"), ("authz.postgres", "PostgresError"))
     return any(
         isinstance(error, getattr(sys.modules[module], name))
         for module, name in places

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from authz.addresses import is_loopback
-from authz.draft import OWNERS_TIME
-from authz.holder_notices import DELAY_FIRST
+from authz.decide.draft import OWNERS_TIME
+from authz.door.addresses import is_loopback
+from authz.holders.notices import DELAY_FIRST
 
 if TYPE_CHECKING:
     from authz.settings import Settings

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from authz.topup import BankWord
+from authz.decide.topup import BankWord
 from rules.facts import Purchase, Tap
 
 

@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from authz.access.networks import EVERYWHERE, Networks, parse_networks
 from authz.access.tls import TlsFiles
-from authz.addresses import (
+from authz.door.addresses import (
     PROFILE_DEFAULT,
     Address,
     Listener,
@@ -30,11 +30,11 @@ from authz.addresses import (
     parse_address,
     parse_listener,
 )
+from authz.door.policies import CryptogramPolicy
 from authz.instants import within_reach
-from authz.policies import CryptogramPolicy
+from authz.jobs.retention import Retention
 from authz.postgres import default_data_dir
 from authz.relations import relations
-from authz.retention import Retention
 from authz.settlement.rhythm import Rhythm, Weekday
 from authz.usage import UsageError
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from authz.keys import Keys, development_keys, given_keys
+from authz.custody.keys import Keys, development_keys, given_keys
 from authz.postgres import Embedded, ensure_running
 from authz.settings import Settings
 from authz.usage import UsageError

@@ -8,10 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from authz.counters import Counters
+from authz.decide.counters import Counters
+from authz.decide.topup import Leg
 from authz.outcomes import Outcome
 from authz.requests import Kind
-from authz.topup import Leg
 from ledger.transfers import Transfer
 from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Workplace
 

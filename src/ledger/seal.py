@@ -87,7 +87,7 @@ UNSEALED: Final = """
 
 
 class SealKey(Struct, frozen=True):
-    """The key of the hash and its name. The bytes never show: see `authz.keys.Secret`."""
+    """The key of the hash and its name. The bytes never show: see `authz.custody.keys.Secret`."""
 
     key_id: str
     key: Any

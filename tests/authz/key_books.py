@@ -4,11 +4,11 @@ from typing import cast
 
 import asyncpg
 
+from authz.custody.key_changes import KeptChange, NetworkKeys
+from authz.door.network import KeyChange
+from authz.door.office import Office
 from authz.hsm import SecurityModule
-from authz.key_changes import KeptChange, NetworkKeys
 from authz.metrics import Metrics
-from authz.network import KeyChange
-from authz.office import Office
 
 
 class MemoryBook:

@@ -13,13 +13,13 @@ from typing import Any, cast
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from authz.counters import Counters
+from authz.decide.counters import Counters
+from authz.decide.topup import Leg, LegState
+from authz.decide.writes import Writes
 from authz.outcomes import Outcome, chip_of
 from authz.requests import Request
 from authz.state import Holder, KeptAnswer, PaymentName, Pending, State, UsedDay
-from authz.store import Conflict, HolderOf, InDoubt, Save, Store
-from authz.topup import Leg, LegState
-from authz.writes import Writes
+from authz.storage.store import Conflict, HolderOf, InDoubt, Save, Store
 from ledger.transfers import Transfer
 from rules.decision import Reason
 from rules.facts import Facts

@@ -7,19 +7,19 @@ import asyncio
 from typing import Any, Final, cast
 
 from authz.access.rates import Buckets
-from authz.batcher import Batcher
-from authz.batcher import Limits as BatchLimits
-from authz.batches import Done
-from authz.connection import Connection, Desk, Limits
-from authz.directory import Directory
-from authz.engine import Engine
-from authz.framing import framing
+from authz.batch.batcher import Batcher
+from authz.batch.batcher import Limits as BatchLimits
+from authz.batch.batches import Done
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine
+from authz.door.connection import Connection, Desk, Limits
+from authz.door.office import Office
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.metrics import Metrics
-from authz.office import Office
 from authz.requests import Request
 from authz.state import State
+from authz.wire.framing import framing
 from simulators import wire
 from simulators.frames import FrameReader, framing_of, wrap
 from simulators.wire import Fields

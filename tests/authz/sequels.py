@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from authz.authorize import Verdict, authorize
+from authz.decide.authorize import Verdict, authorize
 from authz.requests import Kind, Original, Request
 from authz.state import State
 from ledger.transfers import Transfer

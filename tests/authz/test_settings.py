@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.addresses import Address, Listener
+from authz.door.addresses import Address, Listener
 from authz.settings import load
 from authz.usage import UsageError
 

@@ -4,9 +4,9 @@ import asyncpg
 from msgspec import msgpack
 
 from authz.audit import audit
-from authz.database import upgrade
-from authz.pan import PanDigester
+from authz.custody.pan import PanDigester
 from authz.state import Profile
+from authz.storage.database import upgrade
 from benchmarks import world
 
 DIGESTER = PanDigester(bytes(range(32)), "test")

@@ -12,8 +12,6 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
-from authz import database
-from authz.addresses import Address
 from authz.bank.asking import mark_asked
 from authz.bank.enrolment import unlink
 from authz.bank.forwarding import settle_left_behind, tell_the_bank
@@ -23,15 +21,17 @@ from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk, finish_of
 from authz.bank.words import Place, question, reference_of
-from authz.directory import Directory
-from authz.engine import Engine
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine
+from authz.decide.topup import BankWord
+from authz.door.addresses import Address
 from authz.ids import AuthorizationIds
-from authz.jobs import JOBS, Counts, Work
+from authz.jobs.timers import JOBS, Counts, Work
 from authz.metrics import Metrics
 from authz.outcomes import Outcome, Reserved
 from authz.requests import Kind, Request
-from authz.store import Store
-from authz.topup import BankWord
+from authz.storage import database
+from authz.storage.store import Store
 from authz.world.load import load_world
 from simulators.bank import BankHost
 from simulators.bank_books import BankBooks

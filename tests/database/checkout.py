@@ -14,16 +14,16 @@ import httpx
 import msgspec
 import pytest
 
-from authz import database
-from authz.batcher import Batcher, Limits
+from authz.batch.batcher import Batcher, Limits
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine
 from authz.credentials.sending import Mailbox
-from authz.directory import Directory
-from authz.engine import Engine
+from authz.custody.keys import Secret
 from authz.gateway import CardDesk, Deps, Road, create_app
-from authz.keys import Secret
 from authz.metrics import Metrics
 from authz.requests import Kind, Original
-from authz.store import Store
+from authz.storage import database
+from authz.storage.store import Store
 from authz.world.load import load_world
 from rules.facts import Wallet
 from tests.authz.builders import BOOKS, numbers, some_request

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pytest
 
-from authz import database
-from authz.directory import Directory
-from authz.engine import Engine
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine
 from authz.gateway import Deps, create_app
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original, Request
-from authz.store import Store
+from authz.storage import database
+from authz.storage.store import Store
 from tests.authz.builders import numbers, some_request
 from tests.authz.world.builders import some_world
 from tests.database.worlds import BOOK, DIGESTER, broken_laws, load

@@ -14,15 +14,16 @@ import asyncpg
 import msgspec
 import pytest
 
-from authz import audit, database
-from authz.directory import Directory
-from authz.engine import Engine, Outcomes
+from authz import audit
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine, Outcomes
 from authz.ids import AuthorizationIds
 from authz.metrics import Metrics
-from authz.reading import with_owners
 from authz.requests import Request
-from authz.sessions import KeptSessions
-from authz.store import Store
+from authz.storage import database
+from authz.storage.reading import with_owners
+from authz.storage.sessions import KeptSessions
+from authz.storage.store import Store
 from authz.world.load import load_world
 from rules.rulebook import Rulebook
 from tests.authz.builders import BOOKS, some_request

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from authz.database import connect
+from authz.storage.database import connect
 from tests.database.roads import Process, buys, people, people_template
 
 __all__ = ["people", "people_template"]

@@ -9,8 +9,8 @@ from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from authz.audit import audit, prove_slice
-from authz.auditing import audit_slice
 from authz.commands.jobs import run_job
+from authz.jobs.auditing import audit_slice
 from authz.metrics import Metrics
 from authz.requests import Kind
 from authz.settings import load

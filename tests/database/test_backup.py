@@ -9,14 +9,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authz import backup, database
+from authz import backup
 from authz.audit import Report, audit
 from authz.commands.backup import run_drill
-from authz.keys import Secret
+from authz.custody.keys import Secret
+from authz.jobs.sealing import seal_books
 from authz.postgres import Embedded, ensure_running, remove
 from authz.requests import Kind
-from authz.sealing import seal_books
 from authz.settlement.rollup import roll_up
+from authz.storage import database
 from authz.usage import UsageError
 from ledger.seal import SealKey
 from tests.database.conftest import MakeDatabase

@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz import database, reading
 from authz.audit import audit
 from authz.bank.stans import Stans
 from authz.bank.teller import finish_of
+from authz.decide.topup import BankWord
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
-from authz.topup import BankWord
+from authz.storage import database, reading
 from rules.decision import Reason
 from tests.authz.builders import BOOKS, again
 from tests.database.branch import Branch, a_branch, forty

@@ -12,14 +12,14 @@ from authz.bank.kept import Wallet
 from authz.bank.matters import Matters, read_matters
 from authz.bank.stans import NoStanLeft, Stans
 from authz.bank.words import Stamp
-from authz.contacts import keep_phone
-from authz.holder_notices import NoticeMessage, tell_holders
-from authz.movements import movements_of
-from authz.phones import Phone
+from authz.custody.phones import Phone
+from authz.custody.vault import Vault
+from authz.decide.topup import BankWord
+from authz.holders.contacts import keep_phone
+from authz.holders.movements import movements_of
+from authz.holders.notices import NoticeMessage, tell_holders
 from authz.requests import Kind, Original
-from authz.sending import NotSent
-from authz.topup import BankWord
-from authz.vault import Vault
+from authz.senders.kinds import NotSent
 from rules.facts import TopUp
 from simulators.bank import Manners
 from tests.authz.hsm.keys import VAULT, some_safe

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from authz.bank.kept import Wallet
+from authz.custody.safe import Safe
 from authz.refusal import Refused
-from authz.safe import Safe
 from authz.world.change import put_record
 from authz.world.read import WorldError, record_of
 from tests.authz.hsm.keys import some_module, some_safe

@@ -6,10 +6,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authz import database
-from authz.clock_row import READ, set_clock
-from authz.prepare import prepare
+from authz.service.prepare import prepare
 from authz.settings import load
+from authz.storage import database
+from authz.storage.clock_row import READ, set_clock
 from authz.usage import UsageError
 
 NOON = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)

@@ -15,11 +15,11 @@ from authz.bank.laws import check_legs
 from authz.bank.matters import read_matters
 from authz.bank.verification import undo_left_behind
 from authz.bank.words import BankCard
-from authz.jobs import JOBS, Work
+from authz.custody.pan import Pan
+from authz.decide.topup import BankWord
+from authz.jobs.timers import JOBS, Work
 from authz.outcomes import Outcome
-from authz.pan import Pan
 from authz.requests import Request
-from authz.topup import BankWord
 from simulators.bank import Manners
 from tests.authz.builders import BOOKS
 from tests.database.branch import NAME_ONE, Branch, a_branch

@@ -6,9 +6,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authz.history import find, trace
-from authz.leaving import close_account
-from authz.retention import Retention, forget
+from authz.holders.leaving import close_account
+from authz.jobs.retention import Retention, forget
+from authz.payments.history import find, trace
 from tests.database.town import Town, town
 from tests.road.people import Setting, as_world
 

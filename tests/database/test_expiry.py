@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from authz.history import find
 from authz.outcomes import Outcome
-from authz.progress import state_of
+from authz.payments.history import find
+from authz.payments.progress import state_of
 from authz.requests import Kind
 from tests.database.town import Town, town
 from tests.road.people import Setting

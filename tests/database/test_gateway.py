@@ -3,11 +3,11 @@
 import httpx
 import pytest
 
-from authz.balances import account_view, find_account
 from authz.gateway import Deps
 from authz.gateway.payment_out import shown
-from authz.history import PaymentName, find_all
+from authz.holders.balances import account_view, find_account
 from authz.ids import parse_public_id
+from authz.payments.history import PaymentName, find_all
 from tests.database.decided import (
     BOUGHT,
     HELD,

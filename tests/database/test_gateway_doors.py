@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from authz import database
 from authz.access.key_store import Wanted, create_key
 from authz.access.scopes import Scope
 from authz.gateway import Deps
+from authz.storage import database
 from tests.database.decided import (
     DEV,
     SUNDAY,

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from authz import database
 from authz.access.key_store import Wanted, create_key, find_keys, revoke_keys
 from authz.access.rates import Buckets, Rate
 from authz.access.scopes import Scope
@@ -16,6 +15,7 @@ from authz.access.strangers import Strangers
 from authz.gateway import Deps, Limiter, create_app
 from authz.gateway.gate import KeyGate
 from authz.metrics import Metrics
+from authz.storage import database
 from tests.database.decided import DEV, assert_problem, client_of, parts, url
 
 __all__ = ["parts", "url"]

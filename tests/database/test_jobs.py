@@ -8,11 +8,10 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from authz import jobs
-from authz.batcher import Batcher, Limits
+from authz.batch.batcher import Batcher, Limits
+from authz.batch.directory import Directory
 from authz.commands.jobs import app, run_job
-from authz.directory import Directory
-from authz.jobs import JOBS, Counts, Job, Work, keep_running, road_of, timers
+from authz.jobs.timers import JOBS, LOOK_BACK, Counts, Job, Work, keep_running, road_of, timers
 from authz.metrics import Metrics
 from authz.requests import Kind
 from authz.settings import load
@@ -95,7 +94,7 @@ async def test_a_job_that_fails_is_run_again(
         await asyncio.wait([running])
     assert [run.now for run in runs] == [t.now] * len(runs)
     assert runs[1].since == runs[0].since
-    assert runs[2].since == t.now.date() - jobs.LOOK_BACK
+    assert runs[2].since == t.now.date() - LOOK_BACK
     told = {s.name: s.value for m in metrics.collect() for s in m.samples if "job" in s.labels}
     assert told["millesime_job_failures_total"] == 1
     assert begun_s <= told["millesime_job_success_timestamp_seconds"] <= time()

@@ -9,8 +9,8 @@ import pytest
 
 from authz.credentials.change import profile_of
 from authz.credentials.life import token_of
-from authz.gifts import Gift, add_charity, give
-from authz.leaving import Closed, close_account
+from authz.holders.gifts import Gift, add_charity, give
+from authz.holders.leaving import Closed, close_account
 from authz.refusal import Refused, Unknown
 from authz.requests import Kind
 from authz.world.load import load_world

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from authz.commands import loads as commands
 from authz.commands.loads import app
-from authz.leaving import close_account
+from authz.holders.leaving import close_account
 from authz.loads import lines, payments
 from authz.loads.imports import Imported, import_file
 from authz.loads.lines import Bad, Flag, Line

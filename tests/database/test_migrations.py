@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.types import TypeEngine
 
-from authz.database import (
+from authz.storage.database import (
     ENGINE_ROLE,
     DatabaseError,
     check,

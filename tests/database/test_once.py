@@ -11,16 +11,16 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from authz import idempotency
 from authz.bank.enrolment import Enrolment
+from authz.custody.safe import Safe
+from authz.custody.sealed_numbers import re_encrypt
+from authz.custody.vault import Vault
+from authz.gateway import idempotency
 from authz.gateway.app import create_app
 from authz.gateway.deps import CardDesk, Deps
-from authz.idempotency import AtWork
+from authz.gateway.idempotency import AtWork
 from authz.metrics import Metrics
-from authz.safe import Safe
-from authz.sealed_numbers import re_encrypt
-from authz.sending import NotSent
-from authz.vault import Vault
+from authz.senders.kinds import NotSent
 from simulators.bank import Manners
 from simulators.bank_books import BankRules
 from tests.authz.builders import BOOKS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from authz.expiry import expire_holds
-from authz.proofs import Claim, make_proof
+from authz.gateway.proofs import Claim, make_proof
+from authz.jobs.expiry import expire_holds
 from authz.requests import Kind
 from tests.authz.builders import BOOKS
 from tests.database.checkout import (

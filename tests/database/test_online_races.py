@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from authz.idempotency import AtWork
+from authz.gateway.idempotency import AtWork
 from authz.outcomes import Outcome
 from tests.database.checkout import Checkout, checkout, checkout_template, order
 from tests.database.decided import assert_problem

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from authz.commands.loads import app
+from authz.holders.paper import Converted, Titles, convert
 from authz.loads.lines import Bad
 from authz.loads.paper_files import PaperRun, Wish, convert_file
-from authz.paper import Converted, Titles, convert
 from authz.refusal import Refused, Unknown
 from tests.database.town import Town, town
 from tests.road.people import Setting, as_world

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import asyncpg
 import pytest
 
-from authz import database, sealing
-from authz.keys import Secret
-from authz.sealing import seal_books
+from authz.custody.keys import Secret
+from authz.jobs import sealing
+from authz.jobs.sealing import seal_books
 from authz.settlement.rollup import roll_up
+from authz.storage import database
 from ledger.passes import PassedElsewhere, Portion, catch_up, move_mark
 from ledger.seal import SEALING, SealKey, seal, unsealed
 from rules.decision import Reason

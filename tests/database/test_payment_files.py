@@ -13,7 +13,6 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from authz import database
 from authz.commands.export import app as export_app
 from authz.commands.settle import app
 from authz.requests import Kind, Original
@@ -21,6 +20,7 @@ from authz.settlement.credit_transfer import NAMESPACE
 from authz.settlement.payment_file import Run, as_credit_transfers, as_csv, find_payment, run_of
 from authz.settlement.remit import NOTHING, Paid, Unpaid, remit
 from authz.settlement.rollup import roll_up
+from authz.storage import database
 from authz.usage import UsageError
 from ledger.accounts import House
 from tests.authz.settlement.test_credit_transfer import schema

@@ -9,14 +9,14 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz import database
 from authz.audit import audit
-from authz.jobs import JOBS, Counts, Work
-from authz.keys import Secret
+from authz.custody.keys import Secret
+from authz.jobs.retention import USUAL, Retention
+from authz.jobs.sealing import seal_books
+from authz.jobs.timers import JOBS, Counts, Work
 from authz.requests import Kind
-from authz.retention import USUAL, Retention
-from authz.sealing import seal_books
 from authz.settlement.rollup import roll_up
+from authz.storage import database
 from ledger.rollup import behind
 from ledger.seal import SealKey, unsealed
 from ledger.seal_check import check_seals

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from authz.door.reconciliation import Totals, totals_of
 from authz.gateway.payment_out import shown
-from authz.history import find
-from authz.leaving import close_account
+from authz.holders.leaving import close_account
 from authz.outcomes import Outcome
-from authz.reconciliation import Totals, totals_of
+from authz.payments.history import find
+from authz.payments.telling import tell
 from authz.requests import Kind, Original
 from authz.settlement.payables import Payables
 from authz.settlement.rollup import roll_up
-from authz.telling import tell
 from ledger.accounts import House
 from rules.decision import Reason
 from tests.database.town import Town, town

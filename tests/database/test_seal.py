@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from authz.keys import Secret
+from authz.custody.keys import Secret
 from ledger import journal
 from ledger import seal as sealer
 from ledger.audit import audit

@@ -12,18 +12,18 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from authz import database
 from authz.commands import key_file
-from authz.contacts import forget_phone, phone_of
+from authz.custody.keys import new_key_file, read_key_file
+from authz.custody.safe import Safe
+from authz.custody.sealed_numbers import Row, numbers_by_key, re_encrypt, refuse_missing_keys
+from authz.custody.vault import Sealed, Slot, Vault
 from authz.gateway import CardDesk, Deps, Road, create_app
+from authz.holders.contacts import forget_phone, phone_of
 from authz.hsm import Pin
 from authz.hsm.des import DesKey
-from authz.keys import new_key_file, read_key_file
 from authz.metrics import Metrics
-from authz.safe import Safe
-from authz.sealed_numbers import Row, numbers_by_key, re_encrypt, refuse_missing_keys
+from authz.storage import database
 from authz.usage import UsageError
-from authz.vault import Sealed, Slot, Vault
 from authz.world.fold import decode_profile
 from authz.world.load import load_world
 from authz.world.read import WorldError

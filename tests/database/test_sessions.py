@@ -7,8 +7,8 @@ from typing import Final
 import asyncpg
 import pytest
 
-from authz import database
-from authz.sessions import KeptSessions
+from authz.storage import database
+from authz.storage.sessions import KeptSessions
 
 WAIT_S: Final = 5.0
 NAME: Final = "select pg_backend_pid()"

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from authz import database
 from authz.requests import Kind, Original
 from authz.settlement.payables import Owed, Payables
 from authz.settlement.payment_file import as_csv, run_of
 from authz.settlement.remit import NOTHING, Paid, remit
 from authz.settlement.rollup import roll_up
+from authz.storage import database
 from ledger.accounts import House
 from tests.database.town import Town, town
 from tests.road.people import Setting

@@ -9,13 +9,13 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz import finding, reading, restamped
-from authz.authorize import authorize
-from authz.reading import Reader
-from authz.reference import Reference
+from authz.decide.authorize import authorize
+from authz.decide.writes import Writes
 from authz.requests import Kind, Original, Request
-from authz.store import Conflict, InDoubt, StoreDown
-from authz.writes import Writes
+from authz.storage import finding, reading, restamped
+from authz.storage.reading import Reader
+from authz.storage.reference import Reference
+from authz.storage.store import Conflict, InDoubt, StoreDown
 from simulators.faults import Cut, Pass, Rule, Swallow, Verdict, Way, cut_once_forwarded
 from tests.authz.builders import BOOKS, again, numbers
 from tests.between import Between

@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 from msgspec import msgpack
 
-from authz.counters import Counters
 from authz.credentials import life
 from authz.credentials.change import By, change
+from authz.decide.counters import Counters
+from authz.decide.topup import BankWord
 from authz.requests import Request
 from authz.state import Profile
-from authz.topup import BankWord
 from rules.decision import Reason
 from tests.authz.builders import again
 from tests.database.branch import a_branch, forty

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from authz.credentials.sending import CodeSender, Mailbox, Notice
+from authz.custody.pan import Pan
 from authz.gateway import CardDesk, Deps, create_app
 from authz.metrics import Metrics
-from authz.pan import Pan
-from authz.sending import NotSent
+from authz.senders.kinds import NotSent
 from rules.decision import Reason
 from rules.rulebook import Rulebook
 from tests.authz.hsm.keys import some_safe

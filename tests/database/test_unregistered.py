@@ -4,9 +4,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from authz.leaving import close_account
+from authz.door.reconciliation import totals_of
+from authz.holders.leaving import close_account
 from authz.outcomes import Outcome
-from authz.reconciliation import totals_of
 from authz.requests import Kind, Original
 from ledger import journal
 from ledger.accounts import House, lot_account

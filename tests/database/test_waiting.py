@@ -7,12 +7,12 @@ import httpx
 import pytest
 
 from authz.commands.explain import show
+from authz.decide.topup import BankWord
 from authz.gateway import Deps
-from authz.history import find, trace
 from authz.ids import public_id
 from authz.metrics import Metrics
+from authz.payments.history import find, trace
 from authz.requests import Kind, Original
-from authz.topup import BankWord
 from tests.authz.builders import BOOKS
 from tests.database.branch import Branch, a_branch, forty
 from tests.database.decided import client_of

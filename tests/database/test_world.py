@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from authz.pan import PanDigester
+from authz.custody.pan import PanDigester
 from authz.state import Profile
 from authz.usage import UsageError
 from authz.world.fold import decode_profile

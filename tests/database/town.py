@@ -15,18 +15,18 @@ from typing import Any, cast
 import asyncpg
 from msgspec.structs import replace
 
-from authz import database
 from authz.audit import audit
-from authz.balances import AccountView, account_view, find_account
-from authz.directory import Directory
-from authz.engine import Engine
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine
+from authz.holders.balances import AccountView, account_view, find_account
 from authz.identity import request_key
 from authz.ids import AuthorizationIds
-from authz.jobs import JOBS, Counts, Work
+from authz.jobs.timers import JOBS, Counts, Work
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original, Request
-from authz.store import Store
+from authz.storage import database
+from authz.storage.store import Store
 from authz.world.change import put_record
 from authz.world.load import load_world
 from authz.world.read import record_of

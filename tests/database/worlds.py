@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from authz import database
 from authz.audit import audit
-from authz.pan import PanDigester
+from authz.custody.pan import PanDigester
+from authz.storage import database
 from authz.world.load import WorldReport, load_world
 from rules.rulebook import bundled
 from tests.authz.world.builders import World, write

@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from authz import database
+from authz.storage import database
 from authz.world.load import load_world
 from simulators.auditor import Booked
 from simulators.engine_process import Engine, running

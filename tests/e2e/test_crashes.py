@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from authz.postgres import Embedded, ensure_running
-from authz.sessions import LOST
+from authz.storage.sessions import LOST
 from simulators.auditor import audit_books, audit_journals
 from simulators.engine_process import Engine
 from simulators.journal import Answered, Journal, Line

@@ -8,18 +8,18 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authz import database
+from authz.custody.key_changes import DatabaseBook
+from authz.door.network import KeyChange
 from authz.hsm import KeyUse
-from authz.key_changes import DatabaseBook
-from authz.network import KeyChange
+from authz.storage import database
 from simulators.engine_process import started
 from simulators.frames import FrameReader, framing_of, wrap
 from simulators.link import split_address
 from simulators.messages import network
 from simulators.wire import decode, profile_of
+from tests.authz.door.test_connection import stamp
 from tests.authz.hsm.keys import MAC_KEY, MASTER_KEY
-from tests.authz.test_connection import stamp
-from tests.authz.test_message_auth import NEW_KEY, key_change, with_mac
+from tests.authz.wire.test_message_auth import NEW_KEY, key_change, with_mac
 from tests.e2e.engines import NOON, ask_books, key_file, populate
 from tests.road.people import Setting
 

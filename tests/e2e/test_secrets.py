@@ -16,8 +16,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from authz import database
 from authz.postgres import binary
+from authz.storage import database
 from authz.world.load import load_world
 from rules.facts import Wallet
 from simulators.bank import BankHost
@@ -29,7 +29,7 @@ from simulators.link import Link
 from simulators.messages import Stamp, purchase, repeat
 from simulators.wire import Fields, encode, profile_of
 from tests.authz.hsm.keys import IMK, MAC_KEY, MASTER_KEY, PIN_KEY, some_safe
-from tests.authz.test_message_auth import NEW_KEY, key_change, with_mac
+from tests.authz.wire.test_message_auth import NEW_KEY, key_change, with_mac
 from tests.database.checkout import order
 from tests.database.roads import prove
 from tests.e2e.engines import NOON, engine_on

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from authz.topup import BankWord
+from authz.decide.topup import BankWord
 from rules.facts import Wallet
 from rules.rulebook import Rulebook
 from tests.road.people import Setting

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from authz.pan import PanDigester
+from authz.custody.pan import PanDigester
 from authz.state import Credential, Employer, HolderAccount, KnownMerchant, State, UsedDay
 from rules.facts import (
     Account,

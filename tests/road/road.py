@@ -9,15 +9,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from authz.authorize import authorize
 from authz.bank.teller import finish_of
-from authz.credential_check import CredentialCheck
+from authz.decide.authorize import authorize
+from authz.decide.topup import BankWord
 from authz.iso8583.profiles import profile
 from authz.outcomes import Outcome, Reserved
 from authz.requests import Request
 from authz.state import State
-from authz.topup import BankWord
-from authz.translate import to_reply, to_request
+from authz.wire.credential_check import CredentialCheck
+from authz.wire.translate import to_reply, to_request
 from rules.rulebook import Rulebook
 from simulators import wire
 from simulators.messages import Stamp, amounts_in, purchase, repeat

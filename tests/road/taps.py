@@ -12,12 +12,12 @@ import pyemv
 from msgspec import Struct
 from msgspec.structs import replace
 
-from authz.credential_check import CredentialCheck
+from authz.custody.keys import Keys, Secret, ZoneKey
+from authz.door.policies import CryptogramPolicy
 from authz.hsm import Pin
 from authz.hsm.software import SoftwareModule
-from authz.keys import Keys, Secret, ZoneKey
-from authz.policies import CryptogramPolicy
 from authz.state import State
+from authz.wire.credential_check import CredentialCheck
 from simulators.messages import CONTACTLESS, Stamp, purchase
 from simulators.wire import Fields
 from tests.authz.hsm.keys import IMK, PIN_KEY, Clock, some_keys

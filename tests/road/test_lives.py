@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from authz.authorize import authorize
+from authz.decide.authorize import authorize
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original, Request
 from authz.state import Credential, Holder, HolderAccount, LotInfo

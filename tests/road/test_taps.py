@@ -3,8 +3,8 @@
 import pytest
 from msgspec import msgpack
 
-from authz.elements import Untranslatable
-from authz.keys import Keys
+from authz.custody.keys import Keys
+from authz.wire.elements import Untranslatable
 from rules.decision import Reason
 from rules.facts import Facts, TokenStatus, Wallet
 from rules.pipeline import decide, explain

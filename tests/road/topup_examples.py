@@ -6,7 +6,7 @@ both parts are together what was approved, to the cent.
 
 from typing import Final
 
-from authz.topup import BankWord
+from authz.decide.topup import BankWord
 from rules.facts import TopUp, Wallet
 from tests.road.examples import SUNDAY, Ask, Example, no, part, yes
 from tests.road.people import Setting

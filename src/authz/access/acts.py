@@ -19,7 +19,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from authz.access.api_keys import id_of
-from authz.echo import without_numbers
+from authz.custody.echo import without_numbers
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from authz.access.scopes import Caller, Scope
-from authz.keys import Secret
+from authz.custody.keys import Secret
 
 SECRET_BYTES: Final = 32
 ID_BYTES: Final = 6

@@ -15,7 +15,7 @@ from msgspec import Struct
 from authz.access.acts import note
 from authz.access.api_keys import ApiKey, Standing, draw_key
 from authz.access.scopes import Scope, in_order
-from authz.clock_row import civil_instant
+from authz.storage.clock_row import civil_instant
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

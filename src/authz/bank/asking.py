@@ -9,8 +9,8 @@ from msgspec import Struct
 from authz.bank.kept import open_card
 from authz.bank.stans import Stans
 from authz.bank.words import BankCard, Stamp
-from authz.topup import Event, LegState, moved
-from authz.vault import Unreadable, Vault
+from authz.custody.vault import Unreadable, Vault
+from authz.decide.topup import Event, LegState, moved
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

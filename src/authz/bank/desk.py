@@ -13,11 +13,11 @@ from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk
 from authz.bank.tls import line_tls
+from authz.custody.keys import Keys
+from authz.custody.vault import Vault
 from authz.faults import told_as
-from authz.keys import Keys
 from authz.settings import Settings
 from authz.usage import UsageError
-from authz.vault import Vault
 
 _log = structlog.get_logger()
 

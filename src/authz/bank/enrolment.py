@@ -16,9 +16,9 @@ from authz.bank.stans import NoStanLeft
 from authz.bank.teller import BankDesk
 from authz.bank.verification import MID, TERMINAL, open_leg, undo
 from authz.bank.words import BankCard, Place, Stamp, question, reference_of
-from authz.holder_notices import HolderNotice, add_notice
-from authz.news import News
-from authz.topup import BankWord
+from authz.decide.news import News
+from authz.decide.topup import BankWord
+from authz.holders.notices import HolderNotice, add_notice
 from authz.world.fold import decode_profile, encode_profile
 from ledger import journal
 from ledger.journal import Change, Locked

@@ -29,11 +29,11 @@ from authz.bank.words import (
     refund,
     reversal,
 )
+from authz.custody.vault import Unreadable
+from authz.decide.topup import OWED, STANDING, Event, LegState, NoticeKind, moved
 from authz.iso8583.message import Message
 from authz.outcomes import Outcome
 from authz.requests import Request
-from authz.topup import OWED, STANDING, Event, LegState, NoticeKind, moved
-from authz.vault import Unreadable
 
 Decide = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome | None]]]
 

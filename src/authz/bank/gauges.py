@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 
 from authz.bank.link import BankLink
 from authz.bank.matters import Matters
+from authz.decide.topup import BankWord
 from authz.metrics import LATENCY_BOUNDS_S, Buckets
-from authz.topup import BankWord
 
 _OPEN: Final = (
     ("bank_payments_waiting", "Payments that wait for the bank", "waiting"),

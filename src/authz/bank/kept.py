@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from authz.bank.words import BankCard
-from authz.pan import Pan
-from authz.sealed_numbers import Row, keep
-from authz.vault import Sealed, Slot, Vault
+from authz.custody.pan import Pan
+from authz.custody.sealed_numbers import Row, keep
+from authz.custody.vault import Sealed, Slot, Vault
 
 if TYPE_CHECKING:
     from asyncpg import Record

@@ -12,18 +12,18 @@ from typing import Any, Final, cast
 import structlog
 from msgspec import Struct
 
-from authz.addresses import Address
 from authz.bank.breaker import Breaker
 from authz.bank.tls import LineTls
 from authz.bank.why import why_lost, why_not_reached, why_not_signed_on, why_refused
 from authz.bank.words import Stamp, sign_on
-from authz.framing import FrameBuffer, FramingError, framing, wrap
+from authz.door.addresses import Address
+from authz.door.network import ECHO, SIGN_ON
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
 from authz.iso8583.mti import is_response
 from authz.iso8583.profiles import profile
-from authz.network import ECHO, SIGN_ON
 from authz.usage import UsageError
+from authz.wire.framing import FrameBuffer, FramingError, framing, wrap
 
 CODEC: Final = profile("ascii").codec
 FRAMING: Final = framing("2b")

@@ -16,22 +16,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.bank.asking import Asked, mark_asked
+from authz.bank.gatherer import Gatherer
 from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink, NotSent, Silent
 from authz.bank.stans import NoStanLeft, Stans
 from authz.bank.words import APPROVED, Place, question, reference_of
-from authz.batcher import Batcher
-from authz.batches import Done
+from authz.batch.batcher import Batcher
+from authz.batch.batches import Done
+from authz.custody.vault import Vault
+from authz.decide.topup import BankWord
 from authz.faults import told_as
-from authz.gatherer import Gatherer
 from authz.identity import finish_key
 from authz.iso8583.message import Message
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
-from authz.sessions import LOST
 from authz.state import PaymentName
-from authz.topup import BankWord
-from authz.vault import Vault
+from authz.storage.sessions import LOST
 
 POLL_S: Final = 0.05
 TIME_TO_SETTLE_S: Final = 0.3

@@ -11,8 +11,8 @@ import asyncpg
 
 from authz.bank.kept import Wallet
 from authz.bank.words import Stamp
-from authz.legs import AT_ONCE
-from authz.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
+from authz.decide.legs import AT_ONCE
+from authz.decide.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

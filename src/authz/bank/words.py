@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from authz.custody.pan import Pan
 from authz.iso8583.message import Message
-from authz.pan import Pan
 from rules.geography import PARIS
 
 EURO: Final = "978"

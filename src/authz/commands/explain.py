@@ -8,12 +8,12 @@ import typer
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.saying import say
 from authz.commands.store import opened, settings_of, url_of
-from authz.history import NoRulebook, Payment, find, payment_about, trace
 from authz.ids import parse_public_id, public_id
-from authz.response_codes import RESPONSE_CODES
+from authz.payments.history import NoRulebook, Payment, find, payment_about, trace
+from authz.payments.telling import tell_wait
 from authz.sources import rulebooks
-from authz.telling import tell_wait
 from authz.usage import UsageError
+from authz.wire.response_codes import RESPONSE_CODES
 from rules.decision import Trace
 from rules.rulebook import Rulebook
 

@@ -13,24 +13,24 @@ from authz.bank.desk import bank_desk
 from authz.bank.desk import opened as line_is_up
 from authz.bank.teller import BankDesk
 from authz.bank.tls import refuse_unusable
-from authz.clock_row import civil_instant
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine
 from authz.commands.bank_options import Bank, BankTlsCa, BankTlsCert, BankTlsKey, BankTlsName
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.saying import say
 from authz.commands.store import as_act, keys_at_hand, keys_of, pooled, url_of
-from authz.directory import Directory
-from authz.engine import Engine
+from authz.custody.keys import Keys as KeyFile
+from authz.custody.vault import Vault
 from authz.ids import AuthorizationIds
 from authz.instants import within_reach
-from authz.jobs import JOBS, Counts, Decide, Work
-from authz.keys import Keys as KeyFile
+from authz.jobs.timers import JOBS, Counts, Decide, Work
 from authz.metrics import Metrics
-from authz.senders import notice_sender
+from authz.senders.choice import notice_sender
 from authz.settings import Settings, load
 from authz.sources import rulebooks
-from authz.store import Store
+from authz.storage.clock_row import civil_instant
+from authz.storage.store import Store
 from authz.usage import UsageError
-from authz.vault import Vault
 from authz.vintages.job import FAILED
 from rules.rulebook import Rulebook
 

@@ -9,8 +9,8 @@ import typer
 from authz.commands.options import Config, DatabaseUrl, DataDir
 from authz.commands.saying import aside, say
 from authz.commands.store import opened, settings_of, url_of
-from authz.keys import new_key_file, rotate_pan_key
-from authz.sealed_numbers import numbers_by_key
+from authz.custody.keys import new_key_file, rotate_pan_key
+from authz.custody.sealed_numbers import numbers_by_key
 
 app = typer.Typer(
     help="The key file (TOML, mode 600).",

@@ -14,7 +14,6 @@ from msgspec.structs import astuple
 from rich.console import Console
 from rich.table import Table
 
-from authz import database
 from authz.access import key_store
 from authz.access.api_keys import ApiKey, check_name
 from authz.access.scopes import in_order, parse_scopes
@@ -23,6 +22,7 @@ from authz.commands.options import Config, DatabaseUrl, DataDir
 from authz.commands.saying import aside
 from authz.commands.store import as_act, opened, settings_of, url_of
 from authz.instants import within_reach
+from authz.storage import database
 from authz.usage import UsageError
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ def serve(
     Prints one JSON line on standard output when its ports answer; logs go to standard error.
     """
     settings = load(locals())
-    from authz.starting import serve as run
+    from authz.service.starting import serve as run
 
     raise typer.Exit(run(settings))
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import tomli_w
 
 from authz.access.networks import Networks
-from authz.addresses import Address, Listener
 from authz.commands.options import Config
+from authz.door.addresses import Address, Listener
 from authz.settings import Settings, load
 
 MASK: Final = "****"

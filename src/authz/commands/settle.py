@@ -11,12 +11,11 @@ import asyncpg
 import typer
 from msgspec import Struct
 
-from authz.clock_row import civil_instant
 from authz.commands.export import Output, day_of_text, refuse_taken, text_to
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.saying import aside
 from authz.commands.store import as_act, opened, pooled, settings_of, snapshot, url_of
-from authz.jobs import SETTLED
+from authz.jobs.timers import SETTLED
 from authz.settlement.business_day import current_day
 from authz.settlement.payables import Owed, Payables
 from authz.settlement.payment_file import (
@@ -30,6 +29,7 @@ from authz.settlement.payment_file import (
 )
 from authz.settlement.remit import NOTHING, PAID_UNTIL, Paid, payees_of, remit
 from authz.sources import rulebooks
+from authz.storage.clock_row import civil_instant
 from authz.usage import UsageError
 from ledger.exports import csv_line
 from rules.rulebook import Rulebook

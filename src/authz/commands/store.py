@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from authz import database
 from authz.access.acts import CLI, DONE, REFUSED, Act, acting, note, system_user
 from authz.commands.saying import aside
-from authz.keys import DEVELOPMENT_FILE, Keys, development_keys, given_keys, read_key_file
+from authz.custody.keys import DEVELOPMENT_FILE, Keys, development_keys, given_keys, read_key_file
 from authz.postgres import holds_cluster
 from authz.settings import Settings, load
 from authz.sources import store
+from authz.storage import database
 from authz.usage import UsageError
 from ledger.seal import SealKey
 

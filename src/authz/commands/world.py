@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from authz import database
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.store import as_act, keys_of, opened, settings_of, url_of
-from authz.safe import Safe
-from authz.sealed_numbers import refuse_missing_keys
+from authz.custody.safe import Safe
+from authz.custody.sealed_numbers import refuse_missing_keys
 from authz.settings import Settings
 from authz.sources import rulebooks
+from authz.storage import database
 from authz.world.generate import LINES_FROM, as_json, as_lines, generate
 from authz.world.load import WorldReport, load_world
 from authz.world.records import KINDS

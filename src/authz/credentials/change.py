@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct, msgpack
 
 from authz.access.acts import note
+from authz.custody.sealed_numbers import Row, keep
+from authz.custody.vault import Sealed, Slot
 from authz.refusal import Unknown
-from authz.sealed_numbers import Row, keep
 from authz.state import Profile
-from authz.vault import Sealed, Slot
 from ledger import journal
 from ledger.journal import Change, Locked
 

@@ -7,14 +7,14 @@ import asyncpg
 import structlog
 from msgspec import Struct
 
-from authz.contacts import phone_of
 from authz.credentials import codes
 from authz.credentials.change import Changed
 from authz.credentials.numbers import new_code
 from authz.credentials.sending import CodeSender, Notice
+from authz.custody.safe import Safe
+from authz.holders.contacts import phone_of
 from authz.refusal import Refused
-from authz.safe import Safe
-from authz.sending import NotSent
+from authz.senders.kinds import NotSent
 from rules.rulebook import Rulebook
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import secrets
 from typing import Final
 
+from authz.custody.pan import Pan, luhn_check_digit
 from authz.hsm import Pin
-from authz.pan import Pan, luhn_check_digit
 
 TOKEN_RANGE: Final = "999979"  # noqa: S105 - a range of card numbers
 _FREE_DIGITS: Final = 9

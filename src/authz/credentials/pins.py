@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from authz.credentials.change import profile_of
 from authz.credentials.life import own_credential
+from authz.custody.pan import Pan
+from authz.custody.safe import Safe
+from authz.custody.sealed_numbers import find_card
 from authz.hsm import Pin
-from authz.pan import Pan
 from authz.refusal import Refused
-from authz.safe import Safe
-from authz.sealed_numbers import find_card
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from authz.custody.phones import Phone
 from authz.hsm import Pin
-from authz.phones import Phone
-from authz.sending import PHONE, Sender
+from authz.senders.kinds import PHONE, Sender
 
 
 class Notice(Struct, frozen=True):

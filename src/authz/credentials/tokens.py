@@ -17,11 +17,11 @@ from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Courier, NoPhone, Sending
 from authz.credentials.life import StateMismatch, TokenAction, card_of, move_token, token_of
 from authz.credentials.numbers import new_device_pan, new_token_id
+from authz.custody.pan import Pan, PanDigester
+from authz.custody.safe import Safe
+from authz.custody.sealed_numbers import find_card
 from authz.hsm import Pin
-from authz.pan import Pan, PanDigester
 from authz.refusal import Refused
-from authz.safe import Safe
-from authz.sealed_numbers import find_card
 from authz.state import Credential, Profile
 from rules.facts import Account, CardStatus, Token, TokenStatus, Wallet
 from rules.geography import PARIS
@@ -163,7 +163,7 @@ class Tokens:
     async def number_of(self, tx: "Tx", token_id: str) -> str | None:
         """The device PAN, to tell again what was told; None where numbers are not kept.
 
-        Raises `authz.vault.Unreadable`.
+        Raises `authz.custody.vault.Unreadable`.
         """
         card_ref, vault = await tx.fetchval(REF, token_id), self._safe.vault
         return None if vault is None else await find_card(tx, vault, card_ref)

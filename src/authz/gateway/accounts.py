@@ -7,10 +7,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
-from authz.balances import AccountView, LotView, account_view, find_account
 from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
 from authz.gateway.problems import described
+from authz.holders.balances import AccountView, LotView, account_view, find_account
 from authz.refusal import Unknown
 
 router = APIRouter(tags=["accounts"])

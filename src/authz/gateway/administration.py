@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
+from authz.custody.pan import Pan
+from authz.custody.phones import SHAPE, Phone
 from authz.gateway.once import Once, Writing
 from authz.gateway.problems import ProblemError, described
-from authz.pan import Pan
-from authz.phones import SHAPE, Phone
 from authz.world.change import CREATED, put_record
 from authz.world.names import written_twice
 from authz.world.read import WorldError, record_of

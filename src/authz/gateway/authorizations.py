@@ -8,17 +8,17 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from authz import history
 from authz.gateway.deps import Deps, Given
 from authz.gateway.names import PublicId
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.payment_out import EXAMPLE, PENDING, AuthorizationOut, shown
 from authz.gateway.problems import ProblemError, described
-from authz.history import Filter, Payment, PaymentName
+from authz.gateway.words import NO_TERMINAL
 from authz.ids import parse_public_id, public_id
-from authz.online import NO_TERMINAL
+from authz.payments import history
+from authz.payments.history import Filter, Payment, PaymentName
+from authz.payments.telling import tell, tell_wait
 from authz.refusal import Unknown
-from authz.telling import tell, tell_wait
 
 router = APIRouter(tags=["authorizations"])
 

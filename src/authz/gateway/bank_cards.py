@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from authz.balances import FoundAccount, find_account
 from authz.bank.enrolment import unlink
 from authz.bank.kept import Wallet
 from authz.bank.words import BankCard
 from authz.credentials.life import inactive_beside_another
+from authz.custody.pan import Pan
+from authz.decide.topup import BankWord
 from authz.gateway.names import AccountId
 from authz.gateway.once import Conclusion, Outside, Writing, write
 from authz.gateway.problems import ProblemError
-from authz.pan import Pan
+from authz.holders.balances import FoundAccount, find_account
 from authz.refusal import Unknown
-from authz.topup import BankWord
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

@@ -20,13 +20,13 @@ from authz.credentials.change import (
 )
 from authz.credentials.life import CardAction
 from authz.credentials.pins import pin_from_block
+from authz.custody.pan import Pan
+from authz.custody.safe import Safe
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
 from authz.gateway.deps import CardDesk, Deps, Given
 from authz.gateway.once import Operation, Writing, write
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
-from authz.pan import Pan
-from authz.safe import Safe
 from authz.state import Credential, Profile
 from rules.facts import Card, CardStatus, OpposedAs
 

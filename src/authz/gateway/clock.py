@@ -6,13 +6,13 @@ from fastapi import APIRouter, Path, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from authz.access.acts import note
-from authz.clock_row import SET
 from authz.credentials.sending import Mailbox
 from authz.gateway.deps import Given
 from authz.gateway.once import Writing, write
 from authz.gateway.problems import described
 from authz.instants import within_reach
 from authz.refusal import Unknown
+from authz.storage.clock_row import SET
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

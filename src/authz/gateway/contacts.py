@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from authz.contacts import forget_phone, keep_phone, phone_of
+from authz.custody.phones import SHAPE, Phone
+from authz.custody.safe import Safe
 from authz.gateway.deps import Deps, Given
 from authz.gateway.names import AccountId
 from authz.gateway.once import Writing, write
 from authz.gateway.problems import ProblemError, described
-from authz.phones import SHAPE, Phone
+from authz.holders.contacts import forget_phone, keep_phone, phone_of
 from authz.refusal import Unknown
-from authz.safe import Safe
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz.credentials.change import EVENTS, By, Kind
-from authz.echo import without_numbers
+from authz.custody.echo import without_numbers
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

@@ -16,15 +16,15 @@ from authz.access.strangers import Strangers
 from authz.bank.enrolment import Enrolment
 from authz.credentials.courier import Courier
 from authz.credentials.sending import CodeSender
-from authz.history import Payment, PaymentName, find_all
-from authz.idempotency import AtWork, fingerprint
-from authz.keys import Secret
+from authz.custody.keys import Secret
+from authz.custody.pan import PanDigester
+from authz.custody.safe import Safe
+from authz.gateway.idempotency import AtWork, fingerprint
+from authz.gateway.together import Together
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
-from authz.pan import PanDigester
+from authz.payments.history import Payment, PaymentName, find_all
 from authz.requests import Request as Asked
-from authz.safe import Safe
-from authz.together import Together
 from rules.rulebook import Rulebook
 
 BODY_MAX_BYTES: Final = 1_048_576

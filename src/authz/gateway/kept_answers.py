@@ -10,8 +10,8 @@ from fastapi import Response
 from msgspec import Struct
 from pydantic import BaseModel
 
+from authz.gateway.idempotency import StillRunning
 from authz.gateway.problems import ProblemError
-from authz.idempotency import StillRunning
 
 if TYPE_CHECKING:
     from ledger.journal import Tx

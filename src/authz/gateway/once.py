@@ -13,9 +13,9 @@ from fastapi import Depends, Header, Request, Response
 from msgspec import Struct
 from pydantic import BaseModel
 
-from authz import idempotency
 from authz.access import acts
 from authz.access.acts import note
+from authz.gateway import idempotency
 from authz.gateway.admission import caller_of
 from authz.gateway.deps import Deps, Given
 from authz.gateway.kept_answers import Answer, Hidden, Key, told

@@ -12,8 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from authz import idempotency, online
-from authz.clock_row import civil_instant
+from authz.gateway import idempotency, words
 from authz.gateway.admission import caller_of
 from authz.gateway.authorizations import find_payment
 from authz.gateway.deps import Deps, Given
@@ -23,11 +22,12 @@ from authz.gateway.once import IdempotencyKey, key_of, still_running
 from authz.gateway.orders import OrderIn, content_of, order_of
 from authz.gateway.payment_out import EXAMPLE, AuthorizationOut, not_kept, shown
 from authz.gateway.problems import ProblemError, described
-from authz.history import PaymentName
-from authz.online import Envelope
+from authz.gateway.words import Envelope
 from authz.outcomes import Outcome
+from authz.payments.history import PaymentName
 from authz.requests import Kind
 from authz.requests import Request as Asked
+from authz.storage.clock_row import civil_instant
 from rules.decision import Reason
 
 router = APIRouter(tags=["authorizations"])
@@ -123,8 +123,8 @@ class Call:
         """Do this to a payment that was. Raises the problem 409 with the reason of a refusal."""
         envelope = self.envelope(f"{kind.value} {amount_minor}")
         payment = await find_payment(self.deps, name)
-        amount_minor = amount_minor or online.whole_of(kind, payment)
-        outcome = await self.decide(online.to_verb(kind, payment, amount_minor, envelope))
+        amount_minor = amount_minor or words.whole_of(kind, payment)
+        outcome = await self.decide(words.to_verb(kind, payment, amount_minor, envelope))
         # A capture of what was taken at its approval is confirmed by the road and moves nothing.
         idle = kind is Kind.CAPTURE and not outcome.approved_minor
         if idle or not outcome.approved:
@@ -155,7 +155,7 @@ Asking = Annotated[Call, Depends(call_of)]
 async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
     """A decline is an answer too: 201 with the state `DECLINED` and its reason."""
     order = order_of(body, call.road, call.caller, test_clock=call.deps.test_clock)
-    asked = online.to_purchase(order, call.envelope(content_of(body, order)))
+    asked = words.to_purchase(order, call.envelope(content_of(body, order)))
     outcome = await call.decide(asked)
     number = outcome.authorization_id
     if not number:

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict
 
-from authz import database
 from authz.access.scopes import Scope
-from authz.addresses import is_loopback
+from authz.door.addresses import is_loopback
 from authz.gateway.admission import identify, require
 from authz.gateway.deps import Given
 from authz.gateway.problems import ProblemError, described
+from authz.storage import database
 
 READY_TIMEOUT_S: Final = 2.0
 

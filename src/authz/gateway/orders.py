@@ -6,11 +6,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, W
 from pydantic.config import JsonDict
 
 from authz.access.scopes import Caller
+from authz.custody.pan import Pan
 from authz.gateway.deps import Road
 from authz.gateway.problems import ProblemError
-from authz.online import Category, LinesDisagree, Order, eligible_of
-from authz.pan import Pan
-from authz.proofs import LENGTH_MAX, read_proof
+from authz.gateway.proofs import LENGTH_MAX, read_proof
+from authz.gateway.words import Category, LinesDisagree, Order, eligible_of
 from rules.facts import HolderProof
 
 EXAMPLE: Final[JsonDict] = {

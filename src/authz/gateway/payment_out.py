@@ -7,13 +7,13 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
-from authz.history import Payment
+from authz.gateway.words import NO_TERMINAL
 from authz.ids import public_id
-from authz.online import NO_TERMINAL
 from authz.outcomes import APPROVALS, Outcome
-from authz.progress import POSTED_AT_ONCE, state_of, totals_of
+from authz.payments.history import Payment
+from authz.payments.progress import POSTED_AT_ONCE, state_of, totals_of
 from authz.requests import Kind, Request
-from authz.response_codes import RESPONSE_CODES
+from authz.wire.response_codes import RESPONSE_CODES
 
 PENDING: Final = "PENDING"
 EVENTS: Final = {

@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from authz.database import DatabaseError
-from authz.echo import own_name, without_numbers
+from authz.custody.echo import own_name, without_numbers
 from authz.refusal import Refused, Unknown
+from authz.storage.database import DatabaseError
 
 MEDIA_TYPE: Final = "application/problem+json"
 HEADERS: Final = {

@@ -11,7 +11,7 @@ from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
 from authz.gateway.paging import LIMIT_DEFAULT, Limit, PageOut, showing
 from authz.gateway.problems import described
-from authz.movements import Entry, movements_of
+from authz.holders.movements import Entry, movements_of
 from authz.refusal import Unknown
 
 router = APIRouter(tags=["accounts"])

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
-from authz.clock_row import civil_instant
 from authz.credentials.change import Changed
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Sending
@@ -22,7 +21,8 @@ from authz.gateway.kept_answers import Answer, Hidden
 from authz.gateway.once import Conclusion, Operation, Outside, Writing, write
 from authz.gateway.problems import ProblemError
 from authz.hsm import Pin
-from authz.sending import NotSent
+from authz.senders.kinds import NotSent
+from authz.storage.clock_row import civil_instant
 from rules import provision
 from rules.facts import Wallet
 

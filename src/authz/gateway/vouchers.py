@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from authz.gateway.deps import Given
 from authz.gateway.names import AccountId
 from authz.gateway.once import Keyed, Writing, keyed, write
-from authz.gifts import add_charity, give
-from authz.leaving import close_account
-from authz.paper import convert
+from authz.holders.gifts import add_charity, give
+from authz.holders.leaving import close_account
+from authz.holders.paper import convert
 from authz.refusal import Unknown
 from authz.vintages.asking import Exchanged, order_exchange, request_exchange
 from authz.vintages.shares import shares_of

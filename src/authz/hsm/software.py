@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from authz.custody.keys import Keys, MacKey, ZoneKey
 from authz.hsm import ChipCard, Cryptogram, KeyUse, Pin
 from authz.hsm.des import BLOCK, DesKey, pad_with_zeros
 from authz.hsm.emv import (
@@ -26,7 +27,6 @@ from authz.hsm.emv import (
     padded,
 )
 from authz.hsm.pin_block import pin_of
-from authz.keys import Keys, MacKey, ZoneKey
 
 OLD_KEY_VALID_S: Final = 60.0
 """How long messages under a replaced key are still taken."""

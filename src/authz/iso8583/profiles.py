@@ -15,11 +15,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from authz.framing import Framing, framing
+from authz.door.policies import CryptogramPolicy, MacPolicy
 from authz.iso8583.codec import Codec
 from authz.iso8583.mti import ANSWERS
 from authz.iso8583.spec import DESCRIPTIONS, SPECS
-from authz.policies import CryptogramPolicy, MacPolicy
+from authz.wire.framing import Framing, framing
 
 _SUFFIX = ".toml"
 _Code = Annotated[str, Meta(pattern="^[0-9A-Z]{2}$")]

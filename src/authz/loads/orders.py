@@ -23,9 +23,9 @@ from authz.loads.lines import (
     flags_of,
 )
 from authz.loads.reference import reference_of
-from authz.reference import employer_of
 from authz.refusal import Unknown
 from authz.state import Profile
+from authz.storage.reference import employer_of
 from rules.geography import civil_day, zone_of
 from rules.rulebook import Rulebook
 

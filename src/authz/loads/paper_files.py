@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from authz.holders.paper import convert
 from authz.loads.lines import Bad
 from authz.loads.once import Fate, once_a_file
 from authz.loads.table import Row, cents_of, name_of, rows_of, text_of
-from authz.paper import convert
 from authz.refusal import Refused, Unknown
 from rules.rulebook import Rulebook
 

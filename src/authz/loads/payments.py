@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from authz.loads import statements as sql
 from authz.loads.lines import LOTS_LOADED_MAX
 from authz.loads.reference import normalized
-from authz.reference import employer_of
 from authz.refusal import Refused, Unknown
 from authz.state import HOUSE_HOLDER, LotInfo, Profile
+from authz.storage.reference import employer_of
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account
 from ledger.journal import Change, Locked

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the SQL connection that `authz.database` hands over."""
+"""Alembic's entry: runs the migrations on the SQL connection of `authz.storage.database`."""
 
 from alembic import context
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
 
-from authz.reference import employer_of
 from authz.refusal import Refused, Unknown
 from authz.state import Profile
+from authz.storage.reference import employer_of
 from authz.vintages.job import settle, settle_apart
 from authz.vintages.plan import Move, Why
 from rules.geography import civil_day, zone_of

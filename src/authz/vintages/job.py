@@ -9,9 +9,9 @@ import structlog
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from authz.reference import employer_of
-from authz.sessions import LOST
 from authz.state import Profile
+from authz.storage.reference import employer_of
+from authz.storage.sessions import LOST
 from authz.vintages.history import read_histories
 from authz.vintages.plan import NO_HISTORY, Move, Plan, Where, Why, plan
 from ledger import journal

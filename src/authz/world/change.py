@@ -14,14 +14,14 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from authz.access.acts import note
-from authz.clock_row import civil_instant
-from authz.closures import closed, closed_of, note_closures
-from authz.contacts import keep_phone
 from authz.credentials.life import FINAL, own_credential, with_pin_ref
-from authz.pan import PanDigester
+from authz.custody.pan import PanDigester
+from authz.custody.safe import Safe
+from authz.holders.closures import closed, closed_of, note_closures
+from authz.holders.contacts import keep_phone
 from authz.refusal import Refused
-from authz.safe import Safe
 from authz.state import Profile
+from authz.storage.clock_row import civil_instant
 from authz.world import statements as sql
 from authz.world.fold import decode_profile, encode_profile
 from authz.world.linked import is_linked_as, put_bank_card

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
-from authz.closures import closed, closed_of
+from authz.holders.closures import closed, closed_of
 from authz.state import Credential, HolderAccount, LotInfo, Profile
 from authz.world.read import WorldError
 from authz.world.records import LotRecord, UsedRecord

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from authz import mod97
-from authz.pan import Pan, luhn_check_digit
+from authz.custody.pan import Pan, luhn_check_digit
 from authz.world.records import (
     KINDS,
     AccountRecord,

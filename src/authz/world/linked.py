@@ -10,11 +10,11 @@ from msgspec.structs import astuple
 
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card, renew_card
 from authz.bank.words import BankCard
-from authz.clock_row import civil_instant
+from authz.custody.safe import Safe
+from authz.custody.sealed_numbers import Row, find, keep
+from authz.custody.vault import Slot, Vault
 from authz.refusal import Refused
-from authz.safe import Safe
-from authz.sealed_numbers import Row, find, keep
-from authz.vault import Slot, Vault
+from authz.storage.clock_row import civil_instant
 from authz.world import statements as sql
 from authz.world.fold import Part, decode_profile
 from authz.world.records import AccountRecord
@@ -86,7 +86,7 @@ async def is_linked_as(
 ) -> bool:
     """Whether what is linked is as the record says, if it speaks of it.
 
-    Raises `authz.vault.Unreadable`.
+    Raises `authz.custody.vault.Unreadable`.
     """
     said = record.topup
     if said is UNSET:

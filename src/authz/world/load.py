@@ -12,12 +12,12 @@ from typing import Any, Final
 import asyncpg
 from msgspec import Struct, field
 
-from authz.clock_row import civil_instant
-from authz.closures import note_closures
-from authz.digest_check import agree_on_digest_key
-from authz.pan import PanDigester
-from authz.safe import Safe
+from authz.custody.digest_check import agree_on_digest_key
+from authz.custody.pan import PanDigester
+from authz.custody.safe import Safe
+from authz.holders.closures import note_closures
 from authz.state import Profile
+from authz.storage.clock_row import civil_instant
 from authz.world import statements as sql
 from authz.world.fold import (
     Part,

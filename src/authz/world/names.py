@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from authz.echo import own_name
+from authz.custody.echo import own_name
 
 
 class _Twice(dict[str, Any]):

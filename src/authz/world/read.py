@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from authz.echo import refusal_of
-from authz.pan import Pan
-from authz.phones import Phone
+from authz.custody.echo import refusal_of
+from authz.custody.pan import Pan
+from authz.custody.phones import Phone
 from authz.usage import UsageError
 from authz.world.names import written_twice
 from authz.world.records import KINDS, Record, WorldFile

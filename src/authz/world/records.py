@@ -10,8 +10,8 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import force_setattr
 
-from authz.pan import Pan
-from authz.phones import Phone
+from authz.custody.pan import Pan
+from authz.custody.phones import Phone
 from authz.settlement.bank_account import bic_of, iban_of
 from rules.facts import (
     AccountStatus,

@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
+from authz.custody.pan import Pan, PanDigester
+from authz.custody.phones import Phone
+from authz.custody.safe import NoPin, Safe
+from authz.custody.vault import Sealed, Slot, Vault
 from authz.hsm import Pin
-from authz.pan import Pan, PanDigester
-from authz.phones import Phone
-from authz.safe import NoPin, Safe
-from authz.vault import Sealed, Slot, Vault
 from authz.world.read import Placed, WorldError
 from authz.world.records import (
     AccountRecord,

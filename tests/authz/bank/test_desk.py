@@ -14,7 +14,7 @@ from authz.access import tls as module
 from authz.access.tls import Certificates
 from authz.bank.desk import bank_desk
 from authz.bank.link import BankLink
-from authz.keys import read_key_file
+from authz.custody.keys import read_key_file
 from authz.settings import load
 from tests.certificates import Authority
 from tests.e2e.engines import key_file

@@ -2,12 +2,12 @@
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from authz.addresses import Address
 from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.bank.matters import Matters
+from authz.decide.topup import BankWord
+from authz.door.addresses import Address
 from authz.metrics import Metrics
-from authz.topup import BankWord
 
 
 def scrape(gauges: BankGauges) -> str:

@@ -9,12 +9,12 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from authz.addresses import Address
 from authz.bank.breaker import Breaker
 from authz.bank.link import BankLink, NotSent, Patience, Silent
 from authz.bank.words import BankCard, Place, Stamp, question, reference_of, reversal
+from authz.custody.pan import Pan
+from authz.door.addresses import Address
 from authz.iso8583.message import Message
-from authz.pan import Pan
 from simulators.bank import BankHost, Manners, answer_to
 from simulators.bank_books import BankBooks
 from simulators.frames import FrameReader, framing_of, wrap

@@ -13,10 +13,10 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from authz.addresses import Address
 from authz.bank.breaker import Breaker
 from authz.bank.link import BankLink, NotSent
 from authz.bank.tls import LineFiles, LineTls
+from authz.door.addresses import Address
 from authz.usage import UsageError
 from simulators.bank import BankHost
 from simulators.bank_books import BankBooks

@@ -8,13 +8,13 @@ import pytest
 
 from authz.bank import teller
 from authz.bank.teller import Teller, word_of
-from authz.batcher import Batcher, Limits
-from authz.directory import Directory
+from authz.batch.batcher import Batcher, Limits
+from authz.batch.directory import Directory
+from authz.decide.topup import BankWord
 from authz.iso8583.message import Message
 from authz.outcomes import Outcome, later
 from authz.requests import Request
-from authz.store import HolderOf
-from authz.topup import BankWord
+from authz.storage.store import HolderOf
 from rules.decision import Reason
 from tests.authz.builders import again, some_request
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from authz.credentials.sending import Mailbox, Notice
+from authz.custody.keys import Secret
+from authz.custody.phones import Phone
 from authz.hsm import Pin
-from authz.keys import Secret
-from authz.phones import Phone
-from authz.sending import MessageFile, NotSent, Webhook
+from authz.senders.kinds import MessageFile, NotSent, Webhook
 
 KEY = bytes(range(32))
 UNTIL = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)

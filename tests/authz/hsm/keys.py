@@ -1,9 +1,9 @@
 """Key files for the tests of the security module, and a clock that is moved by hand."""
 
+from authz.custody.keys import EmvMasterKey, Keys, MacKey, PanDigestKey, Secret, ZoneKey
+from authz.custody.safe import Safe
+from authz.custody.vault import Vault
 from authz.hsm.software import SoftwareModule
-from authz.keys import EmvMasterKey, Keys, MacKey, PanDigestKey, Secret, ZoneKey
-from authz.safe import Safe
-from authz.vault import Vault
 
 IMK = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 MAC_KEY = bytes.fromhex("1122334455667788A1B2C3D4E5F60718")

@@ -2,10 +2,10 @@
 
 import pytest
 
+from authz.custody.keys import Keys, MacKey, NamedKey, PanDigestKey, Secret
 from authz.hsm import ChipCard, Cryptogram, Pin
 from authz.hsm.des import DesKey, pad_with_zeros
 from authz.hsm.emv import card_key, common_session_key, padded
-from authz.keys import Keys, MacKey, NamedKey, PanDigestKey, Secret
 from tests.authz.hsm.keys import IMK, MASTER_KEY, PIN_KEY, Clock, some_module
 
 CARD = ChipCard("9999670000000012", b"r" * 16)

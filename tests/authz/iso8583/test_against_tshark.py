@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from authz.framing import framing, wrap
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
+from authz.wire.framing import framing, wrap
 
 PORT = 8583
 # DE53 and DE86 to DE89 are left out: tshark has wrong lengths for them.

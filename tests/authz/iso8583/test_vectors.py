@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from authz.framing import FrameBuffer, framing
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
+from authz.wire.framing import FrameBuffer, framing
 
 FILE = Path(__file__).parents[2] / "vectors" / "messages.json"
 VECTORS: list[dict[str, Any]] = json.loads(FILE.read_text("utf-8"))["messages"]

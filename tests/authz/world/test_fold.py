@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from authz.pan import PanDigester
+from authz.custody.pan import PanDigester
 from authz.state import Profile
 from authz.world.fold import Part, decode_profile, figures, fold, new_running
 from authz.world.read import WorldError, read_world

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.pan import Pan
+from authz.custody.pan import Pan
 from authz.world.generate import as_json, as_lines, card_number, generate
 from authz.world.read import read_world
 from authz.world.records import (

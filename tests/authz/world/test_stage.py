@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from authz.pan import PanDigester
+from authz.custody.pan import PanDigester
 from authz.world.read import WorldError, read_world
 from authz.world.stage import Staged, stage
 from tests.authz.world.builders import World, some_world, write

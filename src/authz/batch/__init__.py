@@ -1,0 +1,1 @@
+"""Batches make themselves: who waits, who goes together, one SQL transaction for each."""

@@ -1,0 +1,79 @@
+"""What a batch leaves for messages that come under another DE7: tombstones, and repeats. Pure.
+
+A peer may stamp a repeat anew, and a reversal may name a message that never came. Later batches
+find these rows by terminal, acquirer and STAN (`restamped.py`); this batch asks here.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from authz.decide.writes import Row
+from authz.identity import NO_CONTENT
+from authz.outcomes import Outcome
+from authz.requests import Kind, Request
+from authz.state import KeptAnswer
+from rules.decision import Reason
+
+TOMBSTONE: Final = KeptAnswer(NO_CONTENT, Outcome(Reason.REVERSED_BEFORE_REQUEST))
+"""What stands under the key of a payment that was reversed before it came."""
+STOPPABLE: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.REFUND})
+"""What a tombstone stops: what can still be refused. What happened, a reversal too, cannot be."""
+NOBODY: Final = 0
+"""The holder of a tombstone's key: the payment it stops may be anybody's."""
+
+
+class LooseEnds:
+    """The loose ends of one batch."""
+
+    def __init__(self, now: datetime | None) -> None:
+        """`now` is the test clock's; without one a row is of the instant of its message."""
+        self.rows: Final[list[Row]] = []
+        """In the order of their table."""
+        self._now = now
+        self._overtaken: list[Request] = []
+
+    def note_repeat(self, request: Request) -> None:
+        """A reversal may name the first sending of a repeat, which never came."""
+        if request.repeat and request.kind in (Kind.PURCHASE, Kind.HOLD):
+            self._note(request.key_hash, request, request.stan, request.purchase.amount_minor)
+
+    def note_tombstone(self, key_hash: bytes, reversal: Request) -> None:
+        """The message that a reversal names may come after all, stamped anew."""
+        about = reversal.about
+        assert about is not None, "a reversal is about something"
+        self._overtaken.append(reversal)
+        self._note(key_hash, reversal, about.first_stan or "", about.amount_minor or 0)
+
+    def was_overtaken(self, repeat: Request) -> bool:
+        """Whether a reversal of this batch named the message that this is a repeat of."""
+        if repeat.kind not in STOPPABLE:
+            return False
+        return any(_overtook(reversal, repeat) for reversal in self._overtaken)
+
+    def _note(self, key_hash: bytes, said: Request, stan: str, amount_minor: int) -> None:
+        at = self._now or said.received_at
+        self.rows.append(
+            (key_hash, said.acquirer, said.terminal, stan, amount_minor, said.card_ref, at)
+        )
+
+
+def is_same_payment(sent: Request, repeat: Request) -> bool:
+    """Whether they share what a repeat keeps where its DE7 or DE37 was written anew."""
+    return (sent.fingerprint, sent.stan, sent.terminal, sent.acquirer, sent.kind) == (
+        repeat.fingerprint,
+        repeat.stan,
+        repeat.terminal,
+        repeat.acquirer,
+        repeat.kind,
+    )
+
+
+def _overtook(reversal: Request, repeat: Request) -> bool:
+    about = reversal.about
+    assert about is not None, "a reversal is about something"
+    return (reversal.acquirer, reversal.terminal, about.first_stan, about.amount_minor) == (
+        repeat.acquirer,
+        repeat.terminal,
+        repeat.stan,
+        repeat.purchase.amount_minor,
+    ) and reversal.card_ref in (b"", repeat.card_ref)

@@ -1,0 +1,340 @@
+"""One peer: bytes in, frames, messages, requests; outcomes, messages, frames, bytes out.
+
+The only module with a socket and a message in it. Nothing that a peer sends can harm another: what
+cannot be read is refused or hung up on, and what waits is bounded by count and by bytes.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import Final, cast
+
+import structlog
+from msgspec import Struct
+
+from authz.access.rates import Buckets
+from authz.batch.batcher import Batcher
+from authz.custody.pan import PanDigester
+from authz.door import network
+from authz.door.office import Office
+from authz.iso8583.codec import DecodeError
+from authz.iso8583.message import Message
+from authz.iso8583.mti import ANSWERS, is_response, request_class
+from authz.iso8583.profiles import Profile
+from authz.metrics import Metrics
+from authz.outcomes import Outcome
+from authz.requests import Request
+from authz.wire.credential_check import CredentialCheck
+from authz.wire.elements import Untranslatable
+from authz.wire.framing import Frame, FrameBuffer, Framing, FramingError, answer_tpdu, wrap
+from authz.wire.message_auth import Authenticator
+from authz.wire.translate import FAMILIES, to_reply, to_request
+from rules.decision import Reason
+
+STAN_MAX: Final = 999_999
+NOTHING_MORE: Final[Mapping[int, str]] = {}
+"""Most answers have no fields beside those that a decision gives."""
+_STAN: Final = 11
+_NETWORK: Final = "080"
+
+_log = structlog.get_logger()
+
+
+class Limits(Struct, frozen=True):
+    """Bounds of one connection; `write_buffer_max` is in bytes."""
+
+    frame_size_max: int
+    in_flight_max: int
+    poison_max: int
+    decision_deadline_s: float
+    write_buffer_max: int = 1 << 20
+
+
+class Desk(Struct, frozen=True):
+    """What every connection of a listener works with."""
+
+    profile: Profile
+    framing: Framing
+    batcher: Batcher
+    office: Office
+    digester: PanDigester
+    metrics: Metrics
+    limits: Limits
+    connections: set["Connection"]
+    authenticator: Authenticator | None = None
+    """None: MACs are neither looked at nor made."""
+    key_guard: Authenticator | None = None
+    """What key changes must prove themselves to, whatever the listener's policy; None: no key."""
+    check: CredentialCheck | None = None
+    """What looks at chips and PINs; None: nobody does."""
+    rates: Buckets | None = None
+    """How often one terminal may ask; None: as often as it likes."""
+
+
+class Connection(asyncio.Protocol):
+    """A peer that is connected, from its first byte to its last answer."""
+
+    __slots__ = (
+        "_buffer",
+        "_closing",
+        "_desk",
+        "_flushing",
+        "_in_flight",
+        "_out",
+        "_poison",
+        "_stan",
+        "_stopped",
+        "_transport",
+        "echoed",
+        "frame_begun_s",
+        "heard_s",
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk) -> None:
+        """`desk` is shared by all connections of the listener."""
+        self._desk = desk
+        self._buffer = FrameBuffer(desk.framing, desk.limits.frame_size_max)
+        self._out: list[bytes] = []
+        self._flushing = False
+        self._closing = False
+        self._stopped = False
+        self._in_flight = 0
+        self._poison = 0
+        self._stan = 0
+        self._transport: asyncio.Transport | None = None
+        self.heard_s = monotonic()
+        self.echoed = False
+        self.frame_begun_s: float | None = None
+
+    # ---- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A peer has come."""
+        # uvloop's transports have the methods and not the base class.
+        self._transport = transport = cast(asyncio.Transport, transport)
+        transport.set_write_buffer_limits(high=self._desk.limits.write_buffer_max)
+        self._desk.connections.add(self)
+        self._desk.metrics.connections += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer is gone; what it asked is decided all the same, the answers are dropped."""
+        self._transport = None
+        self._desk.connections.discard(self)
+        self._desk.metrics.connections -= 1
+
+    def pause_writing(self) -> None:
+        """The peer does not read its answers: take nothing more from it, and hang up."""
+        _log.warning("peer_does_not_read")
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the socket."""
+        if self._closing:
+            return
+        self.heard_s, self.echoed = monotonic(), False
+        received_at = datetime.now(UTC)
+        unfinished = self._buffer.waiting
+        try:
+            frames = self._buffer.feed(data)
+        except FramingError as error:
+            frames = error.frames
+            self._desk.metrics.refused_frames += 1
+            _log.warning("stream_lost", why=str(error))
+            self._closing = True
+        self._note_begin(unfinished + len(data))
+        for frame in frames:
+            self._take(frame, received_at)
+        if self._closing:
+            self.leave()
+
+    def eof_received(self) -> bool:
+        """The peer has said its last word and may still listen: what it asked is answered first."""
+        self.leave()
+        return True  # or the transport would close at once, and the answers be lost
+
+    # ---- in
+
+    def _note_begin(self, stream_size: int) -> None:
+        """Since when an incomplete frame is there, of `stream_size` bytes that were at hand."""
+        waiting = self._buffer.waiting
+        if not waiting:
+            self.frame_begun_s = None
+        elif waiting < stream_size or self.frame_begun_s is None:
+            self.frame_begun_s = self.heard_s
+
+    def _take(self, frame: Frame, received_at: datetime) -> None:
+        try:
+            message = self._desk.profile.codec.decode(frame.body)
+        except DecodeError as error:
+            self._refuse_unreadable(error, frame)
+            return
+        if is_response(message.mti):
+            return
+        authenticator = self._desk.authenticator
+        if authenticator is not None and authenticator.refuses(message, frame.body):
+            self._refuse_unproved(message, frame)
+            return
+        family = request_class(message.mti)
+        if message.mti in self._desk.profile.mtis and self._desk.office.serves(message):
+            self._consult(message, frame)
+        elif family == _NETWORK:
+            self._reply(message, frame, network.answer(message))
+        elif family in FAMILIES and message.mti in self._desk.profile.mtis:
+            self._submit(message, frame, received_at)
+        elif _answerable(message):
+            self._reply(message, frame, Outcome(Reason.INVALID_TRANSACTION))
+        else:
+            self._desk.metrics.refused_frames += 1
+
+    def _submit(self, message: Message, frame: Frame, received_at: datetime) -> None:
+        desk = self._desk
+        deadline_s = self.heard_s + desk.limits.decision_deadline_s
+        try:
+            request = to_request(
+                message, desk.profile, desk.digester, received_at, deadline_s, desk.check
+            )
+        except Untranslatable as error:
+            _log.info("refused", reason=error.reason.value, why=str(error))
+            self._reply(message, frame, Outcome(error.reason))
+            return
+        if desk.rates is not None and self._asks_too_often(request, desk.rates):
+            self._reply(message, frame, Outcome(Reason.ISSUER_DOWN))
+            return
+        self._taken_in()
+        desk.batcher.submit(request, partial(self._answer, message, frame, self.heard_s))
+
+    def _asks_too_often(self, request: Request, rates: Buckets) -> bool:
+        """Only what may be told 91 is refused, and counted (ARCHITECTURE, corner 7)."""
+        terminal = request.acquirer, request.terminal
+        if not request.refusable or not rates.take(terminal, self.heard_s):
+            return False
+        self._desk.metrics.rate_refusals["terminal"] += 1
+        return True
+
+    def _consult(self, message: Message, frame: Frame) -> None:
+        """What the office answers is no payment: it never waits in a batch."""
+        guard = self._desk.key_guard
+        changes_key = message.fields.get(70) == network.KEY_CHANGE
+        if changes_key and guard is not None and guard.refuses(message, frame.body):
+            self._refuse_unproved(message, frame)
+            return
+        self._taken_in()
+        deadline_s = self.heard_s + self._desk.limits.decision_deadline_s
+        done = partial(self._answer, message, frame, self.heard_s)
+        self._desk.office.submit(message, self._desk.profile.name, deadline_s, done)
+
+    def _taken_in(self) -> None:
+        """Count what waits, and read no more while that is enough."""
+        self._in_flight += 1
+        if self._in_flight >= self._desk.limits.in_flight_max and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _refuse_unproved(self, message: Message, frame: Frame) -> None:
+        """Not what its sender wrote, whatever it asks: 63, and nothing happens."""
+        _log.warning("wrong_mac", mti=message.mti)
+        if _answerable(message):
+            self._reply(message, frame, Outcome(Reason.SECURITY))
+        else:
+            self._desk.metrics.refused_frames += 1
+
+    def _refuse_unreadable(self, error: DecodeError, frame: Frame) -> None:
+        """30 where type and STAN were readable, else the line is cut (ARCHITECTURE, stage 3)."""
+        self._desk.metrics.refused_frames += 1
+        _log.info("unreadable", why=str(error))
+        message = error.partial
+        if message is None or _STAN not in message.fields:
+            self._closing = True
+        elif _answerable(message):
+            self._reply(message, frame, Outcome(Reason.FORMAT))
+
+    # ---- out
+
+    def _answer(
+        self,
+        message: Message,
+        frame: Frame,
+        heard_s: float,
+        outcome: Outcome | None,
+        more: Mapping[int, str] = NOTHING_MORE,
+    ) -> None:
+        self._in_flight -= 1
+        made_room = self._in_flight == self._desk.limits.in_flight_max - 1
+        if made_room and self._transport is not None and not (self._closing or self._stopped):
+            self._transport.resume_reading()
+        if outcome is None:
+            self._desk.metrics.silences += 1
+        else:
+            self._desk.metrics.latency.observe(monotonic() - heard_s)
+            self._desk.metrics.replays += outcome.replayed
+            self._reply(message, frame, outcome, more)
+            self._poison += outcome.poison
+        if self._poison >= self._desk.limits.poison_max:
+            _log.error("peer_poisons", times=self._poison)
+            self._closing = True
+        if self._closing:
+            self.leave()
+
+    def _reply(
+        self,
+        message: Message,
+        frame: Frame,
+        outcome: Outcome,
+        more: Mapping[int, str] = NOTHING_MORE,
+    ) -> None:
+        self._desk.metrics.answers[outcome.reason] += 1
+        answer = to_reply(message, outcome, self._desk.profile, self._desk.check)
+        answer.fields.update(more)
+        self._write(answer, answer_tpdu(frame.tpdu), message)
+
+    def _write(self, message: Message, tpdu: bytes, asked: Message | None = None) -> None:
+        """Queue a message; all that one turn of the loop produces leaves in one write."""
+        if self._transport is None:
+            return
+        authenticator = self._desk.authenticator
+        if authenticator is not None and authenticator.seals(asked):
+            body = authenticator.sealed(message)
+        else:
+            body = self._desk.profile.codec.encode(message)
+        self._out.append(wrap(self._desk.framing, body, tpdu))
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._transport is not None and self._out:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+
+    def echo(self) -> None:
+        """Ask a silent peer whether it is there."""
+        self._stan = self._stan % STAN_MAX + 1
+        self.echoed = True
+        self._write(network.echo(self._stan, datetime.now(UTC)), b"")
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the peer; what was taken is still answered."""
+        self._stopped = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def leave(self) -> None:
+        """Listen no more; hang up once everything that was taken in is answered."""
+        self._closing = True
+        if not self._in_flight:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Send what is ready, then close."""
+        self._closing = True
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _answerable(message: Message) -> bool:
+    return message.mti[:3] + "0" in ANSWERS

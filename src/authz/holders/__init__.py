@@ -1,0 +1,1 @@
+"""People and what they have, off the road: balances, gifts, paper, leaving, notices."""

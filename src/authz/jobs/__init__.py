@@ -1,0 +1,1 @@
+"""The timers: what runs beside the road, and how often."""

@@ -1,0 +1,1 @@
+"""Payments as they were kept: found again, added up, and told in words."""

@@ -1,0 +1,164 @@
+"""What one engine process is made of, put together in order and taken apart backwards."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, Final
+
+import asyncpg
+from msgspec import Struct
+
+from authz.access.rates import Buckets, Rate
+from authz.access.tls import Certificates
+from authz.bank.desk import bank_desk
+from authz.bank.enrolment import Enrolment
+from authz.bank.teller import BankDesk, Teller
+from authz.batch.batcher import Batcher
+from authz.batch.batcher import Limits as BatchLimits
+from authz.batch.directory import Directory
+from authz.batch.engine import Engine
+from authz.custody.key_changes import DatabaseBook, NetworkKeys
+from authz.custody.keys import Secret
+from authz.custody.pan import PanDigester
+from authz.custody.safe import Safe
+from authz.door import connection as peers
+from authz.door.office import Office
+from authz.door.server import Server
+from authz.ids import AuthorizationIds
+from authz.metrics import Metrics
+from authz.settings import Settings
+from authz.sources import keys_of, rulebooks
+from authz.storage import database
+from authz.storage.sessions import KeptSessions
+from authz.storage.store import Store
+from ledger.seal import SealKey
+from rules.rulebook import Rulebook
+
+DIRECTORY_KNOWN_MAX: Final = 1_000_000
+BANK_SESSIONS: Final = 3
+"""SQL connections that mark legs as asked, and what the bank has heard."""
+READERS: Final = 4
+"""SQL connections of the HTTP side."""
+CLERKS: Final = 2
+"""SQL connections of the office and of the network's keys."""
+JOB_SESSIONS: Final = 4
+"""SQL connections of the jobs: a long one takes none from payments over HTTP."""
+ANSWER_TIMEOUT_FACTOR: Final = 1.5
+"""How much longer than the server's own statement timeout we wait before an answer is lost."""
+
+
+class Parts(Struct):
+    """What one process holds while it runs."""
+
+    batcher: Batcher
+    office: Office
+    digester: PanDigester
+    safe: Safe
+    proof_key: Secret | None
+    webhook_key: Secret | None
+    seal_key: SealKey | None
+    metrics: Metrics
+    readers: asyncpg.Pool
+    job_pool: asyncpg.Pool
+    books: Mapping[str, Rulebook]
+    connections: set[peers.Connection]
+    servers: list[Server]
+    certificates: Certificates
+    terminal_rates: Buckets | None
+    bank: BankDesk | None = None
+    enrolment: Enrolment | None = None
+    draining: bool = False
+
+    @classmethod
+    async def start(cls, settings: Settings, url: str, parts: AsyncExitStack) -> "Parts":
+        """Build everything; what must be closed is left with `parts`. Raises as `prepare` does."""
+        certificates = Certificates()
+        await parts.enter_async_context(certificates.fresh())
+        books = rulebooks(settings.rulebook)
+        patience_s = settings.statement_timeout_ms / 1000 * ANSWER_TIMEOUT_FACTOR
+        pool = partial(_opened, parts, url)
+        hot = await pool(
+            size=settings.lanes + 2,
+            statement_timeout_ms=settings.statement_timeout_ms,
+            answer_timeout_s=patience_s,
+            hot=True,
+        )
+        road = KeptSessions(hot)
+        parts.push_async_callback(road.close)
+        readers, job_pool = await pool(size=READERS), await pool(size=JOB_SESSIONS)
+        clerks = await pool(size=CLERKS, statement_timeout_ms=settings.decision_deadline_ms)
+        node = await readers.fetchval("select nextval('node_nos')")
+        metrics = Metrics()
+        keys = keys_of(settings)
+        sessions = readers
+        if settings.bank is not None:  # people who read must not keep the bank waiting
+            sessions = await pool(size=BANK_SESSIONS)
+        bank = await parts.enter_async_context(bank_desk(settings, keys, sessions, certificates))
+        next_id = AuthorizationIds(node, lambda: time.time_ns() // 1_000_000)
+        directory = Directory(known_max=DIRECTORY_KNOWN_MAX)
+        engine = Engine(
+            Store(road, directory, answer_timeout_s=patience_s),
+            books,
+            next_id,
+            metrics,
+            bank_open=lambda: bank is not None and bank.link.is_open,
+        )
+        limits = BatchLimits(
+            settings.lanes,
+            settings.batch_size_max,
+            settings.waiting_max,
+            settings.repeats_reserved,
+        )
+        batcher = Batcher(engine.run, directory, limits)
+        metrics.waiting = lambda: batcher.waiting
+        safe = Safe.of(keys)
+        network_keys = NetworkKeys(DatabaseBook(clerks), safe.module)
+        await parts.enter_async_context(network_keys.kept_up())
+        office = Office(clerks, metrics, network_keys)
+        Teller(batcher, bank)
+        metrics.bank = None if bank is None else bank.gauges
+        proof_key = None if keys.holder_proof is None else keys.holder_proof.key
+        digester = keys.digester()
+        return cls(
+            batcher,
+            office,
+            digester,
+            safe,
+            proof_key,
+            None if keys.code_webhook is None else keys.code_webhook.key,
+            keys.seal_key(),
+            metrics,
+            readers,
+            job_pool,
+            books,
+            set(),
+            [],
+            certificates,
+            terminal_rates(settings),
+            bank,
+            None if bank is None else Enrolment(bank, next_id),
+        )
+
+
+def terminal_rates(settings: Settings) -> Buckets | None:
+    """How often one terminal may ask, at all doors of this process together."""
+    per_s = settings.terminal_requests_per_s
+    if per_s is None:
+        return None
+    return Buckets(Rate(per_s, settings.terminal_burst_max), settings.rate_names_max)
+
+
+async def _opened(parts: AsyncExitStack, url: str, **wanted: Any) -> asyncpg.Pool:
+    """A pool that is closed with `parts`; `wanted` is as `database.open_pool` has it."""
+    pool = await database.open_pool(url, **wanted)
+    parts.push_async_callback(_close_pool, pool)
+    return pool
+
+
+async def _close_pool(pool: asyncpg.Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), timeout=5)
+    except TimeoutError:
+        pool.terminate()

@@ -1,0 +1,65 @@
+"""The door of HTTP: bounded in number, and nobody holds a place without asking for anything."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from fastapi import FastAPI
+
+from authz.door import web
+from authz.metrics import Metrics
+
+HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
+PATIENCE_S = 10
+
+
+@asynccontextmanager
+async def door(connections_max: int) -> AsyncIterator[tuple[int, Metrics]]:
+    """An application that answers to one thing; the port of its door."""
+    app, metrics = FastAPI(), Metrics()
+
+    @app.post("/")
+    async def said(body: int) -> int:
+        return body
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        async with web.serve_web(app, listening, metrics, connections_max=connections_max):
+            yield port, metrics
+
+
+async def ends(reader: asyncio.StreamReader) -> bool:
+    """Whether we were hung up on; the words before that do not matter."""
+    async with asyncio.timeout(PATIENCE_S):
+        try:
+            while await reader.read(1024):
+                pass
+        except ConnectionResetError:
+            pass
+    return True
+
+
+async def test_where_there_is_no_room_nobody_takes_a_place_from_the_terminals() -> None:
+    async with door(connections_max=2) as (port, metrics):
+        inside = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for _, writer in inside:
+            writer.write(HEAD)
+        reader, outside = await asyncio.open_connection("127.0.0.1", port)
+        assert await ends(reader) and metrics.refused_peers == {"room": 1}
+        for _, writer in [*inside, (reader, outside)]:
+            writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"", HEAD, HEAD + b"\r\n1"], ids=["silent", "head", "body"])
+async def test_who_does_not_come_to_the_end_of_its_request_is_hung_up_on(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "SWEEP_S", 0.005)
+    monkeypatch.setattr(web, "PATIENCE_S", 0.05)
+    async with door(connections_max=2) as (port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begun)
+        assert await ends(reader)
+        writer.close()
