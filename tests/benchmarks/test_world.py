@@ -3,7 +3,7 @@
 import asyncpg
 from msgspec import msgpack
 
-from authz.audit import audit
+from authz.audit.prove import audit
 from authz.custody.pan import PanDigester
 from authz.state import Profile
 from authz.storage.database import upgrade

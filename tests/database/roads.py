@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from authz import audit
+from authz.audit.prove import Report, audit
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine, Outcomes
 from authz.ids import AuthorizationIds
@@ -74,7 +74,7 @@ async def people(
     await asyncio.to_thread(drop_database, url)
 
 
-async def prove(url: str, books: Iterable[Rulebook] = BOOKS.values()) -> audit.Report:
+async def prove(url: str, books: Iterable[Rulebook] = BOOKS.values()) -> Report:
     """Books and answers hold every law."""
     report = await audited(url, books)
     assert report.holds, (report.broken, [law for law in report.laws if law.violations])
@@ -82,12 +82,12 @@ async def prove(url: str, books: Iterable[Rulebook] = BOOKS.values()) -> audit.R
     return report
 
 
-async def audited(url: str, books: Iterable[Rulebook] = BOOKS.values()) -> audit.Report:
+async def audited(url: str, books: Iterable[Rulebook] = BOOKS.values()) -> Report:
     """The verdict, as the superuser sees it."""
     sql = await asyncpg.connect(url)
     try:
         async with sql.transaction(isolation="repeatable_read"):
-            return await audit.audit(sql, {book.version: book for book in books})
+            return await audit(sql, {book.version: book for book in books})
     finally:
         await sql.close()
 

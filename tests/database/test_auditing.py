@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
-from authz.audit import audit, prove_slice
+from authz.audit.prove import audit, prove_slice
 from authz.commands.jobs import run_job
 from authz.jobs.auditing import audit_slice
 from authz.metrics import Metrics

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from authz import backup
-from authz.audit import Report, audit
+from authz.audit.prove import Report, audit
 from authz.commands.backup import run_drill
 from authz.custody.keys import Secret
 from authz.jobs.sealing import seal_books

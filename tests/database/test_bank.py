@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz.audit import audit
+from authz.audit.prove import audit
 from authz.bank.stans import Stans
 from authz.bank.teller import finish_of
 from authz.decide.topup import BankWord

@@ -11,7 +11,7 @@ import pytest
 from authz.bank import enrolment
 from authz.bank.enrolment import Enrolment
 from authz.bank.kept import Wallet
-from authz.bank.laws import check_legs
+from authz.bank.laws import LAWS
 from authz.bank.matters import read_matters
 from authz.bank.verification import undo_left_behind
 from authz.bank.words import BankCard
@@ -20,6 +20,7 @@ from authz.decide.topup import BankWord
 from authz.jobs.timers import JOBS, Work
 from authz.outcomes import Outcome
 from authz.requests import Request
+from ledger.audit import check
 from simulators.bank import Manners
 from tests.authz.builders import BOOKS
 from tests.database.branch import NAME_ONE, Branch, a_branch
@@ -136,4 +137,4 @@ async def test_the_proof_sees_one_that_nobody_undoes(calendar_url: str, tmp_path
 
 async def broken(branch: Branch) -> list[str]:
     async with branch.pool.acquire() as sql:
-        return [law.name for law in await check_legs(sql) if law.violations]
+        return [law.name for law in LAWS if (await check(sql, law)).violations]

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz.audit import audit
+from authz.audit.prove import audit
 from authz.custody.keys import Secret
 from authz.jobs.retention import USUAL, Retention
 from authz.jobs.sealing import seal_books

@@ -15,7 +15,7 @@ from typing import Any, cast
 import asyncpg
 from msgspec.structs import replace
 
-from authz.audit import audit
+from authz.audit.prove import audit
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine
 from authz.holders.balances import AccountView, account_view, find_account

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from authz.audit import audit
+from authz.audit.prove import audit
 from authz.custody.pan import PanDigester
 from authz.storage import database
 from authz.world.load import WorldReport, load_world

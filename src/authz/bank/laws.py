@@ -4,14 +4,9 @@ Each statement returns how many rows it checked and the first that break it, lik
 books; $1 is how many to name. They share no code with what writes the rows.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from ledger.audit import SLICE, LawResult, check, sliced
 from ledger.laws import Law
-
-if TYPE_CHECKING:
-    from ledger.journal import Tx
-
 
 LEGS_HAVE_ONE_ANSWER: Final = """
     with compared as (
@@ -109,10 +104,6 @@ VERIFIED_FOR_NOTHING: Final = """
             or state not in ('DECLINED', 'UNKNOWN', 'REVERSAL_DUE', 'REVERSED')))
         order by holder_id, number limit $1)
 """
-# What the laws of legs read besides, as the same slice of holders sees it.
-LEGS_SLICE: Final = ", ".join(
-    (SLICE, sliced("authorizations", "bank_legs", "bank_notices", "pending_payments"))
-)
 LAWS: Final = (
     Law(
         "legs_have_one_answer",
@@ -130,8 +121,3 @@ LAWS: Final = (
     ),
     Law("verified_for_nothing", "the euro that verifies a card is undone", VERIFIED_FOR_NOTHING),
 )
-
-
-async def check_legs(tx: "Tx", scope: str = "") -> tuple[LawResult, ...]:
-    """Every law on every leg, or on those of a slice of holders, in the caller's snapshot."""
-    return tuple([await check(tx, law, scope) for law in LAWS])

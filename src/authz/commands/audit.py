@@ -7,8 +7,8 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from authz.audit import Report
-from authz.audit import audit as prove
+from authz.audit.prove import Report
+from authz.audit.prove import audit as prove
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.saying import say
 from authz.commands.store import seal_key_of, settings_of, snapshot, url_of

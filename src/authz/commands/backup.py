@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from authz import backup
-from authz.audit import Report
-from authz.audit import audit as prove
+from authz.audit.prove import Report
+from authz.audit.prove import audit as prove
 from authz.commands.audit import BROKEN, show
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.saying import aside

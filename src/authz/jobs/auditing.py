@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 import structlog
 
-from authz.audit import prove_slice
+from authz.audit.prove import prove_slice
 from authz.metrics import Metrics
 from rules.rulebook import Rulebook
 
