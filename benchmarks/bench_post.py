@@ -15,7 +15,7 @@ import asyncpg
 from rich.console import Console
 
 from authz.postgres import ensure_running, remove
-from authz.storage.database import upgrade
+from authz.storage.schema import upgrade
 from benchmarks.timing import Timing, report
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account, payable_account

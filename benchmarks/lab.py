@@ -25,7 +25,7 @@ from authz.custody.vault import Vault
 from authz.jobs.timers import JOBS
 from authz.postgres import Embedded, ensure_running, remove
 from authz.storage.clock_row import READ
-from authz.storage.database import upgrade
+from authz.storage.schema import upgrade
 from benchmarks import linked, world
 
 SETTINGS = (

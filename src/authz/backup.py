@@ -16,7 +16,7 @@ from authz.postgres import binary
 from authz.postgres.account import run_as
 from authz.postgres.binaries import installation, usable_by
 from authz.postgres.place import SHELTER, place_of, private_directory
-from authz.storage import database
+from authz.storage import database, schema
 from authz.usage import UsageError
 
 # Roles belong to a server and not to a database, so that no dump holds them.
@@ -66,7 +66,7 @@ async def restore(path: Path, url: str) -> None:
         "--exit-on-error",
         _whole(path),
     )
-    await database.catch_up(url)
+    await schema.catch_up(url)
 
 
 def base(url: str, data_dir: Path) -> None:

@@ -6,7 +6,7 @@ from msgspec import msgpack
 from authz.audit.prove import audit
 from authz.custody.pan import PanDigester
 from authz.state import Profile
-from authz.storage.database import upgrade
+from authz.storage.schema import upgrade
 from benchmarks import world
 
 DIGESTER = PanDigester(bytes(range(32)), "test")

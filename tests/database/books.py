@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from authz.storage.database import upgrade
+from authz.storage.schema import upgrade
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account, payable_account
 from ledger.journal import Change, Locked

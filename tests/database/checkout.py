@@ -22,7 +22,7 @@ from authz.custody.keys import Secret
 from authz.gateway import CardDesk, Deps, Road, create_app
 from authz.metrics import Metrics
 from authz.requests import Kind, Original
-from authz.storage import database
+from authz.storage import database, schema
 from authz.storage.store import Store
 from authz.world.load import load_world
 from rules.facts import Wallet
@@ -121,7 +121,7 @@ def checkout_template(
     file.write_bytes(msgspec.json.encode(as_world(*people.items())))
 
     async def build() -> None:
-        await database.upgrade(url)
+        await schema.upgrade(url)
         sql = await database.connect(url)
         await sql.execute("update control set test_clock = $1", _instant(TUESDAY))
         await load_world(sql, file, DIGESTER, safe=some_safe())

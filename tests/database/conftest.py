@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from authz.storage.database import upgrade
+from authz.storage.schema import upgrade
 from tests.postgres import SMALL, MakeDatabase, a_data_dir
 
 __all__ = ["SMALL", "MakeDatabase", "a_data_dir"]

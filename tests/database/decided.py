@@ -15,7 +15,7 @@ from authz.gateway import Deps, create_app
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original, Request
-from authz.storage import database
+from authz.storage import database, schema
 from authz.storage.store import Store
 from tests.authz.builders import numbers, some_request
 from tests.authz.world.builders import some_world
@@ -64,7 +64,7 @@ async def decide(url: str, requests: Sequence[Request]) -> list[Outcome | None]:
 
 
 async def prepare(url: str, folder: Path) -> None:
-    await database.upgrade(url)
+    await schema.upgrade(url)
     sql = await database.connect(url)
     await set_clock(sql, TUESDAY)
     await load(sql, folder, three_people())

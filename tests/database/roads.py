@@ -20,7 +20,7 @@ from authz.batch.engine import Engine, Outcomes
 from authz.ids import AuthorizationIds
 from authz.metrics import Metrics
 from authz.requests import Request
-from authz.storage import database
+from authz.storage import database, schema
 from authz.storage.reading import with_owners
 from authz.storage.sessions import KeptSessions
 from authz.storage.store import Store
@@ -43,7 +43,7 @@ async def build_world(url: str, file: Path, number_of_people: int = PEOPLE) -> N
     """Migrate an empty database and load so many people in the common state."""
     settings = ((number, Setting()) for number in range(1, number_of_people + 1))
     file.write_bytes(msgspec.json.encode(persons.as_world(*settings)))
-    await database.upgrade(url)
+    await schema.upgrade(url)
     sql = await database.connect(url)
     try:
         await load_world(sql, file, DIGESTER)

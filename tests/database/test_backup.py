@@ -17,7 +17,7 @@ from authz.jobs.sealing import seal_books
 from authz.postgres import Embedded, ensure_running, remove
 from authz.requests import Kind
 from authz.settlement.rollup import roll_up
-from authz.storage import database
+from authz.storage import database, schema, server_check
 from authz.usage import UsageError
 from ledger.seal import SealKey
 from tests.database.conftest import MakeDatabase
@@ -34,7 +34,7 @@ RULEBOOKS = {BOOK.version: BOOK}
 @pytest.fixture
 async def busy(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """Books with payments, roll-up and seals in them; proved afterwards."""
-    await database.upgrade(database_url)
+    await schema.upgrade(database_url)
     async with town(database_url, tmp_path, dict.fromkeys((1, 2), Setting())) as made:
         bought = await made.pay(1000)
         await made.about(Kind.REFUND, bought, 250)
@@ -48,7 +48,7 @@ async def busy(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
 async def proved(url: str) -> Report:
     sql = await database.connect(url)
     try:
-        await database.check(sql)
+        await server_check.check(sql)
         async with sql.transaction(isolation="repeatable_read"):
             return await audit(sql, RULEBOOKS, seal_key=KEY)
     finally:

@@ -11,14 +11,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.types import TypeEngine
 
-from authz.storage.database import (
-    ENGINE_ROLE,
-    DatabaseError,
-    check,
-    connect,
-    newest_revision,
-    upgrade,
-)
+from authz.storage.database import ENGINE_ROLE, DatabaseError, connect
+from authz.storage.schema import newest_revision, upgrade
+from authz.storage.server_check import check
 from ledger.schema import METADATA
 from tests.database.roads import one
 

@@ -12,7 +12,7 @@ from authz.custody.keys import Secret
 from authz.jobs import sealing
 from authz.jobs.sealing import seal_books
 from authz.settlement.rollup import roll_up
-from authz.storage import database
+from authz.storage import database, schema, server_check
 from ledger.passes import PassedElsewhere, Portion, catch_up, move_mark
 from ledger.seal import SEALING, SealKey, seal, unsealed
 from rules.decision import Reason
@@ -32,7 +32,7 @@ ELSEWHERE = 1_000_000_000
 @pytest.fixture
 async def quiet(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """Four people who have done nothing but get their vouchers; proved afterwards."""
-    await database.upgrade(database_url)
+    await schema.upgrade(database_url)
     async with town(database_url, tmp_path, dict.fromkeys(PEOPLE, Setting())) as made:
         yield made
         await made.prove()
@@ -145,7 +145,7 @@ async def test_nobody_writes_where_jobs_have_passed(quiet: Town, database_url: s
             await sql.execute("select ledger_post('{}')")
         assert refused.value.sqlstate == "MV004"
         with pytest.raises(database.DatabaseError, match="came from another server"):
-            await database.check(cast("asyncpg.Connection", sql))
+            await server_check.check(cast("asyncpg.Connection", sql))
 
 
 async def test_no_job_takes_movements_again_on_such_books(quiet: Town, database_url: str) -> None:
@@ -160,7 +160,7 @@ async def test_a_payment_on_such_books_is_answered_as_if_they_were_away(
 ) -> None:
     await come_from_elsewhere(quiet, database_url)
     assert (await quiet.pay(1000, 2)).reason is Reason.ISSUER_DOWN
-    await database.upgrade(database_url)
+    await schema.upgrade(database_url)
     assert (await quiet.pay(1000, 2)).reason is Reason.APPROVED
 
 
@@ -169,9 +169,9 @@ async def test_books_from_elsewhere_go_on_where_they_left_off(
 ) -> None:
     await come_from_elsewhere(quiet, database_url)
     left = await quiet.pool.fetchval("select count(*) from transfers where sql_tx > $1", ELSEWHERE)
-    await database.upgrade(database_url)
+    await schema.upgrade(database_url)
     async with quiet.pool.acquire() as sql:
-        await database.check(cast("asyncpg.Connection", sql))
+        await server_check.check(cast("asyncpg.Connection", sql))
     assert left > 0
     assert await roll_up(quiet.pool, quiet.book) == {"movements": left}
     await quiet.pay(1000, 2)
@@ -189,15 +189,15 @@ async def test_rows_whose_numbers_have_not_come_are_taken_once_they_have(
     new = (await roll_up(quiet.pool, quiet.book))["movements"]
     async with quiet.pool.acquire() as sql:
         with pytest.raises(database.DatabaseError, match="came from another server"):
-            await database.check(cast("asyncpg.Connection", sql))
-    await database.upgrade(database_url)
+            await server_check.check(cast("asyncpg.Connection", sql))
+    await schema.upgrade(database_url)
     assert await roll_up(quiet.pool, quiet.book) == {"movements": new}
     assert await roll_up(quiet.pool, quiet.book) == {"movements": 0}
 
 
 async def test_books_are_looked_at_where_nothing_can_be_written(quiet: Town) -> None:
     async with quiet.pool.acquire() as sql, sql.transaction(readonly=True):
-        await database.check(cast("asyncpg.Connection", sql))
+        await server_check.check(cast("asyncpg.Connection", sql))
 
 
 async def test_where_nothing_is_ahead_nothing_is_caught_up(quiet: Town) -> None:

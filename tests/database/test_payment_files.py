@@ -20,7 +20,7 @@ from authz.settlement.credit_transfer import NAMESPACE
 from authz.settlement.payment_file import Run, as_credit_transfers, as_csv, find_payment, run_of
 from authz.settlement.remit import NOTHING, Paid, Unpaid, remit
 from authz.settlement.rollup import roll_up
-from authz.storage import database
+from authz.storage.schema import upgrade
 from authz.usage import UsageError
 from ledger.accounts import House
 from tests.authz.settlement.test_credit_transfer import schema
@@ -36,7 +36,7 @@ NS = {"p": NAMESPACE}
 @pytest.fixture
 async def street(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """Three restaurants, of which two have an account; the issuer has two."""
-    await database.upgrade(database_url)
+    await upgrade(database_url)
     async with town(database_url, tmp_path, dict.fromkeys((1, 2, 3), Setting())) as made:
         await made.put("issuer", ISSUER)
         for person in (1, 2):

@@ -16,7 +16,7 @@ from authz.jobs.sealing import seal_books
 from authz.jobs.timers import JOBS, Counts, Work
 from authz.requests import Kind
 from authz.settlement.rollup import roll_up
-from authz.storage import database
+from authz.storage import schema
 from ledger.rollup import behind
 from ledger.seal import SealKey, unsealed
 from ledger.seal_check import check_seals
@@ -30,7 +30,7 @@ KEY = SealKey("seal-1", Secret(bytes(range(32))))
 @pytest.fixture
 async def busy(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """Five people who bought, held, captured, refunded and cancelled; proved afterwards."""
-    await database.upgrade(database_url)
+    await schema.upgrade(database_url)
     async with town(database_url, tmp_path, dict.fromkeys(range(1, 6), Setting())) as made:
         for person in range(1, 6):
             bought = await made.pay(1000, person)

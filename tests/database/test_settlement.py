@@ -14,7 +14,7 @@ from authz.settlement.payables import Owed, Payables
 from authz.settlement.payment_file import as_csv, run_of
 from authz.settlement.remit import NOTHING, Paid, remit
 from authz.settlement.rollup import roll_up
-from authz.storage import database
+from authz.storage import schema
 from ledger.accounts import House
 from tests.database.town import Town, town
 from tests.road.people import Setting
@@ -25,7 +25,7 @@ SUNDAY, WEDNESDAY = date(2026, 11, 29), date(2026, 12, 2)
 @pytest.fixture
 async def settled(database_url: str, tmp_path: Path) -> AsyncIterator[Town]:
     """Three people, each with a restaurant of their own; proved afterwards, payables too."""
-    await database.upgrade(database_url)
+    await schema.upgrade(database_url)
     async with town(database_url, tmp_path, dict.fromkeys((1, 2, 3), Setting())) as made:
         yield made
         await roll_up(made.pool, made.book)

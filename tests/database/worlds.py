@@ -10,7 +10,7 @@ import pytest
 
 from authz.audit.prove import audit
 from authz.custody.pan import PanDigester
-from authz.storage import database
+from authz.storage import database, schema
 from authz.world.load import WorldReport, load_world
 from rules.rulebook import bundled
 from tests.authz.world.builders import World, write
@@ -27,7 +27,7 @@ def world_url(make_database: "MakeDatabase") -> str:
     """The URL of a migrated database without any rows, for tests that leave none behind."""
     url = make_database()
     with asyncio.Runner() as runner:
-        runner.run(database.upgrade(url))
+        runner.run(schema.upgrade(url))
     return url
 
 

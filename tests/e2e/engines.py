@@ -12,7 +12,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from authz.storage import database
+from authz.storage import database, schema
 from authz.world.load import load_world
 from simulators.auditor import Booked
 from simulators.engine_process import Engine, running
@@ -42,7 +42,7 @@ async def populate(url: str, people: Iterable[tuple[int, Setting]], folder: Path
     """Migrate an empty database and load these people; the world file stays for the terminals."""
     file = folder / "world.json"
     file.write_bytes(msgspec.json.encode(as_world(*people)))
-    await database.upgrade(url)
+    await schema.upgrade(url)
     sql = await database.connect(url)
     try:
         await load_world(sql, file, DIGESTER, safe=some_safe())

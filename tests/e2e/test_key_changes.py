@@ -11,7 +11,7 @@ import pytest
 from authz.custody.key_changes import DatabaseBook
 from authz.door.network import KeyChange
 from authz.hsm import KeyUse
-from authz.storage import database
+from authz.storage import schema
 from simulators.engine_process import started
 from simulators.frames import FrameReader, framing_of, wrap
 from simulators.link import split_address
@@ -100,7 +100,7 @@ async def test_a_recorded_change_brings_no_key_back_and_makes_no_other_key(
     database_url: str, tmp_path: Path
 ) -> None:
     """The book of the database, over one SQL connection."""
-    await database.upgrade(database_url)
+    await schema.upgrade(database_url)
     async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
         book = DatabaseBook(pool)
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from authz.postgres import binary
-from authz.storage import database
+from authz.storage import database, schema
 from authz.world.load import load_world
 from rules.facts import Wallet
 from simulators.bank import BankHost
@@ -228,7 +228,7 @@ async def populate(url: str, folder: Path) -> None:
     world["accounts"][1]["phone"] = TELEPHONE
     file = folder / "world.json"
     file.write_text(json.dumps(world), encoding="utf-8")
-    await database.upgrade(url)
+    await schema.upgrade(url)
     sql = await database.connect(url)
     try:
         await load_world(sql, file, DIGESTER, safe=some_safe())

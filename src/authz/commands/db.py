@@ -7,7 +7,7 @@ import typer
 from authz.commands.options import Config, DatabaseUrl, DataDir
 from authz.commands.saying import aside
 from authz.commands.store import settings_of, url_of
-from authz.storage.database import upgrade as bring_forward
+from authz.storage.schema import upgrade as bring_forward
 
 app = typer.Typer(
     help="The database schema.",

@@ -22,7 +22,7 @@ from authz.commands.options import Config, DatabaseUrl, DataDir
 from authz.commands.saying import aside
 from authz.commands.store import as_act, opened, settings_of, url_of
 from authz.instants import within_reach
-from authz.storage import database
+from authz.storage import schema
 from authz.usage import UsageError
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _in_store(
 
     async def run(url: str) -> T:
         if settings.database_url is None:
-            await database.upgrade(url)
+            await schema.upgrade(url)
         taken = take(url)
         return await (taken if action is None else as_act(url, action, about, taken))
 

@@ -13,7 +13,7 @@ from authz.custody.keys import DEVELOPMENT_FILE, Keys, development_keys, given_k
 from authz.postgres import holds_cluster
 from authz.settings import Settings, load
 from authz.sources import store
-from authz.storage import database
+from authz.storage import database, server_check
 from authz.usage import UsageError
 from ledger.seal import SealKey
 
@@ -92,7 +92,7 @@ async def opened(url: str) -> AsyncIterator[asyncpg.Connection]:
     """One SQL connection in the engine's role, its schema checked. Raises DatabaseError."""
     sql = await database.connect(url)
     try:
-        await database.check(sql)
+        await server_check.check(sql)
         yield sql
     finally:
         await sql.close()

@@ -16,7 +16,7 @@ from authz.custody.safe import Safe
 from authz.custody.sealed_numbers import refuse_missing_keys
 from authz.settings import Settings
 from authz.sources import rulebooks
-from authz.storage import database
+from authz.storage import schema
 from authz.world.generate import LINES_FROM, as_json, as_lines, generate
 from authz.world.load import WorldReport, load_world
 from authz.world.records import KINDS
@@ -67,7 +67,7 @@ def make(
 
 async def _load(settings: Settings, url: str, file: Path, console: Console) -> WorldReport:
     if settings.database_url is None:
-        await database.upgrade(url)
+        await schema.upgrade(url)
     return await as_act(url, "world load", file.name, _read(settings, url, file, console))
 
 

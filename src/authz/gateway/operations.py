@@ -13,7 +13,7 @@ from authz.door.addresses import is_loopback
 from authz.gateway.admission import identify, require
 from authz.gateway.deps import Given
 from authz.gateway.problems import ProblemError, described
-from authz.storage import database
+from authz.storage import database, server_check
 
 READY_TIMEOUT_S: Final = 2.0
 
@@ -41,7 +41,7 @@ async def readyz(deps: Given) -> Status:
         raise ProblemError(503, "DRAINING", "the service is going down")
     try:
         async with asyncio.timeout(READY_TIMEOUT_S), deps.pool.acquire() as sql:
-            await database.check(cast("asyncpg.Connection", sql))
+            await server_check.check(cast("asyncpg.Connection", sql))
     except database.DatabaseError as refused:
         raise ProblemError(503, "NOT_READY", str(refused)) from refused
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as down:

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the SQL connection of `authz.storage.database`."""
+"""Alembic's entry: runs the migrations on the SQL connection of `authz.storage.schema`."""
 
 from alembic import context
 

@@ -16,7 +16,7 @@ from authz.door.server import listening_socket
 from authz.senders.choice import refuse_unsigned
 from authz.settings import Settings
 from authz.sources import keys_of, rulebooks
-from authz.storage import database
+from authz.storage import database, schema, server_check
 from authz.storage.clock_row import set_clock
 from authz.world.load import load_world
 from authz.world.read import read_world
@@ -67,10 +67,10 @@ async def prepare(settings: Settings, url: str) -> None:
     and world come last and together: who is refused has changed neither, for engines that run.
     """
     if settings.database_url is None:
-        await database.upgrade(url)
+        await schema.upgrade(url)
     sql = await database.connect(url)
     try:
-        await database.check(sql)
+        await server_check.check(sql)
         keys = keys_of(settings)
         digester, safe = keys.digester(), Safe.of(keys)
         keys_suffice(settings, keys)

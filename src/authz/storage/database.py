@@ -1,26 +1,15 @@
-"""The way into PostgreSQL: sessions in the engine's role, the schema's age, what must be on."""
+"""The way into PostgreSQL: one session, or a pool of them, in the engine's role."""
 
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from authz.storage.clock_row import mark_as_engine
-from ledger import passes
 
 ENGINE_ROLE: Final = "millesime_engine"
-OLDEST_SERVER: Final = 150000
 CONNECT_TIMEOUT_S: Final = 10.0
-UNRELEASED: Final = "the schema is of a version that was never released; make the database anew"
-_BOOKS: Final = ("transfers", "ledger_accounts", "authorizations", "request_keys", "acts")
 # A plan made while a table was small must not read it whole when it has grown.
 _HOT: Final = {
     "enable_seqscan": "off",
@@ -109,159 +98,9 @@ def _refusal(url: str, error: Exception) -> str:
     where = parts.hostname or parse_qs(parts.query).get("host", ["the default socket"])[0]
     if isinstance(error, asyncpg.UndefinedObjectError | asyncpg.InvalidParameterValueError):
         return f"database at {where}: the role {ENGINE_ROLE} is missing; run 'millesime db upgrade'"
-    return f"cannot reach the database at {where}: {_first_line(error)}"
+    return f"cannot reach the database at {where}: {first_line(error)}"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line; its name where it says nothing."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-async def upgrade(url: str) -> tuple[str | None, str]:
-    """Bring the schema forward; returns the revisions before and after. Raises `DatabaseError`."""
-    try:
-        before = await _revision_now(url)
-        _refuse_newer_schema(before)
-        await _migrate(url)
-        await catch_up(url)
-    except (DBAPIError, asyncpg.PostgresError, OSError) as error:
-        raise DatabaseError(_not_upgraded(error)) from error
-    return before, newest_revision()
-
-
-async def _revision_now(url: str) -> str | None:
-    connection = await _plain(url)
-    try:
-        await _refuse_old_server(connection)
-        return await _revision(connection)
-    finally:
-        await connection.close()
-
-
-async def _migrate(url: str) -> None:
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _plain(url))
-    try:
-        async with engine.begin() as sql:
-            await sql.run_sync(_run_migrations)
-    finally:
-        await engine.dispose()
-
-
-def _not_upgraded(error: Exception) -> str:
-    """What the server said, and who may do it where that was somebody else."""
-    said: BaseException = error
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        # SQLAlchemy wraps it twice, and would show the whole statement.
-        said = error.orig.__cause__ or error.orig
-    words = f"the schema could not be upgraded: {_first_line(said)}"
-    if isinstance(said, asyncpg.InsufficientPrivilegeError):
-        words += "; run it as the owner of the database and its tables, with CREATEROLE"
-    return words
-
-
-async def catch_up(url: str) -> None:
-    """Let books that a dump brought from another server go on here. Raises `DatabaseError`."""
-    connection = await _plain(url)
-    try:
-        await passes.catch_up(connection)
-    except asyncpg.UndefinedColumnError:
-        raise DatabaseError(UNRELEASED) from None
-    finally:
-        await connection.close()
-
-
-async def _plain(url: str) -> asyncpg.Connection:
-    return await connect(url, role=None)
-
-
-def _run_migrations(connection: Connection) -> None:
-    # Two upgrades at once: the second waits here and then finds nothing to do.
-    connection.exec_driver_sql("select pg_advisory_xact_lock(5264720)")
-    config = _alembic()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(resources.files("authz") / "migrations"))
-    return config
-
-
-def newest_revision() -> str:
-    """The schema revision that this code wants."""
-    head = ScriptDirectory.from_config(_alembic()).get_current_head()
-    assert head is not None
-    return head
-
-
-async def check(connection: asyncpg.Connection) -> None:
-    """Refuse to run on a wrong server, schema or role. Raises `DatabaseError`."""
-    await _refuse_old_server(connection)
-    revision = await _revision(connection)
-    _refuse_newer_schema(revision)
-    if revision != newest_revision():
-        have = revision or "none at all"
-        raise DatabaseError(
-            f"the database schema is {have}, this version needs {newest_revision()}; "
-            "run 'millesime db upgrade'"
-        )
-    await _refuse_passed_numbers(connection)
-    await _refuse_powerful_role(connection)
-    await _refuse_lossy_settings(connection)
-
-
-async def _refuse_old_server(connection: asyncpg.Connection) -> None:
-    version = int(await connection.fetchval("select current_setting('server_version_num')"))
-    if version < OLDEST_SERVER:
-        raise DatabaseError(
-            f"PostgreSQL {version // 10000} is too old; "
-            f"version {OLDEST_SERVER // 10000} or newer is needed"
-        )
-
-
-async def _revision(connection: asyncpg.Connection) -> str | None:
-    if await connection.fetchval("select to_regclass('alembic_version')") is None:
-        return None
-    revision: str | None = await connection.fetchval("select version_num from alembic_version")
-    return revision
-
-
-def _refuse_newer_schema(revision: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise DatabaseError(
-            f"the database schema {revision} is newer than this version of Millésime; "
-            "install the newer version"
-        )
-
-
-async def _refuse_passed_numbers(connection: asyncpg.Connection) -> None:
-    """Books of another server may be ahead of what this one counts; jobs would pass by new rows."""
-    try:
-        behind = await passes.is_behind(connection)
-    except asyncpg.UndefinedColumnError:
-        raise DatabaseError(UNRELEASED) from None
-    if behind:
-        raise DatabaseError("the books came from another server; run 'millesime db upgrade'")
-
-
-async def _refuse_powerful_role(connection: asyncpg.Connection) -> None:
-    """The role that decides must not be able to change the books (append-only by privilege)."""
-    if await connection.fetchval("select rolsuper from pg_roles where rolname = current_user"):
-        raise DatabaseError("the engine refuses to decide as a superuser; use its own role")
-    for table in _BOOKS:
-        for privilege in ("UPDATE", "DELETE", "TRUNCATE"):
-            if await connection.fetchval(
-                "select has_table_privilege(current_user, $1, $2)", table, privilege
-            ):
-                raise DatabaseError(
-                    f"the engine's role may {privilege} {table}; revoke it: books are append-only"
-                )
-
-
-async def _refuse_lossy_settings(connection: asyncpg.Connection) -> None:
-    """An answer given before its commit is safe on disk could be lost by a crash."""
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        value = await connection.fetchval("select current_setting($1)", setting)
-        if value in ("off", "local"):
-            raise DatabaseError(f"the database runs with {setting} = {value}; turn it on")
