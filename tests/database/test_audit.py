@@ -7,7 +7,11 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from authz.audit.laws import KEYS_NAME_AN_ANSWER, REVERSED_STAYS_REVERSED
+from authz.audit.laws import (
+    KEYS_NAME_AN_ANSWER,
+    PAYEES_ARE_THE_MERCHANTS,
+    REVERSED_STAYS_REVERSED,
+)
 from authz.audit.replay import REPLAYED
 from authz.requests import Kind
 from rules.decision import Reason
@@ -50,6 +54,18 @@ TAMPERINGS = (
     Tampering(
         "answers_are_booked",
         "update transfers set authorization_id = null where amount_minor = 400",
+    ),
+    Tampering(
+        "debits_are_decided",
+        "update transfers set day = day - 1 where amount_minor = 400",
+    ),
+    Tampering(
+        "debits_are_decided",
+        "update transfers set debit_account = debit_account + 1 where amount_minor = 400",
+    ),
+    Tampering(
+        "payees_are_the_merchants",
+        "update transfers set credit_account = credit_account - 1 where amount_minor = 400",
     ),
     Tampering(
         "movements_are_answered",
@@ -114,7 +130,9 @@ async def test_each_law_names_who_breaks_it(day: str, tampering: Tampering) -> N
 
 
 def test_every_law_is_broken_here_once() -> None:
-    said = {law.name for law in (KEYS_NAME_AN_ANSWER, REVERSED_STAYS_REVERSED)}
+    said = {
+        law.name for law in (KEYS_NAME_AN_ANSWER, REVERSED_STAYS_REVERSED, PAYEES_ARE_THE_MERCHANTS)
+    }
     assert {tampering.law for tampering in TAMPERINGS} == set(REPLAYED) | said
 
 

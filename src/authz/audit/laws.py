@@ -5,6 +5,7 @@ Each returns how many rows it checked and the first that break it; $1 is how man
 
 from typing import Final
 
+from ledger.accounts import House
 from ledger.laws import Law
 
 KEYS_NAME_AN_ANSWER: Final = Law(
@@ -64,4 +65,27 @@ REVERSED_STAYS_REVERSED: Final = Law(
             holder_id, number, minor, left_minor)
         from compared where minor > left_minor order by holder_id, number limit $1)
     """,
+)
+PAYEES_ARE_THE_MERCHANTS: Final = Law(
+    "payees_are_the_merchants",
+    "a payment is owed to the merchant that its message named; of an advice, perhaps to one that"
+    " nobody registered",
+    """
+    with compared as (
+        select a.holder_id, a.authorization_id, a.kind, t.credit_account, -m.merchant_no as payee
+        from authorizations a
+        join transfers t
+            on t.holder_id = a.holder_id and t.authorization_id = a.authorization_id
+        left join merchants m on m.acquirer = a.acquirer and m.mid = a.mid
+        where a.kind in ('PURCHASE', 'HOLD', 'ADVICE')
+            and t.kind in ('direct', 'hold') and t.about_seq is null
+    )
+    select (select count(*) from compared), array(
+        select format('holder %s authorization %s: owed to account %s, the merchant has %s',
+            holder_id, authorization_id, credit_account, coalesce(payee::text, 'none'))
+        from compared where credit_account is distinct from payee
+            and not (kind = 'ADVICE' and credit_account = any ($2))
+        order by holder_id, authorization_id limit $1)
+    """,
+    ([int(House.UNREGISTERED), int(House.SUSPENSE)],),
 )

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, msgpack
 
-from authz.audit.laws import KEYS_NAME_AN_ANSWER, REVERSED_STAYS_REVERSED
+from authz.audit.laws import (
+    KEYS_NAME_AN_ANSWER,
+    PAYEES_ARE_THE_MERCHANTS,
+    REVERSED_STAYS_REVERSED,
+)
 from authz.audit.replay import Proof, Replay
 from authz.bank.laws import LAWS as BANK_LAWS
 from authz.holders.withdrawals import WITHDRAWALS_ARE_NOTED
@@ -48,7 +52,7 @@ WAITING: Final = """
     select holder_id, number from pending_payments where holder_id between $1 and $2
 """
 # These look at one holder at a time, so a slice of holders can be held against them.
-LAWS_OF_HOLDERS: Final = (REVERSED_STAYS_REVERSED, *BANK_LAWS)
+LAWS_OF_HOLDERS: Final = (REVERSED_STAYS_REVERSED, PAYEES_ARE_THE_MERCHANTS, *BANK_LAWS)
 THEIR_SLICE: Final = ", ".join(
     (SLICE, sliced("authorizations", "bank_legs", "bank_notices", "pending_payments"))
 )

@@ -15,7 +15,7 @@ from authz.ids import public_id
 from authz.outcomes import chip_of
 from authz.requests import Kind
 from authz.state import Profile
-from ledger.accounts import House, is_lot, lot_no_of
+from ledger.accounts import House, is_lot, lot_account, lot_no_of
 from ledger.audit import VIOLATIONS_NAMED_MAX, LawResult
 from ledger.balances import lot_effects, usage_effect
 from ledger.transfers import Kind as Movement
@@ -36,6 +36,8 @@ REPLAYED: Final[Mapping[str, str]] = {
     "facts_were_true": "what the rules were shown is what the books held at that moment",
     "decisions_repeat": "the same facts and rulebook give the same answer again",
     "answers_are_booked": "the books moved by what was answered: approvals whole, declines not",
+    "debits_are_decided": "an approval is booked on its day, from the lots and the bank card that"
+    " the rules chose (VIN-03)",
     "movements_are_answered": "every movement of a payment belongs to a kept answer",
     "cap_is_kept": "nobody was allowed more vouchers on a day than that day's cap"
     " (what was advised or taken over counts apart)",
@@ -84,6 +86,8 @@ class Replay:
         self._held_by: dict[int, int | None] = {}
         self._uses: set[tuple[str, str, int]] = set()
         self._backs: set[int] = set()
+        self._taken: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        self._days: dict[int, set[date]] = defaultdict(set)
 
     def run(
         self, movements: list[Transfer], decided: list[Any], waiting: frozenset[int] = frozenset()
@@ -94,6 +98,7 @@ class Replay:
         """
         answers = {row["authorization_id"]: row for row in decided}
         moved: dict[int, int] = {}
+        decisions: dict[int, Decision | None] = {}
         for transfer in movements:
             number = transfer.authorization_id
             if number is not None and number not in moved:
@@ -102,19 +107,23 @@ class Replay:
                 self._proof.check("movements_are_answered", known, self._at(number))
                 if number in answers:
                     # A bank leg alone is booked when the bank has spoken, not when it was decided.
-                    self._look(answers[number], true_facts=is_lot(transfer.debit_account))
-            effect_minor = self._move(transfer)
+                    true_facts = is_lot(transfer.debit_account)
+                    decisions[number] = self._look(answers[number], true_facts=true_facts)
+            told = number in answers and answers[number]["kind"] in TOLD
+            effect_minor = self._move(transfer, told=told)
             if number is not None and number in answers:
                 kind = answers[number]["kind"]
                 if kind != Kind.CAPTURE.value or effect_minor > 0:  # what falls free is not taken
                     moved[number] += effect_minor
-                if kind in TOLD:
-                    self._given[transfer.day] += transfer.amount_minor
             if transfer.credit_account == House.OPENING_SPEND:
                 self._given[transfer.day] += transfer.amount_minor
         for number, row in answers.items():
             if number not in moved:
-                self._look(row, true_facts=False)
+                decisions[number] = self._look(row, true_facts=False)
+            if isinstance(decision := decisions[number], Approved):
+                self._proof.check(
+                    "debits_are_decided", self._is_taken(decision, number), self._at(number)
+                )
             booked = abs(moved.get(number, 0)) == row["approved_minor"]
             self._proof.check("answers_are_booked", booked, self._at(number))
         self._check_cap()
@@ -122,13 +131,13 @@ class Replay:
     def _at(self, number: int) -> str:
         return f"authorization {public_id(self._holder_id, number)}"
 
-    def _look(self, row: Any, *, true_facts: bool) -> None:
-        """Decide again; `true_facts` where the replay stands just before this answer."""
+    def _look(self, row: Any, *, true_facts: bool) -> Decision | None:
+        """Decide again, where that can be; `true_facts`: the replay stands just before it."""
         if row["kind"] not in DECIDED_BY_RULES or row["reason"] in UNDONE:
-            return
+            return None
         if not row["facts"]:  # every decision of the rules was kept with its facts
             self._proof.forgotten += 1
-            return
+            return None
         facts = _decode_facts(row["facts"])
         place = self._at(row["authorization_id"])
         if true_facts:
@@ -138,9 +147,21 @@ class Replay:
         book = self._proof.rulebooks.get(row["rulebook"])
         if book is None:
             self._proof.unread.add(row["rulebook"])
-            return
+            return None
         self._proof.decisions += 1
-        self._proof.check("decisions_repeat", _same(decide(facts, book), row), place)
+        decision = decide(facts, book)
+        self._proof.check("decisions_repeat", _same(decision, row), place)
+        return decision
+
+    def _is_taken(self, decision: Approved, number: int) -> bool:
+        """Whether what this answer moved by itself is what was decided, account by account."""
+        chosen: dict[int, int] = defaultdict(int)
+        for debit in decision.debits:
+            chosen[lot_account(self._holder_id, debit.lot_no)] += debit.amount_minor
+        if decision.bank_minor:
+            chosen[House.BANK_RECEIVABLE] = decision.bank_minor
+        taken = {account: minor for account, minor in self._taken[number].items() if minor}
+        return taken == chosen and self._days[number] <= {decision.day}
 
     def _is_first(self, facts: Facts, use: ChipUse) -> bool:
         """Whether no payment before was approved on this use of this chip."""
@@ -168,8 +189,11 @@ class Replay:
         )
         return lots == shown and used == shown_used
 
-    def _move(self, transfer: Transfer) -> int:
-        """Let a movement act; what it means for its own answer, in cents (0: only set aside)."""
+    def _move(self, transfer: Transfer, *, told: bool) -> int:
+        """Let a movement act; what it means for its own answer, in cents (0: only set aside).
+
+        `told`: it happened without being asked, so what it spends is given, not decided.
+        """
         hold_minor = 0
         if transfer.kind == Movement.HOLD:
             self._holds[transfer.seq] = transfer.amount_minor
@@ -182,6 +206,9 @@ class Replay:
             lot, used_minor = effect
             account_no = self._account_of.get(lot_no_of(lot), 0)
             self._used[account_no, transfer.day] += used_minor
+            self._given[transfer.day] += max(0, used_minor) if told else 0
+        if (number := transfer.authorization_id) is not None:
+            self._follow(number, transfer, hold_minor)
         if transfer.kind == Movement.VOID:
             return -hold_minor
         if transfer.kind == Movement.DIRECT and transfer.about_seq is not None:
@@ -193,6 +220,17 @@ class Replay:
             own = self._held_by.get(transfer.about_seq) == transfer.authorization_id
             return transfer.amount_minor - (hold_minor if own else 0)
         return transfer.amount_minor
+
+    def _follow(self, number: int, transfer: Transfer, hold_minor: int) -> None:
+        """Keep what an answer took by itself, from where, and for which day."""
+        taken = self._taken[number]
+        if transfer.kind == Movement.VOID:
+            taken[transfer.debit_account] -= hold_minor
+        elif transfer.kind == Movement.POST:
+            taken[transfer.debit_account] += transfer.amount_minor - hold_minor
+        elif transfer.about_seq is None:
+            taken[transfer.debit_account] += transfer.amount_minor
+        self._days[number].add(transfer.day)
 
     def _check_cap(self) -> None:
         """The highest cap of any class bounds the day of the person (CAP-08).
