@@ -72,9 +72,15 @@ async def test_jobs_that_have_nothing_to_do_do_nothing(busy: Town) -> None:
         assert (await run(busy, job))[what] == 0
 
 
-async def test_a_total_that_was_changed_is_named_by_the_audit(busy: Town) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update rolled_totals set credits_posted = credits_posted + 1 where account_id = -1",
+        "update rolled_totals set day = day - 400",
+    ],
+)
+async def test_a_total_that_was_changed_is_named_by_the_audit(busy: Town, change: str) -> None:
     await run(busy, "roll-up")
-    change = "update rolled_totals set credits_posted = credits_posted + 1 where account_id = -1"
     async with busy.pool.acquire() as sql:
         transaction = sql.transaction(isolation="repeatable_read")
         await transaction.start()
@@ -84,12 +90,20 @@ async def test_a_total_that_was_changed_is_named_by_the_audit(busy: Town) -> Non
     assert report.broken == ("totals_are_the_books",)
 
 
-async def test_what_a_merchant_is_owed_is_held_against_the_books(busy: Town) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update payable_days set minor = minor + 1 where merchant_no = 1",
+        "update payable_days set business_day = business_day + 300",
+        "update payable_days set source = 'LOSS', vintage = 0",
+    ],
+)
+async def test_what_a_merchant_is_owed_is_held_against_the_books(busy: Town, change: str) -> None:
     await run(busy, "roll-up")
     async with busy.pool.acquire() as sql:
         transaction = sql.transaction(isolation="repeatable_read")
         await transaction.start()
-        await sql.execute("update payable_days set minor = minor + 1 where merchant_no = 1")
+        await sql.execute(change)
         report = await audit(sql, {busy.book.version: busy.book})
         await transaction.rollback()
     assert report.broken == ("payables_are_the_books",)

@@ -16,6 +16,7 @@ from authz.settlement.remit import NOTHING, Paid, remit
 from authz.settlement.rollup import roll_up
 from authz.storage import schema
 from ledger.accounts import House
+from tests.database.test_refund_reversals import undo
 from tests.database.town import Town, town
 from tests.road.people import Setting
 
@@ -133,6 +134,42 @@ async def test_what_is_presented_after_april_is_not_payable(settled: Town) -> No
     (found,) = await owed(settled, date(2027, 5, 2))
     assert (found.voucher_minor, found.withheld_minor) == (500, 600)
     assert await pay(settled, date(2027, 5, 5), date(2027, 5, 2)) == Paid(1, 500, 600, 0)
+
+
+async def test_what_comes_back_of_a_sale_in_time_is_taken_off_beside_a_late_one(
+    settled: Town,
+) -> None:
+    await settled.at("2027-02-20T12:30:00+01:00")
+    in_time, late = [await settled.pay(700, 1, Kind.HOLD) for _ in range(2)]
+    await settled.at("2027-04-30T12:30:00+02:00")
+    await settled.about(Kind.CAPTURE, in_time, 500)
+    await settled.at("2027-05-01T12:30:00+02:00")
+    await settled.about(Kind.CAPTURE, late, 600)
+    await settled.about(Kind.REFUND, in_time, 500)
+    (found,) = await owed(settled, date(2027, 5, 2))
+    assert (found.voucher_minor, found.withheld_minor) == (0, 600)
+    await settled.about(Kind.REFUND, late, 200)
+    (found,) = await owed(settled, date(2027, 5, 2))
+    assert (found.voucher_minor, found.withheld_minor) == (0, 400)
+
+
+async def test_a_refund_that_is_undone_after_april_leaves_the_sale_as_it_was_presented(
+    settled: Town,
+) -> None:
+    await settled.at("2027-02-20T12:30:00+01:00")
+    bought = await settled.pay(1800)
+    assert (await pay(settled, date(2027, 3, 3), date(2027, 2, 28))).paid_minor == 1800
+    await settled.at("2027-03-03T12:30:00+01:00")
+    await settled.run("exchange-vintages")
+    await settled.at("2027-05-07T12:30:00+02:00")
+    there = replace(settled.request(Kind.PURCHASE, 2500, 2), mid="MERCH0000000001")
+    assert (await settled._ask(there)).approved
+    await settled.at("2027-05-09T23:59:40+02:00")
+    back = await settled.about(Kind.REFUND, bought, 1800)
+    await settled.at("2027-05-10T00:00:10+02:00")
+    assert (await undo(settled, back)).approved
+    assert await pay(settled, date(2027, 5, 12), date(2027, 5, 9)) == Paid(1, 700, 0, 0)
+    assert await pay(settled, date(2027, 5, 19), date(2027, 5, 16)) == Paid(1, 1800, 0, 0)
 
 
 async def test_a_loss_is_paid_by_the_issuer_and_not_with_vouchers(settled: Town) -> None:

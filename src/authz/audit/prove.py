@@ -19,12 +19,13 @@ from authz.audit.replay import Proof, Replay
 from authz.bank.laws import LAWS as BANK_LAWS
 from authz.holders.withdrawals import WITHDRAWALS_ARE_NOTED
 from authz.settlement.laws import LAWS as SETTLEMENT_LAWS
+from authz.settlement.payables import ZONE
 from authz.state import Profile
 from ledger.accounts import HOLDER_ID_MAX
 from ledger.audit import SLICE, AuditReport, LawResult, check, sliced
 from ledger.audit import audit as audit_books
 from ledger.audit import audit_slice as audit_books_of
-from ledger.rollup_check import TOTALS_ARE_THE_BOOKS
+from ledger.rollup_check import totals_are_the_books
 from ledger.seal import Head, SealKey
 from ledger.seal_check import check_seals
 from ledger.transfers import Transfer
@@ -58,7 +59,7 @@ THEIR_SLICE: Final = ", ".join(
 )
 LAWS_OF_ALL: Final = (
     KEYS_NAME_AN_ANSWER,
-    TOTALS_ARE_THE_BOOKS,
+    totals_are_the_books(ZONE),
     *SETTLEMENT_LAWS,
     WITHDRAWALS_ARE_NOTED,
 )

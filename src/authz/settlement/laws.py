@@ -2,7 +2,9 @@
 
 from typing import Final
 
+from authz.settlement.payables import ZONE
 from authz.state import HOUSE_HOLDER
+from ledger.accounts import House
 from ledger.laws import Law
 from ledger.rollup import ROLLING_UP
 
@@ -50,32 +52,49 @@ PAYMENTS_ARE_SETTLED: Final = Law(
     """,
 )
 # Payments to merchants have no authorization; all else that moves a payable is owed, or is not.
+# Whose money it is says the account that paid first, however often it came back since.
 PAYABLES_ARE_THE_BOOKS: Final = Law(
     "payables_are_the_books",
-    "what a merchant is owed in all is what the movements behind the roll-up's mark add up to",
+    "what a merchant is owed for a day, by whose money it is, is what the movements behind the"
+    " roll-up's mark add up to",
     """
     with behind as (
-        select debit_account, credit_account, amount_minor
+        select t.holder_id, t.kind, t.debit_account, t.credit_account, t.amount_minor,
+            t.about_seq, t.at, a.business_day
         from transfers t join pass_marks m on m.name = $2
+        left join authorizations a
+            on a.holder_id = t.holder_id and a.authorization_id = t.authorization_id
         where t.sql_tx < m.below and t.sql_tx <> all (m.at_work)
-            and kind in ('direct', 'post') and authorization_id is not null
+            and t.kind in ('direct', 'post') and t.authorization_id is not null
+            and least(t.debit_account, t.credit_account) < 0
+    ), sides as (
+        select -least(b.debit_account, b.credit_account) as merchant_no,
+            coalesce(b.business_day, (b.at at time zone $3)::date) as business_day,
+            case when b.credit_account < 0 then b.amount_minor else -b.amount_minor end as minor,
+            case when b.kind = 'post' or b.about_seq is null then b.debit_account
+                when b.debit_account < 0 then o.debit_account
+                else p.debit_account end as payer
+        from behind b
+        left join transfers o on o.holder_id = b.holder_id and o.seq = b.about_seq
+        left join transfers p on p.holder_id = b.holder_id and p.seq = o.about_seq
     ), booked as (
-        select merchant_no, sum(minor) as minor from (
-            select -credit_account as merchant_no, amount_minor as minor from behind
-            where credit_account < 0
-            union all
-            select -debit_account, -amount_minor from behind where debit_account < 0
-        ) as sides group by merchant_no
+        select merchant_no, business_day,
+            case payer when $4 then 'BANK' when $5 then 'LOSS' else 'VOUCHER' end as source,
+            sum(minor) as minor
+        from sides group by 1, 2, 3
     ), owed as (
-        select merchant_no, sum(minor) as minor from payable_days group by merchant_no
+        select merchant_no, business_day, source, sum(minor) as minor
+        from payable_days group by 1, 2, 3
     ), compared as (
-        select merchant_no, coalesce(o.minor, 0) as said, coalesce(b.minor, 0) as booked
-        from owed o full join booked b using (merchant_no)
+        select merchant_no, business_day, source,
+            coalesce(o.minor, 0) as said, coalesce(b.minor, 0) as booked
+        from owed o full join booked b using (merchant_no, business_day, source)
     )
     select (select count(*) from compared), array(
-        select format('merchant %s: owed %s, the books say %s', merchant_no, said, booked)
+        select format('merchant %s on %s, %s: owed %s, the books say %s',
+            merchant_no, business_day, source, said, booked)
         from compared where said <> booked order by 1 limit $1)
     """,
-    (ROLLING_UP,),
+    (ROLLING_UP, ZONE, int(House.BANK_RECEIVABLE), int(House.ISSUER_LOSS)),
 )
 LAWS: Final = (PAYABLES_ARE_THE_BOOKS, PAYMENTS_ARE_BOOKED, PAYMENTS_ARE_SETTLED)

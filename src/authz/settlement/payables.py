@@ -36,8 +36,9 @@ DAYS: Final = """
         and sql_tx < $4 and sql_tx <> all ($5)
 """
 # What comes back counts where the original counted, whatever account it goes to (VIN-09, REF-05),
-# and so does what is taken again of it. Payments to merchants are no answer to anybody and have no
-# authorization. By holder, since what is looked up for neighbours lies together.
+# and was presented when that was (VIN-12); so does what is taken again of it. Payments to merchants
+# are no answer to anybody and have no authorization. By holder, since what is looked up for
+# neighbours lies together.
 ADD: Final = """
     with written as materialized (
         select holder_id, kind, debit_account, credit_account, amount_minor, authorization_id,
@@ -55,27 +56,33 @@ ADD: Final = """
                 as merchant_no,
             case when t.credit_account < 0 then coalesce(p.debit_account, t.debit_account)
                 else coalesce(o.debit_account, t.credit_account) end as from_account,
-            coalesce(a.business_day, (t.at at time zone $6)::date) as business_day
+            coalesce(a.business_day, (t.at at time zone $6)::date) as business_day,
+            s.business_day as sold_on
         from written t
         left join transfers o on o.holder_id = t.holder_id and o.seq = t.about_seq
         left join transfers p on p.holder_id = t.holder_id and p.seq = o.about_seq
             and t.kind = 'direct'
         left join authorizations a
             on a.holder_id = t.holder_id and a.authorization_id = t.authorization_id
+        left join authorizations s on s.holder_id = t.holder_id and t.kind = 'direct'
+            and s.authorization_id =
+                case when t.credit_account < 0 then p.authorization_id else o.authorization_id end
     )
-    insert into payable_days as was (merchant_no, business_day, source, vintage, minor)
+    insert into payable_days as was
+        (merchant_no, business_day, source, vintage, presented_on, minor)
     select m.merchant_no, m.business_day,
         case when m.from_account = $7 then 'BANK' when m.from_account = $8 then 'LOSS'
             else 'VOUCHER' end as source,
-        coalesce(c.counted, l.vintage, 0) as vintage, sum(m.minor)
+        coalesce(c.counted, l.vintage, 0) as vintage,
+        coalesce(m.sold_on, m.business_day) as presented_on, sum(m.minor)
     from moved m
     left join ledger_accounts l
         on l.holder_id = m.from_account >> 12 and l.account_id = m.from_account
         and m.from_account >= 4096
     left join unnest($9::smallint[], $10::date[], $11::smallint[]) as c (vintage, day, counted)
         on c.vintage = l.vintage and c.day = m.day
-    group by 1, 2, 3, 4 order by 1, 2, 3, 4
-    on conflict (merchant_no, business_day, source, vintage)
+    group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
+    on conflict (merchant_no, business_day, source, vintage, presented_on)
         do update set minor = was.minor + excluded.minor
 """
 # What no payment settled yet. Late is what was presented after the last day of its vintage
@@ -83,9 +90,9 @@ ADD: Final = """
 OPEN: Final = """
     select p.merchant_no, p.source, p.vintage, e.last,
         coalesce(sum(p.minor - p.settled_minor)
-            filter (where e.last is null or p.business_day <= e.last), 0)::bigint,
+            filter (where e.last is null or p.presented_on <= e.last), 0)::bigint,
         coalesce(sum(p.minor - p.settled_minor)
-            filter (where p.business_day > e.last), 0)::bigint
+            filter (where p.presented_on > e.last), 0)::bigint
     from payable_days p
     left join unnest($2::smallint[], $3::date[]) as e (vintage, last) on e.vintage = p.vintage
     where p.minor <> p.settled_minor and p.business_day <= $1
@@ -93,10 +100,11 @@ OPEN: Final = """
 """
 SETTLE: Final = """
     update payable_days p set settled_minor = p.minor
-    from unnest($1::bigint[], $2::text[], $3::smallint[], $4::date[])
-        as paid (merchant_no, source, vintage, until)
+    from unnest($2::bigint[], $3::text[], $4::smallint[], $5::date[])
+        as paid (merchant_no, source, vintage, last)
     where p.merchant_no = paid.merchant_no and p.source = paid.source
-        and p.vintage = paid.vintage and p.business_day <= paid.until
+        and p.vintage = paid.vintage and p.business_day <= $1
+        and (paid.last is null or p.presented_on <= paid.last)
         and p.minor <> p.settled_minor
 """
 
@@ -110,12 +118,6 @@ class _Open(Struct, frozen=True):
     ends_on: date | None
     in_time_minor: int
     late_minor: int
-
-    def settled_until(self, last_day: date) -> date:
-        """Up to which day a payment settles it: late sales stay open, late returns do not."""
-        if self.ends_on is None or self.late_minor < 0:
-            return last_day
-        return min(self.ends_on, last_day)
 
 
 class Owed(Struct, frozen=True):
@@ -169,11 +171,11 @@ class Payables:
         """Note as settled what is being paid of these, in the snapshot that told what is owed."""
         sources = {(each.merchant_no, source.value) for each in paid for source in each.payable}
         rows = [
-            (part.merchant_no, part.source, part.vintage, part.settled_until(last_day))
+            (part.merchant_no, part.source, part.vintage, part.ends_on)
             for part in await self._open(tx, last_day)
             if (part.merchant_no, part.source) in sources
         ]
-        await tx.execute(SETTLE, *(list(column) for column in zip(*rows, strict=True)))
+        await tx.execute(SETTLE, last_day, *(list(column) for column in zip(*rows, strict=True)))
 
     async def _open(self, tx: "Tx", last_day: date) -> list[_Open]:
         vintages = list(range(FIRST_VINTAGE, last_day.year + 1))
@@ -199,11 +201,11 @@ class Payables:
 
 
 def _owed(merchant_no: int, parts: Iterable[_Open]) -> Owed:
-    """Late sales are withheld; what came back late of sales in time still lowers what is owed."""
+    """Late sales are withheld, less what came back of them; all else is owed, whenever it moved."""
     owed_minor = dict.fromkeys(Source, 0)
     withheld_minor = 0
     for part in parts:
-        owed_minor[Source(part.source)] += part.in_time_minor + min(part.late_minor, 0)
-        withheld_minor += max(part.late_minor, 0)
+        owed_minor[Source(part.source)] += part.in_time_minor
+        withheld_minor += part.late_minor
     voucher, bank, loss = (owed_minor[source] for source in Source)
     return Owed(merchant_no, voucher, bank, loss, withheld_minor)

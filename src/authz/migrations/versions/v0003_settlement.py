@@ -37,6 +37,7 @@ ROLLED = (
     """,
     # What a merchant is owed for one settlement date, by where the money comes from, and by the
     # vintage that it counted as (0: no voucher). Below zero where more came back than was spent.
+    # `presented_on` is the settlement date of the sale that this is, or that it undoes or restores.
     # `settled_minor` of it has been paid, or was taken off a payment.
     """
     create table payable_days (
@@ -44,9 +45,10 @@ ROLLED = (
         business_day date not null,
         source       text not null check (source in ('VOUCHER', 'BANK', 'LOSS')),
         vintage      smallint not null check ((vintage = 0) = (source <> 'VOUCHER')),
+        presented_on date not null,
         minor        bigint not null,
         settled_minor bigint not null default 0,
-        primary key (merchant_no, business_day, source, vintage)
+        primary key (merchant_no, business_day, source, vintage, presented_on)
     )
     """,
     # What payments have not settled yet is found here, however many years are behind it.
