@@ -54,6 +54,8 @@ class LotInfo(Struct, frozen=True, gc=False, array_like=True):
     """The lot whose rest this one is, after an exchange; there is one for each lot."""
     late: bool = False
     """Exchanged when nobody could ask for it any more: flagged for accounting (VIN-09)."""
+    paid_by: int | None = None
+    """The employer whose order paid it, whoever employs the person since; None: the account's."""
 
 
 class Profile(Struct, frozen=True, gc=False, array_like=True):

@@ -60,8 +60,8 @@ async def test_who_left_long_ago_is_a_number_and_the_books_say_the_same(
 
 
 OLD_WORDS = """
-    insert into load_bounces values (71, '{long_ago}', 'Jeanne Petit went bankrupt'),
-        (72, '{lately}', 'no money');
+    insert into load_bounces values (71, 1, '{long_ago}', 'Jeanne Petit went bankrupt'),
+        (72, 1, '{lately}', 'no money');
     insert into credential_events values
         (1, 900, 1, 'card', 'card-1', 'BLOCK', 'ACTIVE', 'BLOCKED', 'Jeanne', 'DESK',
          'lost her bag', '{long_ago}'),

@@ -212,6 +212,25 @@ async def test_crd_06_no_load_reaches_who_has_left(calendar_url: str, tmp_path: 
             await order(t)
 
 
+async def test_vouchers_stay_the_business_of_who_paid_them(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """R.3262-6, LOD-04, CRD-06: the account of an employee who changes employers."""
+    async with town(calendar_url, tmp_path, TWO) as t:
+        await paid(t, await order(t))
+        pending = await order(t)
+        moved = {"id": "acc-1", "person": "per-1", "employer": "emp-2", "programme": "fr-meal"}
+        assert await t.put("account", moved) == "changed"
+        assert [line.frozen for line in (await paid(t, pending)).lines] == [True]
+        less = Line(1, "acc-1", -2, 1250, 700, "2026-11")
+        with pytest.raises(BadLines):
+            await order(t, less, employer="emp-2")
+        async with t.pool.acquire() as sql, sql.transaction():
+            await close_account(sql, "acc-1", "left", t.books)
+        returned = "select employer_id from vintage_moves join employers using (employer_no)"
+        assert await t.pool.fetchval(returned) == "emp-1"
+
+
 async def test_a_bounce_stops_further_loads_and_takes_nothing_back(
     calendar_url: str, tmp_path: Path
 ) -> None:
@@ -229,6 +248,15 @@ async def test_a_bounce_stops_further_loads_and_takes_nothing_back(
         assert (await paid(t, first)).state == "LOADED"
         assert await t.lots() == [(2026, None, 7500, 0, 0)]
         assert (await paid(t, second)).state == "LOADED"
+        # What made it good may be taken back too.
+        async with t.pool.acquire() as sql, sql.transaction():
+            await bounce(sql, first.load_no, "AM04")
+        with pytest.raises(Refused) as refused:
+            async with t.pool.acquire() as sql:
+                await bounce(sql, first.load_no, "AM04")
+        assert refused.value.code == "ALREADY_BOUNCED"
+        assert (await found(t, first)).state == "BOUNCED"
+        assert (await paid(t, first)).state == "LOADED"
         assert await t.pool.fetchval(PAID_IN) == first.total_minor + second.total_minor
 
 

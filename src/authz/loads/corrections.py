@@ -36,13 +36,14 @@ class Correction(Struct, frozen=True):
 
 
 async def take_back(
-    tx: "Tx", corrections: Sequence[Correction], day: date, at: datetime
+    tx: "Tx", corrections: Sequence[Correction], employer_no: int, day: date, at: datetime
 ) -> tuple[dict[int, tuple[int, int]], list[Bad]]:
     """Book the corrections: by line the lot and the cents taken; and those that correct nothing.
 
-    Goes on `day` (the employer's) to what is to be returned to employers.
+    Only what this employer paid is taken. Goes on `day` (the employer's) to what is to be returned
+    to employers.
     """
-    lots = await _delivered(tx, {each.holder_id for each in corrections})
+    lots = await _delivered(tx, {each.holder_id for each in corrections}, employer_no)
     bad = [
         Bad(each.line.line_no, "period", "nothing was loaded for this month at this face value")
         for each in corrections
@@ -66,10 +67,10 @@ async def take_back(
     return taken, bad
 
 
-async def _delivered(tx: "Tx", holder_ids: set[int]) -> dict[_Key, list[int]]:
+async def _delivered(tx: "Tx", holder_ids: set[int], employer_no: int) -> dict[_Key, list[int]]:
     """The numbers of the lots by what they were loaded for, the latest load first."""
     lots: dict[_Key, list[int]] = defaultdict(list)
-    for row in await tx.fetch(sql.DELIVERED, list(holder_ids)) if holder_ids else ():
+    for row in await tx.fetch(sql.DELIVERED, list(holder_ids), employer_no) if holder_ids else ():
         *key, lot_no = row
         holder_id, account_no, period, face_minor = key
         lots[holder_id, account_no, period, face_minor].append(lot_no)

@@ -106,7 +106,7 @@ async def place_order(
     faults |= faults_of_lots((line for line in lines if faults[line.line_no] is None), known)
     good = [line for line in lines if faults[line.line_no] is None]
     corrections = [_correction(line, known) for line in good if line.count < 0]
-    taken_back, unknown = await take_back(tx, corrections, place.day, place.now)
+    taken_back, unknown = await take_back(tx, corrections, place.employer_no, place.day, place.now)
     bad = sorted([*filter(None, faults.values()), *unknown], key=lambda b: b.line_no)
     lost = {fault.line_no for fault in unknown}
     good = [line for line in good if line.line_no not in lost]

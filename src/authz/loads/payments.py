@@ -35,7 +35,8 @@ _encode: Final = msgpack.Encoder().encode
 class LineView(Struct, frozen=True):
     """A line as it stands. `booked_minor` is None until something was booked of it.
 
-    `frozen` means that it was paid and not loaded: the account had been closed, or was full.
+    `frozen` means that it was paid and not loaded: the account had been closed, was full, or had
+    gone to another employer.
     """
 
     line_no: int
@@ -97,7 +98,7 @@ async def pay(tx: "Tx", load_no: int, reference: str, amount_minor: int) -> None
         raise Refused("EMPLOYER_STOPPED", f"the payment of {stopped} bounced: no load before it")
     if await tx.fetchval(sql.ADD_PAYMENT, load_no, amount_minor, now) is None:
         raise Refused("ALREADY_PAID", "this load has been paid")
-    await _deliver(tx, load_no, await tx.fetch(sql.LINES, load_no), day, now)
+    await _deliver(tx, row, await tx.fetch(sql.LINES, load_no), day, now)
 
 
 async def bounce(tx: "Tx", load_no: int, why: str) -> None:
@@ -143,7 +144,7 @@ def _refuse_mismatch(row: Any, reference: str, amount_minor: int) -> None:
         )
 
 
-async def _deliver(tx: "Tx", load_no: int, lines: Sequence[Any], day: date, now: datetime) -> None:
+async def _deliver(tx: "Tx", load: Any, lines: Sequence[Any], day: date, now: datetime) -> None:
     by_holder: dict[int, list[Any]] = defaultdict(list)
     for line in lines:
         if line["count"] > 0:
@@ -152,10 +153,10 @@ async def _deliver(tx: "Tx", load_no: int, lines: Sequence[Any], day: date, now:
 
     def build(locked: Locked) -> Change:
         holder_id = locked.running.holder_id
-        desk = _Desk(locked, day, now)
+        desk = _Desk(locked, load["employer_no"], day, now)
         for line in by_holder[holder_id]:
             lot_no, minor = desk.load(line["account_no"], line["count"] * line["face_minor"])
-            booked.append((holder_id, load_no, line["line_no"], lot_no, minor, now))
+            booked.append((holder_id, load["load_no"], line["line_no"], lot_no, minor, now))
         return desk.change()
 
     await journal.post_many(tx, list(by_holder), build)
@@ -165,7 +166,8 @@ async def _deliver(tx: "Tx", load_no: int, lines: Sequence[Any], day: date, now:
 class _Desk:
     """One holder's new lots while an order is being delivered."""
 
-    def __init__(self, locked: Locked, day: date, at: datetime) -> None:
+    def __init__(self, locked: Locked, employer_no: int, day: date, at: datetime) -> None:
+        self._employer_no = employer_no
         self._holder_id = locked.running.holder_id
         self._seq = locked.running.last_seq
         self._profile = _decode(locked.profile)
@@ -177,15 +179,19 @@ class _Desk:
     def load(self, account_no: int, amount_minor: int) -> tuple[int | None, int]:
         """The lot and its cents; no lot where the account was closed since the order (CRD-06).
 
-        Nor where other loads took the holder's last lot meanwhile: the money stays prepaid.
+        Nor where it went to another employer (R.3262-6), or other loads took the holder's last lot:
+        the money stays prepaid.
         """
         self._move(House.TRUST_CASH, House.EMPLOYER_PREPAID, amount_minor)
         held = next(h for h in self._profile.accounts if h.account.account_no == account_no)
         full = len(self._lots) >= LOTS_LOADED_MAX
-        if full or held.account.status is AccountStatus.CLOSED:
+        gone = held.employer_no != self._employer_no
+        if full or gone or held.account.status is AccountStatus.CLOSED:
             return None, 0
         lot_no, vintage = len(self._lots) + 1, self._day.year
-        self._lots.append(LotInfo(lot_no, account_no, vintage, Origin.LOAD, self._day))
+        self._lots.append(
+            LotInfo(lot_no, account_no, vintage, Origin.LOAD, self._day, paid_by=self._employer_no)
+        )
         self._opened.append(AccountRow.lot(self._holder_id, lot_no, vintage, self._day, self._at))
         to = lot_account(self._holder_id, lot_no)
         self._move(House.EMPLOYER_PREPAID, to, amount_minor)

@@ -25,21 +25,24 @@ ADD_LOAD: Final = """
 ADD_LINES: Final = "insert into load_lines select * from unnest($1::load_lines[])"
 ADD_BOOKINGS: Final = "insert into load_bookings select * from unnest($1::load_bookings[])"
 
-# The lots of delivered lines that a correction means: the same account, month and face value.
+# The lots of delivered lines that a correction means: the employer's own, for the same account,
+# month and face value (LOD-04).
 DELIVERED: Final = """
     select l.holder_id, l.account_no, l.period, l.face_minor, b.lot_no
     from load_lines l join load_bookings b using (holder_id, load_no, line_no)
-    where l.holder_id = any ($1) and l.count > 0 and b.lot_no is not null
+    join loads using (load_no)
+    where l.holder_id = any ($1) and employer_no = $2 and l.count > 0 and b.lot_no is not null
     order by l.load_no desc, l.line_no desc
 """
 
 LOAD: Final = """
     select c.test_clock, l.*, e.employer_id, e.record, p.paid_at, p.amount_minor as paid_minor,
-        b.bounced_at is not null and s.settled_at is null as bounced
+        exists (
+            select 1 from load_bounces b left join load_bounces_settled s using (load_no, bounce_no)
+            where b.load_no = l.load_no and s.load_no is null
+        ) as bounced
     from loads l cross join control c join employers e using (employer_no)
     left join load_payments p using (load_no)
-    left join load_bounces b using (load_no)
-    left join load_bounces_settled s using (load_no)
     where l.load_no = $1
 """
 LINES: Final = """
@@ -50,18 +53,23 @@ LINES: Final = """
 """
 STOPPED: Final = """
     select l.reference from load_bounces b join loads l using (load_no)
-    left join load_bounces_settled s using (load_no)
+    left join load_bounces_settled s using (load_no, bounce_no)
     where l.employer_no = $1 and s.load_no is null order by l.load_no limit 1
 """
 ADD_PAYMENT: Final = """
     insert into load_payments (load_no, amount_minor, paid_at) values ($1, $2, $3)
     on conflict do nothing returning load_no
 """
+# A payment that was made good may bounce again, while none of its bounces is open.
 ADD_BOUNCE: Final = """
-    insert into load_bounces (load_no, bounced_at, why) values ($1, $2, $3)
+    insert into load_bounces (load_no, bounce_no, bounced_at, why)
+    select $1, 1 + count(*), $2, $3
+    from load_bounces b left join load_bounces_settled s using (load_no, bounce_no)
+    where load_no = $1 having count(*) = count(s.settled_at)
     on conflict do nothing returning load_no
 """
 SETTLE_BOUNCE: Final = """
-    insert into load_bounces_settled (load_no, settled_at) values ($1, $2)
+    insert into load_bounces_settled (load_no, bounce_no, settled_at)
+    select load_no, max(bounce_no), $2 from load_bounces where load_no = $1 group by load_no
     on conflict do nothing returning load_no
 """

@@ -267,7 +267,7 @@ class _Planner:
         vintage = lot.vintage + 1
         new = LotInfo(
             lot_no, lot.account_no, vintage, Origin.EXCHANGE, lot.loaded_on, lot.vintage,
-            lot.lot_no, late,
+            lot.lot_no, late, lot.paid_by,
         )  # fmt: skip
         self.lots.append(new)
         self._available.append(0)
@@ -295,7 +295,8 @@ class _Planner:
         self._note(lot, transfer, why)
 
     def _note(self, lot: LotInfo, transfer: Transfer, why: Why) -> None:
-        employer_no = self._where[lot.account_no].employer_no
+        # Money goes back to who paid it (CRD-06), though the account has gone to another employer.
+        employer_no = lot.paid_by or self._where[lot.account_no].employer_no
         self.moves.append(Move(transfer, lot.account_no, employer_no, lot.lot_no, lot.vintage, why))
 
 

@@ -68,15 +68,19 @@ LOADS = (
     # good; what was loaded stays the holders' (LOD-01).
     """
     create table load_bounces (
-        load_no    bigint primary key,
+        load_no    bigint not null,
+        bounce_no  smallint not null check (bounce_no > 0),
         bounced_at timestamptz not null,
-        why        text not null
+        why        text not null,
+        primary key (load_no, bounce_no)
     )
     """,
     """
     create table load_bounces_settled (
-        load_no    bigint primary key,
-        settled_at timestamptz not null
+        load_no    bigint not null,
+        bounce_no  smallint not null,
+        settled_at timestamptz not null,
+        primary key (load_no, bounce_no)
     )
     """,
     # The answer to an operation that moves money, under the key that the caller gave it.
