@@ -36,6 +36,20 @@ BOOKED: Final = """
 """
 
 
+# What each account stood at before a day: above zero where more was debited.
+STOOD_AT: Final = """
+    with before as (
+        select debit_account, credit_account, amount_minor from transfers
+        where kind in ('direct', 'post') and (at at time zone $2)::date < $1
+    )
+    select account_id, sum(minor)::bigint as minor from (
+        select debit_account as account_id, amount_minor as minor from before
+        union all
+        select credit_account, -amount_minor from before
+    ) as sides group by account_id having sum(minor) <> 0 order by account_id
+"""
+
+
 async def booked(tx: "Tx", first: date, last: date, zone: str) -> AsyncIterator[Booked]:
     """The movements booked from `first` to `last`, civil days of `zone`, in order."""
     async for row in tx.cursor(BOOKED, first, last, zone, prefetch=CHUNK_ROWS):
@@ -56,14 +70,31 @@ async def journal(tx: "Tx", first: date, last: date, zone: str) -> AsyncIterator
 
 
 async def entries(tx: "Tx", first: date, last: date, zone: str) -> AsyncIterator[str]:
-    """The lines of the FEC of these days; numbers begin at 1, so that a file is one fiscal year."""
+    """The lines of the FEC of these days; numbers begin at 1, so that a file is one fiscal year.
+
+    The first entry is what the accounts stood at before (A.47 A-1), where they stood at anything.
+    """
     number = 0
     yield fec.HEADER
+    async for line in _opening(tx, first, zone):
+        number = 1
+        yield line
     async for each in booked(tx, first, last, zone):
         if fec.is_entry(each.transfer):
             number += 1
             for line in fec.entry(each, number):
                 yield line
+
+
+async def _opening(tx: "Tx", first: date, zone: str) -> AsyncIterator[str]:
+    result_minor = 0
+    async for account_id, minor in tx.cursor(STOOD_AT, first, zone, prefetch=CHUNK_ROWS):
+        if fec.is_taken_over(account_id):
+            yield fec.opening(account_id, minor, first)
+        else:
+            result_minor += minor
+    if result_minor:
+        yield fec.opening_result(result_minor, first)
 
 
 def trial_lines(balance: Iterable[Line]) -> Iterable[str]:

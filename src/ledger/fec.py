@@ -2,7 +2,8 @@
 
 Arrêté of 29 July 2013, article A.47 A-1 of the Livre des procédures fiscales: eighteen columns,
 parted by tabs, dates as AAAAMMJJ, decimal commas, entries numbered without a gap in the order of
-their validation. A hold and its release move nothing and are no entries.
+their validation. A hold and its release move nothing and are no entries. The first entry takes the
+balances of the year before over; what earned or cost money goes to what is carried forward.
 
 Which account of the plan comptable général each line of our chart becomes is our choice; an
 accountant may choose otherwise in `PLAN`.
@@ -61,6 +62,10 @@ EMISSIONS: Final = "EM", "Émissions et retours"
 PAYMENTS: Final = "PA", "Paiements par titres"
 BANK: Final = "BQ", "Banque"
 OTHERS: Final = "OD", "Opérations diverses"
+OPENING: Final = "AN", "À nouveaux"
+CARRIED_FORWARD: Final = Compte("110000", "Report à nouveau")
+ON_THE_BALANCE_SHEET: Final = "12345"
+"""The classes of the plan comptable général that a new year takes over, account by account."""
 
 
 class Booked(Struct, frozen=True):
@@ -84,13 +89,48 @@ def entry(booked: Booked, number: int) -> Iterator[str]:
     yield _line(booked, number, transfer.credit_account, nothing, amount)
 
 
+def is_taken_over(account_id: int) -> bool:
+    """Whether a new year begins with the balance of this account."""
+    return PLAN[kind_of(account_id)].number[0] in ON_THE_BALANCE_SHEET
+
+
+def opening(account_id: int, balance_minor: int, first: date) -> str:
+    """A line of the first entry of the year that begins on `first`: above zero is a debit."""
+    compte = PLAN[kind_of(account_id)]
+    return _opening(compte, _auxiliary(account_id, compte), balance_minor, first)
+
+
+def opening_result(balance_minor: int, first: date) -> str:
+    """Its last line: what all years before earned (below zero) or cost, whatever for."""
+    return _opening(CARRIED_FORWARD, ("", ""), balance_minor, first)
+
+
+def _opening(compte: Compte, aux: tuple[str, str], balance_minor: int, first: date) -> str:
+    day = f"{first:%Y%m%d}"
+    piece, words = f"{OPENING[0]}{first:%Y}", "Solde à nouveau"
+    sides = euros(max(0, balance_minor)), euros(max(0, -balance_minor))
+    return _row(OPENING, 1, day, compte, aux, (piece, day, words), sides)
+
+
 def _line(booked: Booked, number: int, account_id: int, debit: str, credit: str) -> str:
     transfer, compte = booked.transfer, PLAN[kind_of(account_id)]
-    day = f"{booked.booked_on:%Y%m%d}"
-    aux, aux_name = _auxiliary(account_id, compte)
+    rests_on = piece_of(transfer), f"{transfer.day:%Y%m%d}", _words(transfer)
+    day, aux = f"{booked.booked_on:%Y%m%d}", _auxiliary(account_id, compte)
+    return _row(journal_of(transfer), number, day, compte, aux, rests_on, (debit, credit))
+
+
+def _row(
+    journal: tuple[str, str],
+    number: int,
+    day: str,
+    compte: Compte,
+    aux: tuple[str, str],
+    rests_on: tuple[str, str, str],
+    sides: tuple[str, str],
+) -> str:
+    """The eighteen columns: journal, entry, account, what it rests on, debit and credit."""
     values = (
-        *journal_of(transfer), str(number), day, compte.number, compte.name, aux, aux_name,
-        piece_of(transfer), f"{transfer.day:%Y%m%d}", _words(transfer), debit, credit,
+        *journal, str(number), day, compte.number, compte.name, *aux, *rests_on, *sides,
         "", "", day, "", "",
     )  # fmt: skip
     assert len(values) == len(COLUMNS)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
@@ -20,6 +21,7 @@ __all__ = ["books_url", "tx"]
 
 ZONE = "Europe/Paris"
 YEAR = date(2026, 1, 1), date(2026, 12, 31)
+NEXT_YEAR = date(2027, 1, 1), date(2027, 12, 31)
 
 
 async def read(lines: AsyncIterator[str], delimiter: str = ",") -> list[dict[str, str]]:
@@ -74,8 +76,32 @@ async def test_a_movement_after_midnight_in_paris_is_of_the_next_year(tx: "Tx") 
     await a_small_world(tx, holders=1)
     await tx.execute("update transfers set at = '2026-12-31T23:30Z' where seq = 15")
     await tx.execute("update transfers set kind = 'direct' where seq = 15")
-    (debit, _) = await read(entries(tx, date(2027, 1, 1), date(2027, 12, 31), ZONE), "\t")
-    assert (debit["EcritureNum"], debit["EcritureDate"]) == ("1", "20270101")
+    *_, debit, _ = await read(entries(tx, *NEXT_YEAR, ZONE), "\t")
+    assert (debit["EcritureNum"], debit["EcritureDate"]) == ("2", "20270101")
+
+
+async def test_a_year_begins_with_what_the_year_before_left(tx: "Tx") -> None:
+    """A.47 A-1 LPF: the balances taken over come first, account by account, and balance."""
+    await a_small_world(tx)
+    before, after = [await read(entries(tx, *year, ZONE), "\t") for year in (YEAR, NEXT_YEAR)]
+    assert {row["JournalCode"] for row in after} == {"AN"}
+    assert {(row["EcritureNum"], row["EcritureDate"]) for row in after} == {("1", "20270101")}
+    left: Counter[tuple[str, str, str]] = Counter()
+    for row in before:
+        on_the_balance_sheet = row["CompteNum"][0] in "12345"
+        name = row["CompteNum"], row["CompAuxNum"], row["CompAuxLib"]
+        left[name if on_the_balance_sheet else ("110000", "", "")] += cents(row)
+    taken_over = {
+        (row["CompteNum"], row["CompAuxNum"], row["CompAuxLib"]): cents(row) for row in after
+    }
+    assert taken_over == {name: minor for name, minor in left.items() if minor}
+    assert len(taken_over) == len(after) > 3
+    assert sum(taken_over.values()) == 0
+
+
+def cents(row: dict[str, str]) -> int:
+    debit, credit = [int(row[side].replace(",", "")) for side in ("Debit", "Credit")]
+    return debit - credit
 
 
 async def test_the_trial_balance_ends_with_equal_sums(tx: "Tx") -> None:
