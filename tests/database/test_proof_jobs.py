@@ -148,7 +148,7 @@ async def test_what_is_wrong_raises_an_alarm_and_what_is_well_does_not(busy: Tow
         await run(busy, job)
     bank = {"bank_payments_stuck": 0, "bank_not_told": 0, "bank_refuses_notices": 0}
     quiet = {"books_unbalanced": 0, "unsealed": 0, "payments_overdue": 0} | bank
-    quiet |= {"holidays_missing": 0}
+    quiet |= {"owed_to_unregistered": 0, "holidays_missing": 0}
     assert await run(busy, "watch") == quiet
     await busy.at("2026-12-16T12:30:00+01:00")
     await busy.pay(300)

@@ -8,15 +8,21 @@ from authz.door.reconciliation import totals_of
 from authz.holders.leaving import close_account
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original
+from authz.settlement.unregistered import Stranger, strangers
 from ledger import journal
 from ledger.accounts import House, lot_account
 from ledger.journal import Change, Locked
 from ledger.transfers import Transfer
 from rules.decision import Reason
+from rules.facts import MerchantClass
 from tests.database.town import Town, town
 from tests.road.people import ACQUIRER, Setting
 
 ONE = {1: Setting()}
+MERCHANT = {
+    "acquirer": ACQUIRER, "mid": "NOBODY", "department": "75", "mcc": "5812",
+    "class": MerchantClass.RESTAURANT.value, "agreement_from": "2020-01-01",
+}  # fmt: skip
 FORGET = """
     update holders set usage_since = $1,
         usage_days = '{}', usage_minor = '{}', usage_accounts = '{}'
@@ -75,6 +81,28 @@ async def test_the_acquirer_finds_it_among_its_debits(calendar_url: str, tmp_pat
         async with t.pool.acquire() as sql:
             totals = await totals_of(sql, ACQUIRER, told.business_day)
         assert (totals.debits, totals.debits_minor) == (1, 2000)
+
+
+async def test_what_is_owed_to_strangers_is_told_until_it_comes_back(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with town(calendar_url, tmp_path, ONE) as t:
+        told = await advised(t, 2000)
+        await t.run("roll-up")
+        assert (await t.run("watch"))["owed_to_unregistered"] == 2000
+        await t.about(Kind.REFUND, told, 500)
+        day = told.business_day
+        assert day is not None
+        async with t.pool.acquire() as sql:
+            assert await strangers(sql) == [Stranger(ACQUIRER, "NOBODY", day, 1500, False)]
+        await t.put("merchant", MERCHANT)
+        async with t.pool.acquire() as sql:
+            assert [each.registered for each in await strangers(sql)] == [True]
+        await t.about(Kind.REFUND, told, 1500)
+        async with t.pool.acquire() as sql:
+            assert await strangers(sql) == []
+        await t.run("roll-up")
+        assert (await t.run("watch"))["owed_to_unregistered"] == 0
 
 
 async def test_what_older_books_have_in_suspense_counts_as_little_as_it_did(

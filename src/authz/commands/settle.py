@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import asyncpg
 import typer
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from authz.commands.export import Output, day_of_text, refuse_taken, text_to
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
@@ -28,6 +29,7 @@ from authz.settlement.payment_file import (
     run_of,
 )
 from authz.settlement.remit import NOTHING, PAID_UNTIL, Paid, payees_of, remit
+from authz.settlement.unregistered import strangers
 from authz.sources import rulebooks
 from authz.storage.clock_row import civil_instant
 from authz.usage import UsageError
@@ -49,6 +51,9 @@ OWED_COLUMNS: Final = (
     "loss_minor",
     "withheld_minor",
 )
+
+
+UNREGISTERED_COLUMNS: Final = ("acquirer", "mid", "since", "minor", "registered")
 
 
 class Form(StrEnum):
@@ -139,6 +144,24 @@ def find(
     if run is None:
         raise UsageError("no payment of ours has this end-to-end id")
     text_to(None, as_csv(run))
+
+
+@app.command(epilog="Example: millesime settle unregistered")
+def unregistered(
+    output: Output = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """What was spent at merchants that nobody registered, by what the advices name."""
+    settings = settings_of(database_url, data_dir, config)
+    asyncio.run(_unregistered(url_of(settings), output))
+
+
+async def _unregistered(url: str, output: Path | None) -> None:
+    async with snapshot(url) as sql:
+        found = await strangers(sql)
+    text_to(output, [csv_line(UNREGISTERED_COLUMNS), *(csv_line(astuple(s)) for s in found)])
 
 
 async def _owed(url: str, book: Rulebook, until: date, output: Path | None) -> None:

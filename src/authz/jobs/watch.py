@@ -3,6 +3,7 @@
 Light enough to run all day, on totals and marks; the whole proof is `millesime audit`.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -11,7 +12,8 @@ import structlog
 
 from authz.bank.matters import read_matters
 from authz.settlement.payables import Payables
-from ledger.rollup import trial_balance
+from ledger.accounts import House
+from ledger.rollup import Line, trial_balance
 from ledger.seal import unsealed
 from rules.calendar import LAST_YEAR
 from rules.rulebook import Rulebook
@@ -23,7 +25,7 @@ HOLIDAYS_AHEAD: Final = timedelta(days=180)
 """How far ahead the table of holidays has to reach: behind it local ones are unknown (DAY-08)."""
 
 Alarms = dict[str, int]
-"""What is wrong, by its name, and how often; zeros where nothing is."""
+"""What is wrong, by its name, and how often, or by how many cents; zeros where nothing is."""
 
 _log = structlog.get_logger()
 
@@ -42,11 +44,19 @@ async def alarms(pool: asyncpg.Pool, book: Rulebook, now: datetime) -> Alarms:
     off_minor = abs(sum(line.debits_posted - line.credits_posted for line in lines))
     overdue = sum(1 for each in due if each.payable)
     found = {"books_unbalanced": off_minor, "unsealed": late, "payments_overdue": overdue}
+    found |= {"owed_to_unregistered": _standing(lines, House.UNREGISTERED)}
     found |= bank.alarms() | {"holidays_missing": holidays_missing(now.date())}
     for what, count in found.items():
         if count:
             _log.error("alarm", what=what, count=count)
     return found
+
+
+def _standing(lines: Iterable[Line], house: House) -> int:
+    """What is owed by an account of the house, in cents, as rolled up."""
+    return sum(
+        line.credits_posted - line.debits_posted for line in lines if line.name == house.name
+    )
 
 
 def holidays_missing(day: date) -> int:
