@@ -126,7 +126,7 @@ class MemoryStore:
         if any(row[0] in self.state.kept for row in writes.keys):
             raise Conflict("23505")
         rows = [dict(zip(DECIDED, row, strict=True)) for row in writes.decided]
-        if any(self.poison(row) for row in rows):
+        if any(_breaks_a_law(row) or self.poison(row) for row in rows):
             raise ValueError("a row that cannot be written")
         for after in afters:
             self._put(self._after(after))
@@ -237,6 +237,13 @@ class MemoryStore:
             if answer.outcome.authorization_id in numbers
             and answer.fingerprint == request.fingerprint
         ]
+
+
+def _breaks_a_law(row: dict[str, Any]) -> bool:
+    """`approved_within_asked`, written down again."""
+    cleared = row["kind"] == "ADVICE" and row["about_id"] is not None
+    over: bool = row["approved_minor"] > row["requested_minor"]
+    return over and not cleared
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:

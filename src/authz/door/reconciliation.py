@@ -28,11 +28,14 @@ MANDATORY: Final = (7, 11, 15, 32, SETTLEMENT_CODE, *COUNTS, *AMOUNTS, NET)
 
 # What an acquirer calls a debit is a movement towards a merchant (or, for an advice of a merchant
 # that nobody registered, towards what such are owed: $3); a credit or a reversal is one away from
-# there. What came over HTTP, without a terminal, is not in an acquirer's figures. The movements of
+# there; an advice about a payment gives back what that was cleared for less (ADV-03), and never
+# pays. What came over HTTP, without a terminal, is not in an acquirer's figures. The movements of
 # an authorization stand within a day of it, so that both tables are read by their blocks.
 TOTALS: Final = """
     with decided as materialized (
-        select holder_id, authorization_id, kind, at from authorizations
+        select holder_id, authorization_id, at,
+            case when kind = 'ADVICE' and about_id is not null then 'REVERSAL' else kind end as kind
+        from authorizations
         where business_day = $2 and acquirer = $1 and reason in ('APPROVED', 'APPROVED_PARTIAL')
             and terminal <> ''
     ), moved as (

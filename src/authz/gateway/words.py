@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from authz.payments.history import Payment
-from authz.payments.progress import refundable_minor, totals_of
+from authz.payments.progress import refundable_minor, totals_of, undone_minor
 from authz.requests import Kind, Original, Request
 from rules.facts import Channel, HolderProof, Purchase
 
@@ -132,6 +132,6 @@ def whole_of(kind: Kind, payment: Payment) -> int:
     if kind is Kind.REFUND:
         return refundable_minor(payment.steps)
     if kind is Kind.CAPTURE:
-        totals = totals_of(payment.steps)
-        return totals.authorized_minor - totals.reversed_minor or totals.authorized_minor
+        authorized_minor = totals_of(payment.steps).authorized_minor
+        return authorized_minor - undone_minor(payment.steps) or authorized_minor
     return payment.requested_minor

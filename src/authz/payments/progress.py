@@ -30,7 +30,7 @@ class Step(Struct, frozen=True):
 class Totals(Struct, frozen=True):
     """In cents; what was captured or reversed is not lowered by what comes back later.
 
-    A refund that was itself reversed is no refund.
+    A refund that was itself reversed is no refund. What was cleared for less was captured for less.
     """
 
     authorized_minor: int
@@ -45,10 +45,11 @@ def totals_of(steps: Sequence[Step]) -> Totals:
     moved = dict.fromkeys(Kind, 0)
     for step in steps[1:]:
         moved[step.kind] += step.amount_minor
-    captured = payment.amount_minor if payment.kind in POSTED_AT_ONCE else moved[Kind.CAPTURE]
+    posted_minor = payment.amount_minor if _is_at_once(steps) else moved[Kind.CAPTURE]
+    captured_minor = posted_minor - _given_back(steps, Kind.ADVICE)
     reversed_minor = moved[Kind.REVERSAL] + moved[Kind.CANCEL]
     refunded_minor = moved[Kind.REFUND] - moved[Kind.REFUND_REVERSAL]
-    return Totals(payment.amount_minor, reversed_minor, captured, refunded_minor)
+    return Totals(payment.amount_minor, reversed_minor, captured_minor, refunded_minor)
 
 
 def state_of(steps: Sequence[Step], *, approved: bool) -> str:
@@ -64,23 +65,26 @@ def state_of(steps: Sequence[Step], *, approved: bool) -> str:
     if moved_by(steps, Kind.EXPIRY) and not captured_minor:
         return "EXPIRED"
     if reversed_minor:
-        if reversed_minor >= totals.authorized_minor:
+        if undone_minor(steps) >= totals.authorized_minor:
             return "REVERSED"
         if not (captured_minor and steps[0].kind is Kind.HOLD):
             return "PARTIALLY_REVERSED"
         # A captured hold left what was not captured: only what came back afterwards counts.
-        return "REVERSED" if _undone_after_capture(steps) >= captured_minor else "CAPTURED"
+        return "REVERSED" if _given_back(steps, Kind.REVERSAL) >= captured_minor else "CAPTURED"
     # An account check pays nothing, and is done with its approval all the same.
-    at_once = steps[0].kind in POSTED_AT_ONCE
-    return "CAPTURED" if captured_minor or at_once else "AUTHORIZED"
+    return "CAPTURED" if captured_minor or _is_at_once(steps) else "AUTHORIZED"
 
 
 def refundable_minor(steps: Sequence[Step]) -> int:
     """What was captured and did not come back yet, in cents."""
     totals = totals_of(steps)
-    at_once = steps[0].kind in POSTED_AT_ONCE
-    undone_minor = totals.reversed_minor if at_once else _undone_after_capture(steps)
-    return max(0, totals.captured_minor - undone_minor - totals.refunded_minor)
+    reversed_minor = _given_back(steps, Kind.REVERSAL)
+    return max(0, totals.captured_minor - reversed_minor - totals.refunded_minor)
+
+
+def undone_minor(steps: Sequence[Step]) -> int:
+    """What was let go of or given back and is no refund, in cents."""
+    return totals_of(steps).reversed_minor + moved_by(steps[1:], Kind.ADVICE)
 
 
 def moved_by(steps: Sequence[Step], kind: Kind) -> int:
@@ -88,10 +92,15 @@ def moved_by(steps: Sequence[Step], kind: Kind) -> int:
     return sum(step.amount_minor for step in steps if step.kind is kind)
 
 
-def _undone_after_capture(steps: Sequence[Step]) -> int:
-    captured, undone_minor = False, 0
-    for step in steps:
+def _is_at_once(steps: Sequence[Step]) -> bool:
+    return steps[0].kind in POSTED_AT_ONCE
+
+
+def _given_back(steps: Sequence[Step], kind: Kind) -> int:
+    """What the answers of one kind gave back of what was captured, in cents."""
+    captured, back_minor = _is_at_once(steps), 0
+    for step in steps[1:]:
         captured = captured or (step.kind is Kind.CAPTURE and step.amount_minor > 0)
-        if captured and step.kind is Kind.REVERSAL:
-            undone_minor += step.amount_minor
-    return undone_minor
+        if captured and step.kind is kind:
+            back_minor += step.amount_minor
+    return back_minor

@@ -118,7 +118,8 @@ BOOKS = (
 ROAD = (
     # What was asked and answered, for every decision that was reached, approved or declined.
     # `about_id` names the payment that a reversal, a capture or a refund is about; `business_day`
-    # is the settlement date that the acquirer is told (DE15).
+    # is the settlement date that the acquirer is told (DE15). An advice about a payment asks for
+    # what it is cleared for, and moves what that leaves over (ADV-03): it may well be more.
     """
     create table authorizations (
         holder_id        bigint not null check (holder_id > 0),
@@ -146,7 +147,9 @@ ROAD = (
         about_id         bigint,
         business_day     date not null,
         primary key (holder_id, authorization_id),
-        constraint approved_within_asked check (approved_minor <= requested_minor),
+        constraint approved_within_asked check (
+            approved_minor <= requested_minor or (kind = 'ADVICE' and about_id is not null)
+        ),
         constraint approved_with_a_code check (
             (reason in ('APPROVED', 'APPROVED_PARTIAL')) = (approval_code is not null)
         )
