@@ -115,3 +115,15 @@ async def test_nor_what_an_advice_let_go_of_a_hold_be_captured(
         all_of_it = whole_of(Kind.CAPTURE, await seen(t, held))
         assert all_of_it == 1500
         assert (await t.about(Kind.CAPTURE, held, all_of_it)).reason is Reason.APPROVED
+
+
+async def test_a_late_0220_takes_no_more_than_a_reversal_left(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """HLD-03, REV-02: the reversal comes when the hold has fallen free already."""
+    async with town(calendar_url, tmp_path, ONE) as t:
+        held = await t.pay(2500, kind=Kind.HOLD)
+        await t.at("2026-12-24T12:30:00+01:00")
+        await t.run("expire-holds")
+        assert (await t.about(Kind.REVERSAL, held, left_minor=900)).approved_minor == 0
+        assert (await cleared(t, held, 2500)).approved_minor == 900

@@ -85,14 +85,17 @@ def is_captured(payment: Payment) -> bool:
 
 
 def capturable_minor(payment: Payment) -> int:
-    """What is held, or was held last before all of it fell free (HLD-03): a capture's most."""
+    """A capture's most: what is held, or was last before all of it fell free (HLD-03).
+
+    Never more than reversals left, though they may have found nothing held any more (REV-02).
+    """
     followed, last_minor = _Legs(), 0
     for _, event in groupby(payment.movements, key=attrgetter("authorization_id")):
         for transfer in event:
             followed.follow(transfer)
         held_minor = sum(leg.standing_minor for leg in followed.legs.values() if leg.held)
         last_minor = held_minor or last_minor
-    return last_minor
+    return last_minor if payment.ceiling_minor is None else min(last_minor, payment.ceiling_minor)
 
 
 def given_back(payment: Payment, refund: int) -> list[tuple[Transfer, int]]:

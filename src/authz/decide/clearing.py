@@ -30,13 +30,13 @@ def capture(
         return unknown(request)
     if payment.kind is not Kind.HOLD:  # it is posted already
         return _complete_posted(request, draft, payment, books)
-    most_minor = aftermath.capturable_minor(payment)
-    if aftermath.is_captured(payment) or not 0 < amount_minor <= most_minor:
-        return refused(request, draft, payment, Reason.INVALID_AMOUNT)
-    if aftermath.held_minor(payment):
-        return move(request, draft, payment, amount_minor)
-    if not _has_fallen_free(payment):
+    held, captured = aftermath.held_minor(payment) > 0, aftermath.is_captured(payment)
+    if not (held or captured or _has_fallen_free(payment)):
         return unknown(request)
+    if captured or not 0 < amount_minor <= aftermath.capturable_minor(payment):
+        return refused(request, draft, payment, Reason.INVALID_AMOUNT)
+    if held:
+        return move(request, draft, payment, amount_minor)
     return _capture_late(request, draft, payment, books, amount_minor)
 
 

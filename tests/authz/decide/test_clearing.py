@@ -90,6 +90,18 @@ def test_an_advice_of_a_hold_that_was_undone_takes_nothing(undone: Kind) -> None
     assert len(moves(verdict)) == 2
 
 
+def test_a_late_0220_takes_no_more_than_a_reversal_left_of_the_expired_hold() -> None:
+    """REV-02: though nothing was held any more when it came."""
+    held = some_request(2500, kind=Kind.HOLD)
+    less = about(held, Kind.REVERSAL, 2500, new_total_minor=900)
+    gone = held, about(held, Kind.EXPIRY, 0), less
+    assert answers(decided(*gone, told(held, 2500, Kind.CAPTURE)))[3] == (AMOUNT, 0)
+    assert answers(decided(*gone, told(held, 900, Kind.CAPTURE)))[3] == (OK, 900)
+    verdict = decided(*gone, told(held, 2500))
+    assert answers(verdict)[3] == (OK, 900)
+    assert verdict.outcomes[3].alarm == "ADVICE_ABOVE_PAYMENT"
+
+
 def test_an_offline_advice_takes_no_hold_that_has_expired() -> None:
     """0120 moves no money of a hold: its 0220 is still to come."""
     held = some_request(2000, kind=Kind.HOLD)
