@@ -127,7 +127,8 @@ class Payment(Struct, frozen=True, gc=False):
     """A payment that others are about: what was answered, and all its movements so far.
 
     `facts` are as they were kept, empty once they are forgotten. `ceiling_minor` is the least total
-    that reversals left it, None where none came. `leg` is its part on the bank card, if any.
+    that reversals left it, None where none came; `refunded_minor` is what refunds gave back and
+    their reversals did not take again. `leg` is its part on the bank card, if any.
     """
 
     holder_id: int
@@ -141,6 +142,7 @@ class Payment(Struct, frozen=True, gc=False):
     movements: tuple[Transfer, ...]
     facts: bytes
     ceiling_minor: int | None = None
+    refunded_minor: int = 0
     leg: Leg | None = None
 
     @property

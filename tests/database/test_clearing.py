@@ -127,3 +127,17 @@ async def test_a_late_0220_takes_no_more_than_a_reversal_left(
         await t.run("expire-holds")
         assert (await t.about(Kind.REVERSAL, held, left_minor=900)).approved_minor == 0
         assert (await cleared(t, held, 2500)).approved_minor == 900
+
+
+@pytest.mark.parametrize("taken_again", [False, True])
+async def test_clearing_for_less_gives_back_what_the_refunds_before_it_did_not(
+    calendar_url: str, tmp_path: Path, taken_again: bool
+) -> None:
+    """ADV-03: it tells what the sale was, whatever was refunded or taken again of it since."""
+    async with town(calendar_url, tmp_path, ONE) as t:
+        paid = await t.pay(2000)
+        refund = await t.about(Kind.REFUND, paid, 500)
+        if taken_again:
+            assert (await t.about(Kind.REVERSAL, refund)).approved_minor == 500
+        again = await cleared(t, paid, 1800)
+        assert (again.approved_minor, again.alarm) == (200, "")

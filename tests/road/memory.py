@@ -77,4 +77,9 @@ def _payment(store: MemoryStore, row: dict[str, Any]) -> Payment:
         row["requested_minor"], row["approved_minor"],
         tuple(t for t in movements if t.authorization_id in numbers), row["facts"],
         ceiling_minor=min((o["eligible_minor"] for o in about if _undoes(o)), default=None),
+        refunded_minor=sum(
+            refund.approved_minor - refund.taken_minor
+            for refund in refunds_of(store).values()
+            if refund.payment == (row["holder_id"], number)
+        ),
     )  # fmt: skip

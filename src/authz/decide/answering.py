@@ -42,6 +42,8 @@ def move(
         act: Act = aftermath.capture if request.kind is Kind.CAPTURE else aftermath.undo
         draft.post_about(payment, act(payment, amount_minor, clerk))
         follow_leg(draft, request.kind, payment, at)
+        if request.kind is Kind.REFUND:
+            draft.count_refund(payment.name, amount_minor)
     if request.kind in (Kind.REVERSAL, Kind.CANCEL):
         now = draft.payments.get(payment.name, payment)
         draft.payments[payment.name] = _left(now, request.new_total_minor)

@@ -45,7 +45,8 @@ def confirm(
 ) -> Outcome:
     """An advice of a payment we approved: less releases the rest, more is for a dispute (ADV-03).
 
-    A financial one takes what it finds held, or what fell free before it came (HLD-03).
+    It tells what the sale was, whatever was refunded of it since. A financial one takes what it
+    finds held, or what fell free before it came (HLD-03).
     """
     told_minor = request.purchase.amount_minor
     if told_minor == payment.requested_minor:  # its DE4 may be what was asked, not approved
@@ -53,8 +54,9 @@ def confirm(
     if request.completes and (aftermath.held_minor(payment) or _has_fallen_free(payment)):
         return _take(replace(request, kind=Kind.CAPTURE), draft, payment, books, told_minor)
     standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
-    less_minor = max(0, standing_minor - told_minor)
-    return move(request, draft, payment, less_minor, alarm=_dispute(told_minor, standing_minor))
+    most_minor = standing_minor + payment.refunded_minor
+    less_minor = min(standing_minor, max(0, most_minor - told_minor))
+    return move(request, draft, payment, less_minor, alarm=_dispute(told_minor, most_minor))
 
 
 def _take(
@@ -79,10 +81,10 @@ def _complete_posted(
     What asks us first, over HTTP, may be told that it names another amount.
     """
     amount_minor = request.purchase.amount_minor
-    if amount_minor and amount_minor in (payment.requested_minor, payment.approved_minor):
-        return move(request, draft, payment, 0)
     if amount_minor and request.completes:
         return confirm(replace(request, kind=Kind.ADVICE), draft, payment, books)
+    if amount_minor and amount_minor in (payment.requested_minor, payment.approved_minor):
+        return move(request, draft, payment, 0)
     return refused(request, draft, payment, Reason.INVALID_AMOUNT)
 
 

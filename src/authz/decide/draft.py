@@ -80,6 +80,12 @@ class Draft:
             self.post(transfer)
         self.payments[payment.name] = replace(payment, movements=payment.movements + moved)
 
+    def count_refund(self, name: PaymentName, back_minor: int) -> None:
+        """So much more of a payment was refunded; below zero where a refund is taken back."""
+        payment = self.payments[name]
+        refunded_minor = payment.refunded_minor + back_minor
+        self.payments[name] = replace(payment, refunded_minor=refunded_minor)
+
     def reserve(self, request: Request, reserved: Reserved, account_no: int, facts: Facts) -> None:
         """A payment that waits for the bank: its key is taken, its answer not yet known."""
         holder_id, number = reserved.holder_id, reserved.authorization_id

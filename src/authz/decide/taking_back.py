@@ -62,6 +62,7 @@ def take_back(
     elif wanted_minor:
         clerk = aftermath.Clerk(purse, number, at)
         draft.post_about(payment, list(_moved(payment, parts, lost_minor, clerk)))
+        draft.count_refund(payment.name, -wanted_minor)
     kept = replace(request, kind=Kind.REFUND_REVERSAL)
     about, alarm = refund.number, " ".join(alarms)
     return answered(

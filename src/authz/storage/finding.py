@@ -63,6 +63,12 @@ READ_PAYMENTS: Final = """
            (select min(r.eligible_minor) from authorizations r
             where r.holder_id = a.holder_id and r.about_id = a.authorization_id
                 and r.kind in ('REVERSAL', 'CANCEL') and r.reason = 'APPROVED') as ceiling_minor,
+           (select coalesce(sum(f.approved_minor - (
+                select coalesce(sum(u.approved_minor), 0) from authorizations u
+                where u.holder_id = f.holder_id and u.about_id = f.authorization_id)), 0)::bigint
+            from authorizations f
+            where f.holder_id = a.holder_id and f.about_id = a.authorization_id
+                and f.kind = 'REFUND') as refunded_minor,
            n.authorization_id, n.requested_minor, n.approved_minor,
            case n.kind when 'REFUND' then (
                select coalesce(sum(u.approved_minor), 0)::bigint from authorizations u
@@ -177,7 +183,7 @@ async def read_payments(
             movements[row["holder_id"], row[0]].append(Transfer.from_row(row))
     return (
         {name: _payment(row, movements[name]) for name, row in payments.items()},
-        {(row[0], row[10]): _refund(row) for row in rows if row["taken"] is not None},
+        {(row[0], row[11]): _refund(row) for row in rows if row["taken"] is not None},
     )
 
 
@@ -194,9 +200,10 @@ def _payment(row: Any, movements: Sequence[Transfer]) -> Payment:
         tuple(movements),
         row[8],
         row[9],
-        None if row[14] is None else leg_of(row[14:]),
+        row[10],
+        None if row[15] is None else leg_of(row[15:]),
     )
 
 
 def _refund(row: Any) -> Refund:
-    return Refund(row[10], (row[0], row[1]), *row[11:14])
+    return Refund(row[11], (row[0], row[1]), *row[12:15])

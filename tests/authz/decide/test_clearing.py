@@ -34,6 +34,46 @@ def test_a_0220_clears_a_purchase_whatever_it_names_it_by(
     assert moves(verdict)[1:-1] == backs
 
 
+@pytest.mark.parametrize("refunded_first", [True, False])
+def test_clearing_for_less_gives_back_the_same_before_and_after_a_refund(
+    refunded_first: bool,
+) -> None:
+    """ADV-03: it tells what the sale was, not what is left of it."""
+    paid = some_request(2000)
+    refund, clearing = about(paid, Kind.REFUND, 500), told(paid, 1800)
+    order = (refund, clearing) if refunded_first else (clearing, refund)
+    verdict = decided(paid, *order, told(paid, 1800))
+    assert answers(verdict)[1:] == [
+        *([(OK, 500), (OK, 200)] if refunded_first else [(OK, 200), (OK, 500)]),
+        (OK, 0),
+    ]
+    assert {outcome.alarm for outcome in verdict.outcomes} == {""}
+
+
+def test_no_more_comes_back_than_refunds_left() -> None:
+    paid = some_request(2000)
+    verdict = decided(paid, about(paid, Kind.REFUND, 1800), told(paid, 1500))
+    assert answers(verdict)[2] == (OK, 200)
+
+
+def test_a_refund_that_was_reversed_is_left_out_of_what_clearing_is_compared_with() -> None:
+    paid = some_request(2000)
+    refund = about(paid, Kind.REFUND, 500)
+    verdict = decided(paid, refund, about(refund, Kind.REVERSAL, 500), told(paid, 1800))
+    assert answers(verdict)[3] == (OK, 200)
+
+
+@pytest.mark.parametrize("kind", [Kind.CAPTURE, Kind.ADVICE])
+@pytest.mark.parametrize("told_minor", [2000, 1500])
+def test_clearing_of_what_was_reversed_is_for_a_dispute(kind: Kind, told_minor: int) -> None:
+    """The merchant says that the sale was, its acquirer that it was not: somebody must look."""
+    paid = some_request(2000)
+    undo = about(paid, Kind.REVERSAL, 2000, new_total_minor=900)
+    verdict = decided(paid, undo, told(paid, told_minor, kind))
+    assert answers(verdict)[2] == (OK, 0)
+    assert verdict.outcomes[2].alarm == "ADVICE_ABOVE_PAYMENT"
+
+
 def test_a_completion_for_nothing_is_refused() -> None:
     paid, held = some_request(1000), some_request(500, kind=Kind.HOLD)
     nothing = [told(paid, 0, Kind.CAPTURE), told(held, 0, Kind.CAPTURE)]
