@@ -35,27 +35,40 @@ READ_BY_REFERENCE: Final = """
 """
 UNDATED_WINDOW: Final = timedelta(hours=24)
 """How old a payment may be that is named by STAN alone: DE13 is optional in a reversal."""
-READ_BY_STAN: Final = """
+DATED_WINDOW: Final = timedelta(days=7)
+"""How old a payment may be that our clock and the till's have on different days (ADV-02)."""
+_OF_STAN: Final = """
     select r.key_hash, a.holder_id, a.authorization_id
     from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                $7::bool[], $8::timestamptz[])
-        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund, now)
+                $7::bigint[], $8::bool[], $9::timestamptz[])
+        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, amount_minor, refund, now)
     join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
         and a.stan = r.stan and a.terminal = r.terminal and a.acquirer = r.acquirer
         and a.kind in ('PURCHASE', 'HOLD', 'ADVICE', 'REFUND') and (a.kind = 'REFUND') = r.refund
-        and case when r.month_day is null
-            then a.at >= coalesce((select test_clock from control), r.now) - $9::interval
-            else r.month_day
-                = to_char(case a.kind when 'REFUND' then a.business_day else a.day end, 'MMDD')
-            end
+    cross join lateral (
+        select case a.kind when 'REFUND' then a.business_day else a.day end as day,
+            a.at >= coalesce((select test_clock from control), r.now) - $10::interval as is_young
+    ) as d
+"""
+_ON_THE_DAY: Final = """
+    where case when r.month_day is null then d.is_young
+        else r.month_day = to_char(d.day, 'MMDD') end
+"""
+_OR_WAITING: Final = """
     union all
     select r.key_hash, p.holder_id, p.number
-    from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                $7::bool[], $8::timestamptz[])
-        as r (key_hash, holder_id, stan, terminal, acquirer, month_day, refund, now)
+    from unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::text[], $8::bool[])
+        as r (key_hash, holder_id, stan, terminal, acquirer, refund)
     join pending_payments p on p.terminal = r.terminal and p.acquirer = r.acquirer
         and p.holder_id = r.holder_id and p.stan = r.stan and not r.refund
 """
+READ_BY_STAN: Final = _OF_STAN + _ON_THE_DAY + _OR_WAITING
+# DE13 is the till's date, the day of a payment is ours: midnight may have passed in between.
+_BESIDE_THE_DAY: Final = """
+    where d.is_young and r.amount_minor in (a.requested_minor, a.approved_minor)
+        and r.month_day in (to_char(d.day - 1, 'MMDD'), to_char(d.day + 1, 'MMDD'))
+"""
+READ_NEAR_MIDNIGHT: Final = _OF_STAN + _BESIDE_THE_DAY
 # A refund is read as the payment that it is of.
 READ_PAYMENTS: Final = """
     select a.holder_id, a.authorization_id, a.account_no, a.kind, a.day, a.mid, a.requested_minor,
@@ -128,9 +141,11 @@ async def find_named(
     vague = [(r, o) for r, o in about if r.key_hash not in exact and o.name is None]
     originals = await _by_reference(sql, vague)
     vague = [(r, o) for r, o in vague if r.key_hash not in originals]
-    originals |= await _by_stan(sql, vague, holder_of)
+    originals |= await _by_stan(sql, vague, holder_of, READ_BY_STAN, UNDATED_WINDOW)
     vague = [(r, o) for r, o in vague if r.key_hash not in originals]
     originals |= await by_repeat(sql, [r for r, _ in vague])
+    vague = [(r, o) for r, o in vague if r.key_hash not in originals]
+    originals |= await _by_stan(sql, vague, holder_of, READ_NEAR_MIDNIGHT, DATED_WINDOW)
     names.update(name for found in originals.values() for name in found)
     holders = {holder_id for holder_id, _ in names}
     if any(r.kind is Kind.ADVICE and r.card_ref not in holder_of for r, _ in about):
@@ -148,7 +163,11 @@ async def _by_reference(sql: "Tx", about: Sequence[Any]) -> dict[bytes, tuple[Pa
 
 
 async def _by_stan(
-    sql: "Tx", about: Sequence[Any], holder_of: Mapping[bytes, int]
+    sql: "Tx",
+    about: Sequence[Any],
+    holder_of: Mapping[bytes, int],
+    statement: str,
+    window: timedelta,
 ) -> dict[bytes, tuple[PaymentName, ...]]:
     wanted = [
         (
@@ -158,15 +177,14 @@ async def _by_stan(
             r.terminal,
             r.acquirer,
             o.month_day,
+            o.amount_minor,
             r.undoes_refund,
             r.received_at,
         )
         for r, o in about
         if o.stan and r.card_ref
     ]
-    if not wanted:
-        return {}
-    return grouped(await sql.fetch(READ_BY_STAN, *columns(wanted), UNDATED_WINDOW))
+    return grouped(await sql.fetch(statement, *columns(wanted), window)) if wanted else {}
 
 
 async def read_payments(
