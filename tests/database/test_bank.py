@@ -117,6 +117,23 @@ async def test_an_approval_that_nobody_waits_for_any_more_is_undone(
         assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
 
 
+async def test_a_reversal_of_a_part_waits_for_what_there_will_be_to_reduce(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """REV-02: 25 + 15 reduced to 30; the bank card's part first."""
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve_and_ask(asked)
+        part = replace(undo_of(asked), new_total_minor=3000)
+        (waits,) = await branch.run(part)
+        assert isinstance(waits, Later)
+        assert (await branch.finish(asked, reserved, BankWord.APPROVED)).approved_minor == 4000
+        (answer,) = await branch.run(part)
+        assert answer is not None and answer.approved_minor == 1000
+        await branch.recover_notices(branch.desk)
+        assert (await branch.state(), await branch.available()) == (("APPROVED", 500), 7500)
+
+
 async def test_a_reversal_before_the_question_stops_it(calendar_url: str, tmp_path: Path) -> None:
     async with a_branch(calendar_url, tmp_path) as branch:
         asked = forty()

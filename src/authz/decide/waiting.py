@@ -1,7 +1,7 @@
 """Requests about a payment that still waits for the bank, and what becomes of its leg later. Pure.
 
-A reversal marks the payment and is answered; whoever settles it undoes both legs. Everything else
-has to wait too (ARCHITECTURE, corner 4).
+A reversal of all of it marks the payment and is answered; whoever settles it undoes both legs.
+Everything else has to wait too (ARCHITECTURE, corner 4): what there is to reduce is not known yet.
 """
 
 from datetime import datetime
@@ -37,7 +37,7 @@ def refer_to_waiting(request: Request, draft: Draft) -> Outcome | None:
     ]
     if len(found) != 1:
         return None
-    if request.kind in (Kind.REVERSAL, Kind.CANCEL):
+    if request.kind in (Kind.REVERSAL, Kind.CANCEL) and not request.new_total_minor:
         return _mark(request, draft, found[0])
     return later(found[0].name)
 
