@@ -373,6 +373,30 @@ def test_an_inquiry_counts_like_a_payment_and_its_repeat_does_not() -> None:
     assert codes == ["55", "55", "55", "75"]
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "beside"),
+    [
+        ("9A03261124", "", {}),
+        ("9F10070601120", "9F1007060112F", {}),
+        ("", "", {"de23": "107"}),
+        ("", "", {"de23": "001"}),
+    ],
+    ids=["an object missing", "no results", "no such number", "another number"],
+)
+def test_an_advice_is_posted_though_nobody_can_read_its_chip(
+    was: str, now: str, beside: dict[str, str]
+) -> None:
+    """ADV-01: it happened. What asks first is refused for the same."""
+    till = Till()
+    data = till.chip.tap(500, 1, {"5F34": "00"})
+    assert was in data
+    advice = till.asks(500, data.replace(was, now), **beside) | {"t": "0120"}
+    assert till.says(advice)["39"] == "00" and till.road.store.movements
+    assert till.road.store.state.holders[1].counters == ()
+    with pytest.raises(Untranslatable):
+        till.code(500, data.replace(was, now), **beside)
+
+
 def test_an_advice_is_never_declined_for_its_use_of_the_chip() -> None:
     till = Till()
     assert till.code(100, till.chip.tap(100, 9)) == "00"

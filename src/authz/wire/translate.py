@@ -122,14 +122,28 @@ def _beside_the_number(
     card_ref: bytes,
     check: CredentialCheck | None,
 ) -> tuple[Tap | None, tuple[bytes, ...] | None]:
-    """What chip and PIN are worth, where they may speak for the request at all."""
+    """What chip and PIN are worth, where they may speak for the request at all.
+
+    What has happened is not refused for a chip that nobody can read (ADV-01): it is posted without.
+    """
     if check is None or pan is None or kind not in _TAPPED:
         return None, None
     try:
-        tap = check.tap(fields, pan, card_ref)
+        tap = _tap(fields, pan, card_ref, check)
+    except Untranslatable:
+        if kind is not Kind.ADVICE:
+            raise
+        tap = None
+    return tap, check.pin_refs(fields, pan, card_ref) if kind in PRESENTED else None
+
+
+def _tap(
+    fields: Mapping[int, str], pan: str, card_ref: bytes, check: CredentialCheck
+) -> Tap | None:
+    try:
+        return check.tap(fields, pan, card_ref)
     except TlvError as error:
         raise Untranslatable(Reason.FORMAT, f"DE55: {error}") from None
-    return tap, check.pin_refs(fields, pan, card_ref) if kind in PRESENTED else None
 
 
 def to_reply(
