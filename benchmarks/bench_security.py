@@ -84,7 +84,7 @@ def _our_taps(module: SoftwareModule, cvn: int) -> Callable[[], bytes]:
 def _our_tap(module: SoftwareModule, tap: Cryptogram) -> bytes:
     if not module.arqc_holds(CARD, tap):
         raise AssertionError("a good cryptogram was refused")
-    return module.arpc(CARD, tap, "00") or b""
+    return module.arpc(CARD, tap, "00", approves=True) or b""
 
 
 def _their_tap(cvn: int, tap: Cryptogram) -> bytes:

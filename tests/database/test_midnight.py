@@ -77,22 +77,21 @@ async def test_the_payment_of_the_very_day_is_meant_where_there_is_one(people: s
 
 
 @pytest.mark.parametrize(
-    ("month_day", "other"),
+    ("kind", "month_day", "other"),
     [
-        ("1122", {}),
-        ("1126", {}),
-        ("1123", {"amount_minor": 501}),
-        ("1123", {"received_at": PAST_MIDNIGHT + timedelta(days=7, seconds=1)}),
-        ("1123", {"terminal": "TERM0009"}),
-        ("1123", {"person": 2}),
-        ("1123", {"kind": Kind.REFUND}),
+        (Kind.REVERSAL, "1122", {}),
+        (Kind.REVERSAL, "1126", {}),
+        (Kind.REVERSAL, "1123", {"amount_minor": 501}),
+        (Kind.REVERSAL, "1123", {"received_at": PAST_MIDNIGHT + timedelta(days=7, seconds=1)}),
+        (Kind.REVERSAL, "1123", {"terminal": "TERM0009"}),
+        (Kind.REVERSAL, "1123", {"person": 2}),
+        (Kind.REFUND, "1123", {}),
     ],
 )
 async def test_not_one_of_another_day_amount_till_or_card_nor_by_what_says_no_amount(
-    people: str, month_day: str, other: dict[str, Any]
+    people: str, kind: Kind, month_day: str, other: dict[str, Any]
 ) -> None:
     async with Process(people) as process:
         assert await process.reasons(paid()) == ["APPROVED"]
-        undo = told(**({"kind": Kind.REVERSAL, "month_day": month_day} | other))
-        assert await process.reasons(undo) == ["ORIGINAL_NOT_FOUND"]
+        assert await process.reasons(told(kind, month_day, **other)) == ["ORIGINAL_NOT_FOUND"]
     assert await one(people, SPENT) == 500

@@ -2,8 +2,10 @@
 
 import pytest
 from msgspec import msgpack
+from msgspec.structs import replace
 
 from authz.custody.keys import Keys
+from authz.iso8583.profiles import profile
 from authz.wire.elements import Untranslatable
 from rules.decision import Reason
 from rules.facts import Facts, TokenStatus, Wallet
@@ -40,6 +42,15 @@ def test_the_answer_authenticates_itself_to_the_chip_that_asked(
     answer = till.says(question)
     assert answer["39"] == code
     assert till.chip.proves(question["55"], answer["55"], code=code)
+
+
+def test_a_chip_hears_an_approval_whatever_its_network_calls_it() -> None:
+    till = Till()
+    till.road._profile = replace(profile("ascii"), response_codes={"10": "32"})
+    question = till.asks(3000, till.chip.tap(3000, 1), de48="61011")
+    answer = till.says(question)
+    assert (answer["39"], int(answer["4"])) == ("32", 2500)
+    assert till.chip.proves(question["55"], answer["55"], code="10")
 
 
 def test_a_repeat_gets_the_same_bytes_and_counts_nothing() -> None:

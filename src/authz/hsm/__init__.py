@@ -74,10 +74,14 @@ class SecurityModule(Protocol):
     def arqc_holds(self, card: ChipCard, cryptogram: Cryptogram) -> bool | None:
         """Whether the card made this cryptogram; None without a key of its BIN or for the CVN."""
 
-    def arpc(self, card: ChipCard, cryptogram: Cryptogram, response_code: str) -> bytes | None:
+    def arpc(
+        self, card: ChipCard, cryptogram: Cryptogram, response_code: str, *, approves: bool
+    ) -> bytes | None:
         """Issuer authentication data (tag 91) of an answer to a cryptogram that holds.
 
-        The data under the cryptogram are not looked at. None without a key, as `arqc_holds`.
+        `response_code` is the answer's, in its network's words (two characters), which do not tell
+        whether it `approves`. The data under the cryptogram are not looked at. None without a key,
+        as `arqc_holds`.
         """
 
     def has_mac_key(self, profile: str) -> bool:

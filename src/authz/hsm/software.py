@@ -32,7 +32,6 @@ OLD_KEY_VALID_S: Final = 60.0
 """How long messages under a replaced key are still taken."""
 CARDS_KEPT_MAX: Final = 16_384
 SESSIONS_KEPT_MAX: Final = 1_024
-_APPROVING: Final = frozenset({"00", "10"})
 _BIN_SIZES: Final = (8, 7, 6)
 _KEY_SIZES: Final = (16, 24)
 _PIN_REF_SIZE: Final = 16
@@ -100,14 +99,16 @@ class SoftwareModule:
         computed_over = padded(cryptogram.cvn, cryptogram.data)
         return len(cryptogram.arqc) == 8 and key.mac_holds(computed_over, cryptogram.arqc)
 
-    def arpc(self, card: ChipCard, cryptogram: Cryptogram, response_code: str) -> bytes | None:
+    def arpc(
+        self, card: ChipCard, cryptogram: Cryptogram, response_code: str, *, approves: bool
+    ) -> bytes | None:
         """Issuer authentication data (tag 91); `response_code` is the answer's, two characters."""
         key = self._key_of(card, cryptogram)
         if key is None:
             return None
         if cryptogram.cvn == CVN_10:
             return arpc_1(key, cryptogram.arqc, response_code)
-        csu = CSU_APPROVED if response_code in _APPROVING else CSU_DECLINED
+        csu = CSU_APPROVED if approves else CSU_DECLINED
         return arpc_2(key, cryptogram.arqc, csu)
 
     def _key_of(self, card: ChipCard, cryptogram: Cryptogram) -> DesKey | None:

@@ -22,6 +22,8 @@ from authz.iso8583.spec import DESCRIPTIONS, SPECS
 from authz.wire.framing import Framing, framing
 
 _SUFFIX = ".toml"
+_APPROVED, _PART = "00", "10"
+_APPROVALS = frozenset({_APPROVED, _PART})
 _Code = Annotated[str, Meta(pattern="^[0-9A-Z]{2}$")]
 _EligiblePlace = Annotated[str, Meta(pattern=r"^DE(54|48)\.[0-9A-Z]{2}$")]
 _PartialPlace = Annotated[str, Meta(pattern=r"^DE48\.[0-9A-Z]{2}$")]
@@ -49,7 +51,8 @@ class Profile(Struct, frozen=True):
 
     `eligible_from` and `partial_from` name, in order of preference, where the eligible subtotal and
     the partial-approval capability travel: `DE54.90` is the amount type 90 of DE54, `DE48.EA` the
-    private element EA.
+    private element EA. Where a fallback hides what the network has no word for, and a part is not
+    among its words, nobody takes one: `partial_from` is empty (AUT-03).
     `entry_modes` are the ways of reading a card (DE22, two digits) that pay here. `cryptogram` is
     what becomes of chip data; None: what the service was told.
     """
@@ -68,8 +71,12 @@ class Profile(Struct, frozen=True):
     response_code_fallback: str | None
 
     def response_code(self, code: str) -> str:
-        """Our code in this network's words: mapped, else the fallback, else as it is."""
-        return self.response_codes.get(code, self.response_code_fallback or code)
+        """Our code in this network's words: mapped, else the fallback, else as it is.
+
+        The fallback is of declines: an approval that reads like one would be paid, and not given.
+        """
+        fallback = code if code in _APPROVALS else self.response_code_fallback
+        return self.response_codes.get(code, fallback or code)
 
 
 def profile_names(folder: Path | None = None) -> tuple[str, ...]:
@@ -106,6 +113,7 @@ def _in(place: Traversable) -> dict[str, Traversable]:
 def _built(name: str, text: str) -> Profile:
     read = msgspec.convert(tomllib.loads(text), _File)
     _check(read)
+    knows_no_part = read.response_code_fallback is not None and _PART not in read.response_codes
     return Profile(
         name=name,
         codec=_codec(read.content),
@@ -113,7 +121,7 @@ def _built(name: str, text: str) -> Profile:
         echo=read.echo,
         mtis=frozenset(read.mtis),
         eligible_from=read.eligible_from,
-        partial_from=read.partial_from,
+        partial_from=() if knows_no_part else read.partial_from,
         entry_modes=frozenset(read.entry_modes),
         mac=read.mac,
         cryptogram=read.cryptogram,

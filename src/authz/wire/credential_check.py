@@ -74,13 +74,15 @@ class CredentialCheck(Struct, frozen=True):
         pin = self.module.open_pin(self.profile, bytes.fromhex(block), pan)
         return () if pin is None else self.module.pin_refs(card_ref, pin)
 
-    def issuer_data(self, use: ChipUse, pan: str, response_code: str) -> dict[int, str]:
+    def issuer_data(
+        self, use: ChipUse, pan: str, response_code: str, *, approves: bool
+    ) -> dict[int, str]:
         """DE55 of the answer to a use that was believed; none where its key is here no more."""
         if self.policy is CryptogramPolicy.OFF:
             return {}
         card = ChipCard(pan, self.digester.card_ref(pan), use.sequence)
         cryptogram = Cryptogram(use.cvn, use.atc.to_bytes(2), b"", use.arqc)
-        data = self.module.arpc(card, cryptogram, response_code)
+        data = self.module.arpc(card, cryptogram, response_code, approves=approves)
         return {} if data is None else {_CHIP: issuer_authentication(data)}
 
 

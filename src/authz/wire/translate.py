@@ -170,7 +170,8 @@ def to_reply(
         if partial or _balance_asked(asked):
             fields[54] = _amounts(outcome, partial=partial)
     if outcome.chip is not None and check is not None and _is_asked(message.mti):
-        fields |= check.issuer_data(outcome.chip, card_number(asked), fields[39])
+        pan, code = card_number(asked), fields[39]
+        fields |= check.issuer_data(outcome.chip, pan, code, approves=outcome.approved)
     return Message(answer_mti(message.mti), fields)
 
 

@@ -47,19 +47,22 @@ def test_without_a_key_of_the_bin_or_a_known_cvn_nothing_can_be_said() -> None:
     foreign = ChipCard("9999490000000015", b"f" * 16)
     assert module.arqc_holds(foreign, tap(10)) is None
     assert module.arqc_holds(CARD, Cryptogram(17, ATC, DATA, bytes(8))) is None
-    assert module.arpc(foreign, tap(10), "00") is None
+    assert module.arpc(foreign, tap(10), "00", approves=True) is None
 
 
 def test_an_approval_and_a_decline_are_answered_differently() -> None:
     module = some_module()
     for cvn, size in ((10, 10), (18, 8)):
-        yes, no = (module.arpc(CARD, tap(cvn), code) for code in ("00", "51"))
+        yes = module.arpc(CARD, tap(cvn), "00", approves=True)
+        no = module.arpc(CARD, tap(cvn), "51", approves=False)
         assert yes and no and yes != no and len(yes) == len(no) == size
 
 
-def test_a_partial_approval_is_an_approval_to_the_card() -> None:
+@pytest.mark.parametrize("code", ["10", "32"])
+def test_an_approval_is_one_to_the_card_whatever_its_code(code: str) -> None:
     module = some_module()
-    assert module.arpc(CARD, tap(18), "10") == module.arpc(CARD, tap(18), "00")
+    yes = module.arpc(CARD, tap(18), "00", approves=True)
+    assert module.arpc(CARD, tap(18), code, approves=True) == yes
 
 
 def test_cards_beyond_the_bound_push_out_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:

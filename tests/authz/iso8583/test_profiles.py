@@ -97,6 +97,17 @@ def test_a_network_may_have_response_codes_of_its_own() -> None:
     assert [strict.response_code(code) for code in ("1A", "51", "62")] == ["65", "51", "05"]
 
 
+def test_a_fallback_is_of_declines_and_never_of_approvals() -> None:
+    """The till would read a decline of what was paid."""
+    fallback = 'response_code_fallback = "05"\n[response_codes]\n'
+    ours = text_of("ascii").replace("[response_codes]\n", fallback)
+    without, with_part = (profiles._built("ours", ours + more) for more in ("", '"10" = "32"\n'))
+    assert [without.response_code(code) for code in ("00", "10", "51")] == ["00", "10", "05"]
+    assert [with_part.response_code(code) for code in ("00", "10", "51")] == ["00", "32", "05"]
+    # Who has no word for a part gets none: nobody there takes it (AUT-03).
+    assert (without.partial_from, with_part.partial_from) == ((), ("DE48.61",))
+
+
 def test_the_files_hold_nothing_but_what_is_read() -> None:
     for name in profile_names():
         assert tomllib.loads(text_of(name)).keys() <= set(profiles._File.__struct_fields__)
