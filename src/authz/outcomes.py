@@ -14,6 +14,9 @@ APPROVALS: Final = frozenset({Reason.APPROVED, Reason.APPROVED_PARTIAL})
 AMBIGUOUS: Final = "AMBIGUOUS_ORIGINAL"
 """The alarm of a request that could be about more than one payment, and so is about none."""
 
+DISPUTED: Final = "ADVICE_ABOVE_PAYMENT"
+"""The alarm of an advice that tells of more than was approved and not reversed (ADV-03)."""
+
 
 class Outcome(Struct, frozen=True, gc=False):
     """The answer to one request, in cents, with the fields that a replay must give again.
@@ -99,6 +102,11 @@ def unknown(request: Request) -> Outcome:
 def ambiguous(request: Request) -> Outcome:
     """Nothing moves, for more than one payment could be meant; somebody must look."""
     return Outcome(Reason.ORIGINAL_NOT_FOUND, request.purchase.amount_minor, alarm=AMBIGUOUS)
+
+
+def overtaken(request: Request) -> Outcome:
+    """What happened was reversed before it came: it is heard, and nothing of it stands (REV-01)."""
+    return Outcome(Reason.APPROVED, request.purchase.amount_minor, alarm=DISPUTED)
 
 
 def later(payment: tuple[int, int]) -> Later:

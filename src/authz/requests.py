@@ -59,7 +59,8 @@ class Original(Struct, frozen=True, gc=False):
     identity; `rrn` with the terminal and, where given, `approval_code`; `stan` with the terminal
     and `month_day` (MMDD; without it, of the last 24 hours). `amount_minor`, where given, must be
     what the payment asked for. `first_stan` is the STAN of the exact identity: a payment may have
-    come under another DE7 since, as the repeat of a message that was lost.
+    come under another DE7 since, as the repeat of a message that was lost. `advised`: the identity
+    is that of a message which tells what happened (DE90 names a 0120 or 0220).
     """
 
     name: tuple[int, int] | None = None
@@ -70,6 +71,7 @@ class Original(Struct, frozen=True, gc=False):
     month_day: str | None = None
     amount_minor: int | None = None
     first_stan: str | None = None
+    advised: bool = False
 
 
 class Request(Struct, frozen=True, gc=False):

@@ -17,7 +17,7 @@ from authz.decide.counters import Counters
 from authz.decide.topup import Leg, LegState
 from authz.decide.writes import Writes
 from authz.outcomes import Outcome, chip_of
-from authz.requests import Request
+from authz.requests import Kind, Request
 from authz.state import Holder, KeptAnswer, PaymentName, Pending, State, UsedDay
 from authz.storage.store import Conflict, HolderOf, InDoubt, Save, Store
 from ledger.transfers import Transfer
@@ -221,6 +221,7 @@ class MemoryStore:
             and row[5] in (b"", request.card_ref)
             and not self.state.kept[row[0]].outcome.holder_id
             and row[6] >= request.received_at - timedelta(hours=24)
+            and row[7] is (request.kind is Kind.ADVICE)
         ]
 
     def _restamped(self, request: Request) -> list[KeptAnswer]:

@@ -117,6 +117,24 @@ async def test_an_approval_that_nobody_waits_for_any_more_is_undone(
         assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
 
 
+async def test_an_advice_of_what_was_undone_while_it_waited_is_not_posted_again(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve_and_ask(asked)
+        await branch.run(undo_of(asked))
+        undone = await branch.finish(asked, reserved, BankWord.APPROVED)
+        assert undone.reason is Reason.REVERSED_BEFORE_REQUEST
+        (told,) = await branch.run(
+            buys(4000, kind=Kind.ADVICE, about=Original(keys=(asked.key_hash,)))
+        )
+        assert told is not None
+        assert (told.reason, told.approved_minor) == (Reason.APPROVED, 0)
+        await branch.recover_notices(branch.desk)
+        assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
+
+
 async def test_a_reversal_of_a_part_waits_for_what_there_will_be_to_reduce(
     calendar_url: str, tmp_path: Path
 ) -> None:

@@ -59,7 +59,7 @@ async def test_an_advice_of_another_amount_is_a_payment_of_its_own(people: str) 
 
 @pytest.mark.parametrize(("at", "month_day"), [(PAST_MIDNIGHT, "1123"), (BEFORE, "1124")])
 async def test_a_reversal_gives_it_back(people: str, at: datetime, month_day: str) -> None:
-    """REV-03: the holder need not call."""
+    """REV-01: the holder need not call."""
     async with Process(people) as process:
         assert await process.reasons(paid(at)) == ["APPROVED"]
         assert await process.reasons(told(Kind.REVERSAL, month_day)) == ["APPROVED"]

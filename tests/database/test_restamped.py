@@ -90,6 +90,59 @@ async def test_what_has_happened_is_not_stopped_by_a_tombstone(people: str, toge
         assert posted is not None and posted.approved_minor == 1250
 
 
+ADVICE = b"identity of 0120"
+
+
+def advised(**changes: Any) -> Request:
+    """0120 that shares DE11 and DE7 with the 0100 that was lost."""
+    own = Original(keys=(LOST,), amount_minor=1250, stan=STAN, first_stan=STAN)
+    plain: dict[str, Any] = {"stan": STAN, "key_hash": ADVICE, "about": own}
+    return buys(1250, kind=Kind.ADVICE, **(plain | changes))
+
+
+def again_anew() -> Request:
+    """0121 of that advice under another DE7."""
+    return again(advised(key_hash=b"restamped 0121..", about=Original()))
+
+
+def undo_advice() -> Request:
+    """0420 whose DE90 names the 0120 that is still on its way."""
+    named = Original(keys=(ADVICE,), amount_minor=1250, first_stan=STAN, advised=True)
+    return buys(1250, kind=Kind.REVERSAL, about=named)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    ("undone", "told"),
+    [
+        (undo, advised),
+        (undo_advice, advised),
+        (undo_advice, again_anew),
+    ],
+    ids=["by the identity of the sale", "by its own", "as a repeat stamped anew"],
+)
+async def test_an_advice_that_was_reversed_before_it_came_is_heard_and_moves_nothing(
+    people: str, undone: Any, told: Any, together: bool
+) -> None:
+    """REV-01, ADV-01: it cannot be refused, and nothing of it stands; somebody may look."""
+    async with Process(people) as process:
+        if together:
+            _, heard = await process.run(undone(), told())
+        else:
+            await process.run(undone())
+            (heard,) = await process.run(told())
+        assert heard is not None
+        said = heard.reason.value, heard.approved_minor, heard.alarm
+        assert said == ("APPROVED", 0, "ADVICE_ABOVE_PAYMENT")
+    assert await one(people, "select count(*) from transfers where authorization_id > 0") == 0
+
+
+async def test_what_is_no_advice_is_not_stopped_where_one_was_named(people: str) -> None:
+    async with Process(people) as process:
+        await process.run(undo_advice())
+        assert await process.reasons(repeat()) == ["APPROVED"]
+
+
 @pytest.mark.parametrize(
     "other",
     [{"person": 2}, {"stan": "000043"}, {"terminal": "TERM0009"}, {"amount_minor": 1251}],

@@ -360,14 +360,6 @@ def test_only_a_chip_that_asks_its_issuer_is_approved(
     assert bool(till.road.store.movements) is (code == "00")
 
 
-@pytest.mark.parametrize(("results", "said"), [(0x80, AAC), (0x90, TC), (0x60, TC), (0xA0, ARQC)])
-def test_an_advice_is_posted_whatever_the_chip_decided(results: int, said: str) -> None:
-    till = Till()
-    till.chip.results = results
-    advice = till.asks(500, till.chip.tap(500, 1, {"9F27": said})) | {"t": "0120"}
-    assert till.says(advice)["39"] == "00" and till.road.store.movements
-
-
 def test_an_inquiry_counts_like_a_payment_and_its_repeat_does_not() -> None:
     till = Till()
     stamp = Stamp("000900", NOON, "000000000900")
@@ -382,42 +374,6 @@ def test_an_inquiry_counts_like_a_payment_and_its_repeat_does_not() -> None:
     del guess["55"]
     codes = [till.says(guess | {"11": f"{n:06d}"})["39"] for n in range(910, 914)]
     assert codes == ["55", "55", "55", "75"]
-
-
-@pytest.mark.parametrize(
-    ("was", "now", "beside"),
-    [
-        ("9A03261124", "", {}),
-        ("9F10070601120", "9F1007060112F", {}),
-        ("", "", {"de23": "107"}),
-        ("", "", {"de23": "001"}),
-    ],
-    ids=["an object missing", "no results", "no such number", "another number"],
-)
-def test_an_advice_is_posted_though_nobody_can_read_its_chip(
-    was: str, now: str, beside: dict[str, str]
-) -> None:
-    """ADV-01: it happened. What asks first is refused for the same."""
-    till = Till()
-    data = till.chip.tap(500, 1, {"5F34": "00"})
-    assert was in data
-    advice = till.asks(500, data.replace(was, now), **beside) | {"t": "0120"}
-    assert till.says(advice)["39"] == "00" and till.road.store.movements
-    assert till.road.store.state.holders[1].counters == ()
-    with pytest.raises(Untranslatable):
-        till.code(500, data.replace(was, now), **beside)
-
-
-def test_an_advice_is_never_declined_for_its_use_of_the_chip() -> None:
-    till = Till()
-    assert till.code(100, till.chip.tap(100, 9)) == "00"
-    advice = till.asks(500, till.chip.tap(500, 9)) | {"t": "0120"}
-    answer = till.says(advice)
-    assert answer["39"] == "00" and "55" not in answer
-    later = till.asks(500, till.chip.tap(500, 12)) | {"t": "0120"}
-    assert till.says(later)["39"] == "00"
-    assert till.code(100, till.chip.tap(100, 12)) == "82"
-    assert till.code(100, till.chip.tap(100, 11)) == "00"
 
 
 def test_the_facts_that_were_kept_decide_again() -> None:

@@ -13,7 +13,7 @@ from authz.decide.draft import Draft, Kept
 from authz.decide.facts import Found, facts_of
 from authz.decide.waiting import refer_to_waiting
 from authz.ids import approval_code
-from authz.outcomes import Outcome, ambiguous
+from authz.outcomes import Outcome, ambiguous, overtaken
 from authz.requests import Request
 from authz.state import HOUSE_HOLDER, Payment
 from ledger.accounts import House, lot_account, payable_account
@@ -28,7 +28,8 @@ def advise(
 ) -> Outcome:
     """Take note of a payment that happened: confirm the one we approved, or post it (ADV-01).
 
-    One that could be either of two is one of them: it is not posted as a third.
+    One that could be either of two is one of them: it is not posted as a third. One whose own
+    request was reversed before it came is of a sale that stands no more.
     """
     known = _advised_before(request, draft)
     if len(known) > 1:
@@ -37,6 +38,8 @@ def advise(
         return confirm(request, draft, known[0], books)
     if (waits := refer_to_waiting(request, draft)) is not None:
         return waits
+    if _was_reversed(request, draft):
+        return overtaken(request)
     at = instant(request, draft)
     month_day = None if request.about is None else request.about.month_day
     if found is None:
@@ -65,6 +68,13 @@ def _advised_before(request: Request, draft: Draft) -> list[Payment]:
     surely = replace(request.about, amount_minor=None, rrn=None)
     same = find_originals(replace(request, about=surely), draft)
     return [payment for payment in same if payment.approved_minor > 0]
+
+
+def _was_reversed(request: Request, draft: Draft) -> bool:
+    """Whether the payment of its very identity was to be undone before anything was booked."""
+    keys = () if request.about is None else request.about.keys
+    kept = (draft.answers.get(key_hash) for key_hash in keys)
+    return any(k is not None and k.outcome.reason is Reason.REVERSED_BEFORE_REQUEST for k in kept)
 
 
 def _post_advice(

@@ -5,6 +5,7 @@ rules decide; this module turns their decision into movements of the books.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -17,7 +18,7 @@ from authz.decide.finishing import finish
 from authz.decide.news import top_up_missed
 from authz.decide.purse import Purse
 from authz.decide.writes import Writes
-from authz.outcomes import Outcome, Reserved, later, outcome_of
+from authz.outcomes import Outcome, Reserved, later, outcome_of, overtaken
 from authz.requests import ABOUT_A_PAYMENT, Kind, Request
 from authz.state import KeptAnswer, State
 from ledger.accounts import lot_account, payable_account
@@ -26,6 +27,8 @@ from rules.decision import Approved, Decision, Reason
 from rules.facts import Facts
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
+
+_HAPPENED: Final = frozenset({Kind.ADVICE, Kind.CAPTURE})
 
 
 class Verdict(Struct, frozen=True):
@@ -151,9 +154,11 @@ def _book(
 def _replay(request: Request, kept: KeptAnswer) -> Outcome:
     """AUT-06: the stored answer for the same content, a conflict for another.
 
-    A tombstone stops whatever comes under its identity.
+    A tombstone stops whatever comes under its identity; what cannot be refused is heard.
     """
     stored = kept.outcome
+    if stored.reason is Reason.REVERSED_BEFORE_REQUEST and request.kind in _HAPPENED:
+        return overtaken(request)
     if stored.reason is Reason.REVERSED_BEFORE_REQUEST:
         return _refused(request, stored.reason, "not_reversed_before")
     if kept.fingerprint != request.fingerprint:

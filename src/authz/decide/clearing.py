@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from authz.decide import aftermath
 from authz.decide.answering import answered, instant, move, refused
 from authz.decide.draft import Draft
-from authz.outcomes import Outcome, unknown
+from authz.outcomes import DISPUTED, Outcome, unknown
 from authz.requests import Kind, Request
 from authz.state import Payment
 from ledger.accounts import lot_account
@@ -89,7 +89,7 @@ def _complete_posted(
 
 
 def _dispute(told_minor: int, most_minor: int) -> str:
-    return "ADVICE_ABOVE_PAYMENT" if told_minor > most_minor else ""
+    return DISPUTED if told_minor > most_minor else ""
 
 
 def _has_fallen_free(payment: Payment) -> bool:

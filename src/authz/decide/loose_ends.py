@@ -16,8 +16,9 @@ from rules.decision import Reason
 
 TOMBSTONE: Final = KeptAnswer(NO_CONTENT, Outcome(Reason.REVERSED_BEFORE_REQUEST))
 """What stands under the key of a payment that was reversed before it came."""
-STOPPABLE: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.REFUND})
-"""What a tombstone stops: what can still be refused. What happened, a reversal too, cannot be."""
+STOPPABLE: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.REFUND, Kind.ADVICE})
+"""What a tombstone stops. What happened is stopped only where its reversal named an advice: after a
+request that was lost and reversed, the sale may have gone on without us."""
 NOBODY: Final = 0
 """The holder of a tombstone's key: the payment it stops may be anybody's."""
 
@@ -35,14 +36,16 @@ class LooseEnds:
     def note_repeat(self, request: Request) -> None:
         """A reversal may name the first sending of a repeat, which never came."""
         if request.repeat and request.kind in (Kind.PURCHASE, Kind.HOLD):
-            self._note(request.key_hash, request, request.stan, request.purchase.amount_minor)
+            stan, amount_minor = request.stan, request.purchase.amount_minor
+            self._note(request.key_hash, request, stan, amount_minor, advised=False)
 
     def note_tombstone(self, key_hash: bytes, reversal: Request) -> None:
         """The message that a reversal names may come after all, stamped anew."""
         about = reversal.about
         assert about is not None, "a reversal is about something"
         self._overtaken.append(reversal)
-        self._note(key_hash, reversal, about.first_stan or "", about.amount_minor or 0)
+        stan, amount_minor = about.first_stan or "", about.amount_minor or 0
+        self._note(key_hash, reversal, stan, amount_minor, advised=about.advised)
 
     def was_overtaken(self, repeat: Request) -> bool:
         """Whether a reversal of this batch named the message that this is a repeat of."""
@@ -50,10 +53,12 @@ class LooseEnds:
             return False
         return any(_overtook(reversal, repeat) for reversal in self._overtaken)
 
-    def _note(self, key_hash: bytes, said: Request, stan: str, amount_minor: int) -> None:
-        at = self._now or said.received_at
+    def _note(
+        self, key_hash: bytes, said: Request, stan: str, amount_minor: int, *, advised: bool
+    ) -> None:
+        at, card_ref = self._now or said.received_at, said.card_ref
         self.rows.append(
-            (key_hash, said.acquirer, said.terminal, stan, amount_minor, said.card_ref, at)
+            (key_hash, said.acquirer, said.terminal, stan, amount_minor, card_ref, at, advised)
         )
 
 
@@ -71,9 +76,11 @@ def is_same_payment(sent: Request, repeat: Request) -> bool:
 def _overtook(reversal: Request, repeat: Request) -> bool:
     about = reversal.about
     assert about is not None, "a reversal is about something"
-    return (reversal.acquirer, reversal.terminal, about.first_stan, about.amount_minor) == (
+    named = reversal.acquirer, reversal.terminal, about.first_stan, about.amount_minor
+    return (*named, about.advised) == (
         repeat.acquirer,
         repeat.terminal,
         repeat.stan,
         repeat.purchase.amount_minor,
+        repeat.kind is Kind.ADVICE,
     ) and reversal.card_ref in (b"", repeat.card_ref)

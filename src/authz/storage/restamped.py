@@ -47,7 +47,7 @@ READ_RESTAMPED: Final = """
         as r (key_hash, kind, acquirer, terminal, stan, since, amount_minor, card_ref)
     join loose_ends l on l.terminal = r.terminal and l.acquirer = r.acquirer and l.stan = r.stan
         and l.amount_minor = r.amount_minor and l.card_ref in (r.card_ref, '') and l.at >= r.since
-        and r.kind = any ($11)
+        and r.kind = any ($11) and l.advised = (r.kind = 'ADVICE')
     join request_keys k on k.key_hash = l.key_hash and k.holder_id = 0
     order by 10
 """

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from authz.identity import PAYMENT_CLASSES, request_key
+from authz.iso8583.mti import is_advice
 from authz.requests import Original
 
 # ISO 8583:1987 DE90: original MTI (4), STAN (6), transmission (10), acquirer (11), forwarder (11).
@@ -20,8 +21,12 @@ def named_by(fields: Mapping[int, str], amount_minor: int | None) -> Original:
     `amount_minor` is what the original asked for, where the message says it.
     """
     if 90 in fields:  # it says just which one: what else fits could only contradict it
-        stan = fields[90][_STAN]
-        return Original(keys=_keys(fields), amount_minor=amount_minor, first_stan=stan)
+        return Original(
+            keys=_keys(fields),
+            amount_minor=amount_minor,
+            first_stan=fields[90][_STAN],
+            advised=is_advice(fields[90][_MTI]),
+        )
     return Original(
         keys=_keys(fields),
         rrn=_reference(fields.get(37, "")),

@@ -17,6 +17,14 @@ def test_de90_names_one_payment_and_what_else_would_fit_is_not_looked_at() -> No
     assert named.amount_minor == 700
 
 
+@pytest.mark.parametrize(
+    ("mti", "advised"), [("0120", True), ("0221", True), ("0100", False), ("0200", False)]
+)
+def test_de90_says_whether_it_names_what_happened(mti: str, advised: bool) -> None:
+    assert named_by({**PLAIN, 90: mti + NAMED[4:]}, 700).advised is advised
+    assert named_by(PLAIN, 700).advised is False
+
+
 def test_without_de90_it_may_carry_the_very_identity() -> None:
     named = named_by({**PLAIN, 37: "632512000001", 38: "ABC123"}, None)
     assert named.keys == tuple(

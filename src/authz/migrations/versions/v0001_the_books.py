@@ -169,7 +169,8 @@ ROAD = (
     )
     """,
     # Keys that a message may mean under another DE7 (INTERFACE, request key): tombstones, and
-    # repeats whose first sending never came. `card_ref` is empty where the reversal carried none.
+    # repeats whose first sending never came. `card_ref` is empty where the reversal carried none;
+    # `advised`: what it named was an advice.
     """
     create table loose_ends (
         key_hash     bytea primary key,
@@ -178,7 +179,8 @@ ROAD = (
         stan         text not null,
         amount_minor bigint not null,
         card_ref     bytea not null,
-        at           timestamptz not null
+        at           timestamptz not null,
+        advised      boolean not null
     )
     """,
     "create index loose_ends_by_terminal on loose_ends (terminal, acquirer, stan)",
