@@ -66,6 +66,7 @@ REVERSED_STAYS_REVERSED: Final = Law(
         from compared where minor > left_minor order by holder_id, number limit $1)
     """,
 )
+# What an advice about a payment leaves held anew is owed as that was, whoever it names itself.
 PAYEES_ARE_THE_MERCHANTS: Final = Law(
     "payees_are_the_merchants",
     "a payment is owed to the merchant that its message named; of an advice, perhaps to one that"
@@ -77,7 +78,7 @@ PAYEES_ARE_THE_MERCHANTS: Final = Law(
         join transfers t
             on t.holder_id = a.holder_id and t.authorization_id = a.authorization_id
         left join merchants m on m.acquirer = a.acquirer and m.mid = a.mid
-        where a.kind in ('PURCHASE', 'HOLD', 'ADVICE')
+        where a.kind in ('PURCHASE', 'HOLD', 'ADVICE') and a.about_id is null
             and t.kind in ('direct', 'hold') and t.about_seq is null
     )
     select (select count(*) from compared), array(
