@@ -28,6 +28,7 @@ from authz.gateway.once import Operation, Writing, write
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.state import Credential, Profile
+from authz.world.records import Generation
 from rules.facts import Card, CardStatus, OpposedAs
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class NewCard(BaseModel):
     pan: SecretStr
     expiry: Annotated[str, Field(pattern=r"^[0-9]{2}(0[1-9]|1[0-2])$")]
     psn: Annotated[str, Field(pattern=r"^[0-9]{2}$")] = "00"
-    generation: Annotated[str, Field(max_length=20)] = "hybrid"
+    generation: Generation = "hybrid"
     visa_logo: bool = False
     conecs_logo: bool = True
 

@@ -5,7 +5,7 @@ at once. Of a card's `pin` or `pin_block` is kept what the security module makes
 """
 
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import force_setattr
@@ -32,6 +32,13 @@ Siret = Annotated[str, Meta(pattern=r"^[0-9]{14}$")]
 Expiry = Annotated[str, Meta(pattern=r"^[0-9]{2}(0[1-9]|1[0-2])$")]
 Minor = Annotated[int, Meta(ge=0, le=999_999_999_999)]
 """Cents, at most what DE4 can say."""
+Generation = Literal[
+    "hybrid", "hybride", "3-corners", "3 corners", "3 coins", "4-corners", "4 corners", "4 coins"
+]
+"""What a card is called that is made for the vouchers' network, or for that of the banks (CRD-05).
+
+A word beyond these would be no card of four corners, and open every wallet.
+"""
 Vintage = Annotated[int, Meta(ge=FIRST_VINTAGE, le=2099)]
 
 
@@ -158,7 +165,7 @@ class CardRecord(Struct, frozen=True, forbid_unknown_fields=True):
     psn: Annotated[str, Meta(pattern=r"^[0-9]{2}$")] = "00"
     status: CardStatus = CardStatus.ACTIVE
     opposed_as: OpposedAs | None = None
-    generation: Annotated[str, Meta(max_length=20)] = "hybrid"
+    generation: Generation = "hybrid"
     visa_logo: bool = False
     conecs_logo: bool = True
     pin: Annotated[str, Meta(pattern=r"^[0-9]{4,12}$")] | None = None

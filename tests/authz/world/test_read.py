@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from authz.world.read import WorldError, read_world
+from rules.provision import FOUR_CORNERS
 from tests.authz.world.builders import some_world, write, write_lines
 
 
@@ -60,10 +61,18 @@ BENT = [
     ("cards", "expiry", "2913", "cards[0].expiry: "),
     ("cards", "status", "OPPOSED", "cards[0]: `opposed_as` goes with the status OPPOSED"),
     ("cards", "opposed_as", "LOST", "cards[0]: `opposed_as` goes with the status OPPOSED"),
+    ("cards", "generation", "4coins", "cards[0].generation: "),
     ("tokens", "wallet", "OTHER_PAY", "tokens[0].wallet: "),
     ("merchants", "class", "bar", "merchants[0].class: "),
     ("merchants", "agreement_to", "2019-12-31", "merchants[0]: `agreement_to` is before"),
 ]
+
+
+@pytest.mark.parametrize("generation", ["hybrid", *sorted(FOUR_CORNERS)])
+def test_crd_05_the_words_for_a_generation_are_read(tmp_path: Path, generation: str) -> None:
+    world = some_world()
+    world["cards"][0]["generation"] = generation
+    assert len(list(read_world(write(tmp_path / "w.json", world)))) == 5
 
 
 @pytest.mark.parametrize(("kind", "field", "value", "words"), BENT)
