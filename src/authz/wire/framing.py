@@ -67,9 +67,10 @@ FRAMINGS = _framings()
 
 
 def framing(name: str) -> Framing:
-    """Find a framing by its name; ValueError lists the names there are."""
+    """Find a framing, what it adds named in any order; ValueError lists the names there are."""
+    base, *added = name.split("-")
     try:
-        return FRAMINGS[name]
+        return FRAMINGS["-".join((base, *sorted(added)))]
     except KeyError:
         raise ValueError(f"unknown framing {name!r}; choose among {', '.join(FRAMINGS)}") from None
 

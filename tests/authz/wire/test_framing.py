@@ -47,6 +47,17 @@ def test_each_framing_counts_what_its_name_says(name: str, header: str) -> None:
     assert fed(name, wire) == [Frame(b"abc", tpdu_of(name))]
 
 
+@pytest.mark.parametrize("base", ["2b", "4a"])
+def test_what_a_framing_adds_may_be_named_in_any_order(base: str) -> None:
+    assert framing(f"{base}-tpdu-incl") is FRAMINGS[f"{base}-incl-tpdu"]
+
+
+@pytest.mark.parametrize("name", ["2b-incl-incl", "2b-", "tpdu-2b", "", "3b"])
+def test_what_is_no_framing_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(ValueError, match="choose among 2b, 2b-tpdu, "):
+        framing(name)
+
+
 def test_every_framing_is_tried_above() -> None:
     assert len(FRAMINGS) == 8
 
