@@ -53,8 +53,9 @@ async def test_an_account_is_made_with_its_card(calendar_url: str, tmp_path: Pat
         assert await cards(branch) == [(bank_pan(1)[-4:], "2912", True)]
 
 
+@pytest.mark.parametrize("none", [None, {"enabled": False}])
 async def test_who_does_not_speak_of_the_card_leaves_it_and_null_removes_it(
-    calendar_url: str, tmp_path: Path
+    calendar_url: str, tmp_path: Path, none: dict[str, Any] | None
 ) -> None:
     sundays = [{"from": "2026-01-01", "sunday": True}]
     async with a_branch(calendar_url, tmp_path, PLAIN) as branch:
@@ -62,7 +63,7 @@ async def test_who_does_not_speak_of_the_card_leaves_it_and_null_removes_it(
         assert await put(branch, derogations=sundays) == "changed"
         await branch.pay(forty())
         assert await branch.state() == ("APPROVED", 1500)
-        assert await put(branch, topup=None) == "changed"
+        assert await put(branch, topup=none) == "changed"
         assert (await cards(branch))[0][2] is False
         (answer,) = await branch.run(buys(1000))
         assert answer is not None and not answer.approved

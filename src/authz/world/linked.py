@@ -95,9 +95,9 @@ async def is_linked_as(
     if not said or row is None:
         return not said and row is None
     if said.bank_pan is None or safe is None or safe.vault is None:
-        return bool(said.bank_expiry == row["expiry"])
+        return bool(said.expiry == row["expiry"])
     number = await find(tx, safe.vault, holder_id, Slot.bank_card(row["card_no"]))
-    return (number, row["expiry"]) == (said.bank_pan.reveal(), said.bank_expiry)
+    return (number, row["expiry"]) == (said.bank_pan.reveal(), said.expiry)
 
 
 async def _wallet(tx: asyncpg.Connection, holder_id: int, record: AccountRecord) -> Wallet:
@@ -121,7 +121,7 @@ async def put_bank_card(
     if not linked:
         await remove_card(tx, wallet, at)
     elif linked.bank_pan is not None and safe is not None and safe.vault is not None:
-        card = BankCard(linked.bank_pan, linked.bank_expiry)
+        card = BankCard(linked.bank_pan, linked.expiry)
         await link_card(tx, wallet, await keep_card(tx, safe.vault, wallet, card, at), at)
-    elif not await renew_card(tx, wallet, linked.bank_expiry):
+    elif not await renew_card(tx, wallet, linked.expiry):
         raise Refused("NO_BANK_CARD", "no bank card is linked: topup.bank_pan is wanted")

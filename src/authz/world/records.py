@@ -131,10 +131,22 @@ class UsedRecord(Struct, frozen=True, forbid_unknown_fields=True):
 class TopUpRecord(Struct, frozen=True, forbid_unknown_fields=True):
     """The linked bank card (TOP-08). Its number is kept encrypted, and goes to the bank only."""
 
-    bank_expiry: Expiry
+    bank_expiry: Expiry | None = None
+    """None: one that is off and has no card, which an account keeps as no top-up."""
     enabled: bool = True
     verified: bool = False
     bank_pan: Pan | None = None
+
+    def __post_init__(self) -> None:
+        """The bank is never asked without the expiry of its card."""
+        if self.bank_expiry is None and (self.enabled or self.bank_pan is not None):
+            raise ValueError("`bank_expiry` is wanted, unless `enabled` is false without a card")
+
+    @property
+    def expiry(self) -> str:
+        """Of the linked card, YYMM; every top-up of an account has one."""
+        assert self.bank_expiry is not None, "off and without a card is no top-up"
+        return self.bank_expiry
 
 
 class AccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +165,11 @@ class AccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
     used: tuple[UsedRecord, ...] = ()
     phone: Phone | None = None
     """Where the person gets codes (TOK-03); kept encrypted. None leaves what is known as it is."""
+
+    def __post_init__(self) -> None:
+        """A top-up that is off and has no card is none."""
+        if self.topup and self.topup.bank_expiry is None:
+            force_setattr(self, "topup", None)
 
 
 class CardRecord(Struct, frozen=True, forbid_unknown_fields=True):

@@ -202,7 +202,7 @@ def _top_up(linked: TopUpRecord | None, vault: Vault | None) -> TopUp | None:
     if linked is None:
         return None
     kept = vault is not None and linked.bank_pan is not None
-    return TopUp(linked.enabled, linked.verified and kept, linked.bank_expiry)
+    return TopUp(linked.enabled, linked.verified and kept, linked.expiry)
 
 
 def _pin_ref(placed: Placed, card_ref: bytes | None, safe: Safe | None) -> bytes | None:

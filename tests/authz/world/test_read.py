@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from authz.world.read import WorldError, read_world
+from authz.world.records import AccountRecord
 from rules.provision import FOUR_CORNERS
 from tests.authz.world.builders import some_world, write, write_lines
 
@@ -66,6 +67,27 @@ BENT = [
     ("merchants", "class", "bar", "merchants[0].class: "),
     ("merchants", "agreement_to", "2019-12-31", "merchants[0]: `agreement_to` is before"),
 ]
+
+
+@pytest.mark.parametrize(
+    "off", [{"enabled": False}, {"enabled": False, "bank_pan": None, "bank_expiry": None}]
+)
+def test_a_top_up_that_is_off_and_has_no_card_is_none(tmp_path: Path, off: dict[str, Any]) -> None:
+    world = some_world()
+    world["accounts"][0]["topup"] = off
+    records = [each.record for each in read_world(write(tmp_path / "w.json", world))]
+    (account,) = (record for record in records if isinstance(record, AccountRecord))
+    assert account.topup is None
+
+
+@pytest.mark.parametrize(
+    "half", [{}, {"enabled": True}, {"enabled": False, "bank_pan": "9999490000000015"}]
+)
+def test_a_bank_card_has_its_expiry(tmp_path: Path, half: dict[str, Any]) -> None:
+    world = some_world()
+    world["accounts"][0]["topup"] = half
+    said = refusal(write(tmp_path / "w.json", world))
+    assert said.startswith("accounts[0].topup: `bank_expiry` is wanted")
 
 
 @pytest.mark.parametrize("generation", ["hybrid", *sorted(FOUR_CORNERS)])
