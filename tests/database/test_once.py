@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,6 +22,7 @@ from authz.gateway.deps import CardDesk, Deps
 from authz.gateway.idempotency import AtWork
 from authz.metrics import Metrics
 from authz.senders.kinds import NotSent
+from rules.geography import PARIS, civil_day
 from simulators.bank import Manners
 from simulators.bank_books import BankRules
 from tests.authz.builders import BOOKS
@@ -260,6 +262,19 @@ async def test_the_bank_is_asked_once_whatever_it_says(calendar_url: str, tmp_pa
         assert bank_pan(1) not in await branch.pool.fetchval(KEPT)
         assert (await ask(http, BANK_CARD, key="k1", verb="DELETE")).status_code == 204
         assert (await ask(http, BANK_CARD, key="k1", verb="DELETE")).headers[REPLAYED] == "true"
+
+
+async def test_top_12_an_expired_bank_card_is_refused_before_the_bank_is_asked(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with enrolling(calendar_url, tmp_path) as (branch, http):
+        today = civil_day(datetime.now(UTC), PARIS)
+        last_month = today.replace(day=1) - timedelta(days=1)
+        gone = {"pan": bank_pan(1), "expiry": f"{last_month:%y%m}"}
+        assert told(await ask(http, BANK_CARD, gone)) == (409, "BANK_CARD_EXPIRED")
+        assert await asked(branch) == 0
+        good = {"pan": bank_pan(1), "expiry": f"{today:%y%m}"}
+        assert (await ask(http, BANK_CARD, good, "k2")).status_code == 201
 
 
 async def test_who_comes_again_while_the_bank_is_asked_waits(

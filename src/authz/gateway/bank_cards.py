@@ -10,12 +10,14 @@ from authz.bank.kept import Wallet
 from authz.bank.words import BankCard
 from authz.credentials.life import inactive_beside_another
 from authz.custody.pan import Pan
+from authz.decide.news import News
 from authz.decide.topup import BankWord
 from authz.gateway.names import AccountId
 from authz.gateway.once import Conclusion, Outside, Writing, write
 from authz.gateway.problems import ProblemError
 from authz.holders.balances import FoundAccount, find_account
 from authz.refusal import Unknown
+from rules.geography import civil_day, zone_of
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -75,7 +77,10 @@ async def link(once: Writing, account_id: AccountId, wanted: BankCardIn) -> Resp
         card = _authenticated(wanted)
         if stamp is None:
             raise _silent()
-        parameters = once.deps.rulebooks[found.held.account.programme].on(found.now.date())
+        today = civil_day(found.now, zone_of(found.employer.workplace.department))
+        parameters = once.deps.rulebooks[found.held.account.programme].on(today)
+        if card.expiry < parameters.month:  # as a payment would find it (TOP-12)
+            raise ProblemError(409, News.BANK_CARD_EXPIRED.value, "the bank card has expired")
         verify_minor = parameters.topup_verify_minor
         question = await enrolment.begin(tx, _wallet(found), card, stamp, verify_minor)
 
