@@ -82,8 +82,8 @@ class Branch:
         """Mark, and let the bank book it; the answer is lost with the process."""
         name = reserved.holder_id, reserved.authorization_id
         marked = await mark_asked(self.pool, VAULT, self.desk.stans, [name])
-        place = Place("99", reference_of(name[1]), asked.terminal, asked.mid)
-        card, stamp = marked[name].card, marked[name].stamp
+        card, stamp, at = marked[name].card, marked[name].stamp, marked[name].at
+        place = Place("99", reference_of(name[1]), asked.terminal, asked.mid, at)
         hold = asked.kind is Kind.HOLD
         message = question(card, place, stamp, reserved.bank_minor, hold=hold)
         assert (await self.desk.link.ask(message, 2.0)).fields[39] == "00"

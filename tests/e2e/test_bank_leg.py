@@ -224,6 +224,36 @@ async def test_reversals_refunds_and_captures_take_the_bank_leg_first(tmp_path: 
         assert await till.balance(5) == (8000, 2000)
 
 
+async def test_the_bank_hears_the_time_of_the_deed_by_the_clock_of_everything_civil(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_till(tmp_path, [LINKED, Setting()]) as till:
+        heard: list[tuple[str, str, str]] = []
+        answer = till.bank.books.answer
+
+        def listening(asked: Fields, *more: Any) -> str:
+            heard.append((asked["t"], asked["13"], asked["12"]))
+            return answer(asked, *more)
+
+        monkeypatch.setattr(till.bank.books, "answer", listening)
+        paid = till.purchase(1, 4000)
+        await till.ask(paid)
+        await till.clock("2026-11-25T08:15:10+01:00")
+        await till.ask(reversal(paid, till.stamp()))
+        await until(lambda: till.charged(1) == 0)
+        headers = {"Authorization": "Bearer dev"}
+        async with httpx.AsyncClient(base_url=f"http://{till.engine.http}", headers=headers) as web:
+            linked = {"pan": bank_pan(2), "expiry": "2912"}
+            (await web.post("/v1/accounts/acc-2/bank-card", json=linked)).raise_for_status()
+        await until(lambda: len(heard) == 4)
+        assert heard == [
+            ("0200", "1124", "123000"),
+            ("0420", "1125", "081510"),
+            ("0100", "1125", "081510"),
+            ("0420", "1125", "081510"),
+        ]
+
+
 async def test_a_reversal_of_a_payment_that_waits_for_the_bank_undoes_both_legs(
     tmp_path: Path,
 ) -> None:

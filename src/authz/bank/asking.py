@@ -1,6 +1,7 @@
 """From reserved to asked: the row says so before the question leaves, so that a crash is undone."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -28,7 +29,7 @@ MARK: Final = """
     where l.holder_id = a.holder_id and l.number = a.number and l.state = $6
         and p.reversed_by is null
     returning l.holder_id, l.number, l.stan, l.asked_at, c.card_no, c.expiry,
-        s.key_id, s.encrypted
+        s.key_id, s.encrypted, p.reserved_at
 """
 NOTE: Final = """
     insert into bank_leg_moves (holder_id, number, state, event, why, who, at)
@@ -39,10 +40,11 @@ Name = tuple[int, int]
 
 
 class Asked(Struct, frozen=True):
-    """A leg that may be asked for now: the card and the identity of the question."""
+    """A leg that may be asked for now: the card, the identity of the question, when it is paid."""
 
     card: BankCard
     stamp: Stamp
+    at: datetime
 
 
 async def mark_asked(
@@ -71,7 +73,7 @@ async def mark_asked(
         except Unreadable:
             continue  # it stays unasked: the leg is declined
         stamp = Stamp(row["stan"], row["asked_at"])
-        asked[row["holder_id"], row["number"]] = Asked(card, stamp)
+        asked[row["holder_id"], row["number"]] = Asked(card, stamp, row["reserved_at"])
     return asked
 
 

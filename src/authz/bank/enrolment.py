@@ -19,6 +19,7 @@ from authz.bank.words import BankCard, Place, Stamp, question, reference_of
 from authz.decide.news import News
 from authz.decide.topup import BankWord
 from authz.holders.notices import HolderNotice, add_notice
+from authz.storage.clock_row import civil_instant
 from authz.world.fold import decode_profile, encode_profile
 from ledger import journal
 from ledger.journal import Change, Locked
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Enrolling(Struct, frozen=True):
-    """A card that is kept and not linked, and the question to its bank."""
+    """A card that is kept and not linked, and the question to its bank; `at` is civil, UTC."""
 
     wallet: Wallet
     card: BankCard
@@ -38,6 +39,7 @@ class Enrolling(Struct, frozen=True):
     number: int
     stamp: Stamp
     verify_minor: int
+    at: datetime
 
 
 class Enrolment:
@@ -68,11 +70,13 @@ class Enrolment:
         card_no = await keep_card(tx, self._desk.vault, wallet, card, stamp.at)
         name = wallet.holder_id, self._next_id()
         await open_leg(tx, name, wallet, card_no, stamp, verify_minor)
-        return Enrolling(wallet, card, card_no, name[1], stamp, verify_minor)
+        at = await civil_instant(tx, stamp.at)
+        return Enrolling(wallet, card, card_no, name[1], stamp, verify_minor, at)
 
     async def ask(self, card: Enrolling) -> BankWord:
         """What the bank says; the euro is undone whatever that is."""
-        place = Place(self._desk.institution, reference_of(card.number), TERMINAL, MID)
+        reference = reference_of(card.number)
+        place = Place(self._desk.institution, reference, TERMINAL, MID, card.at)
         message = question(card.card, place, card.stamp, card.verify_minor, hold=True)
         word = await self._desk.word(message, self._desk.budget_s)
         # By itself: what follows may fail, and must not take it along.

@@ -74,8 +74,9 @@ CLAIM: Final = """
         and s.name = int8send(b.card_no)
     where n.holder_id = c.holder_id and n.number = c.number and n.notice_no = c.notice_no
     returning n.holder_id, n.number, n.notice_no, n.kind, n.amount_minor, n.left_minor, n.attempts,
-        n.stan, n.sent_at, l.kind as leg_kind, l.amount_minor as leg_minor, l.stan as leg_stan,
-        l.asked_at, l.terminal, l.mid, l.card_no, b.expiry, s.key_id, s.encrypted
+        n.stan, n.sent_at, n.since, l.kind as leg_kind, l.amount_minor as leg_minor,
+        l.stan as leg_stan, l.asked_at, l.terminal, l.mid, l.card_no, b.expiry, s.key_id,
+        s.encrypted
 """
 AGAIN: Final = """
     update bank_notices set due_at = clock_timestamp() + $4, response_code = $5
@@ -191,7 +192,7 @@ def message_of(desk: BankDesk, row: Mapping[str, Any]) -> Message:
     """The notice as a message. Raises `Unreadable`."""
     card = open_card(desk.vault, row)
     reference = reference_of(row["number"])
-    place = Place(desk.institution, reference, row["terminal"], row["mid"])
+    place = Place(desk.institution, reference, row["terminal"], row["mid"], row["since"])
     stamp = Stamp(row["stan"], row["sent_at"].astimezone(UTC))
     mti = "0200" if row["leg_kind"] == "PURCHASE" else "0100"
     original = mti, Stamp(row["leg_stan"], row["asked_at"].astimezone(UTC))

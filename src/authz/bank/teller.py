@@ -119,9 +119,8 @@ class Teller:
         left_s = request.deadline_s - monotonic() - TIME_TO_SETTLE_S
         if asked is None or left_s <= 0:
             return BankWord.NOT_ASKED
-        place = Place(
-            desk.institution, reference_of(reserved.authorization_id), request.terminal, request.mid
-        )
+        reference = reference_of(reserved.authorization_id)
+        place = Place(desk.institution, reference, request.terminal, request.mid, asked.at)
         hold = request.kind is Kind.HOLD
         message = question(asked.card, place, asked.stamp, reserved.bank_minor, hold=hold)
         return await desk.word(message, left_s)

@@ -13,6 +13,7 @@ from authz.bank.kept import Wallet
 from authz.bank.words import Stamp
 from authz.decide.legs import AT_ONCE
 from authz.decide.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
+from authz.storage.clock_row import civil_instant
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -61,7 +62,7 @@ async def open_leg(
 
 async def undo(tx: "Tx", name: Name, word: BankWord, who: str) -> bool:
     """The euro is never taken; False where somebody had undone it before."""
-    now = datetime.now(UTC)
+    now = await civil_instant(tx, datetime.now(UTC))
     event = ENDINGS[LegState.ASKED, word]
     state = moved(LegState.ASKED, event)
     owed = state in OWED

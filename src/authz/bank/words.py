@@ -31,7 +31,10 @@ class BankCard(Struct, frozen=True):
 
 
 class Stamp(Struct, frozen=True, gc=False):
-    """What makes a message of ours one and no other: STAN and DE7 (MMDDhhmmss, UTC)."""
+    """What makes a message of ours one and no other: STAN and DE7 (MMDDhhmmss, UTC).
+
+    `at` is when it is sent, by the machine's clock: a test clock stands still and may go back.
+    """
 
     stan: str
     at: datetime
@@ -43,12 +46,16 @@ class Stamp(Struct, frozen=True, gc=False):
 
 
 class Place(Struct, frozen=True, gc=False):
-    """Where a leg is paid and who asks: DE32 ours, DE37 naming the leg, DE41, DE42."""
+    """Where and when something is paid, and who asks: DE32 ours, DE37 naming the leg, DE41, DE42.
+
+    `at` (UTC) is by the clock of everything civil, and told in Paris's time (DE12, DE13).
+    """
 
     institution: str
     reference: str
     terminal: str
     mid: str
+    at: datetime
 
 
 def reference_of(number: int) -> str:
@@ -127,7 +134,7 @@ def sign_on(stamp: Stamp, institution: str, code: str) -> Message:
 def _fields(
     card: BankCard, place: Place, stamp: Stamp, amount_minor: int, processing: str
 ) -> dict[int, str]:
-    local = stamp.at.astimezone(PARIS)
+    local = place.at.astimezone(PARIS)
     return {
         2: card.pan.reveal(),
         3: processing,

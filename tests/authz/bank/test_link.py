@@ -26,7 +26,7 @@ NOON = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
 
 
 def some_place(number: int = 1) -> Place:
-    return Place("99", reference_of(number), "TERM0001", "MERCH0000000001")
+    return Place("99", reference_of(number), "TERM0001", "MERCH0000000001", NOON)
 
 
 def some_question(number: int = 1, amount_minor: int = 1500) -> Message:
