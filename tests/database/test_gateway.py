@@ -224,6 +224,7 @@ async def test_an_unknown_payment_is_not_found(http: httpx.AsyncClient, name: st
         ({"rrn": HELD}, [HELD]),
         ({"rrn": HELD, "terminal": "TERM0002"}, []),
         ({"terminal": "TERM0001"}, [LIVED, HELD, TOO_MUCH, BOUGHT]),
+        ({"terminal": "TERM0001  "}, [LIVED, HELD, TOO_MUCH, BOUGHT]),
     ],
 )
 async def test_every_filter_narrows(

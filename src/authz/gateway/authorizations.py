@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from authz.gateway.deps import Deps, Given
@@ -84,13 +84,18 @@ class TraceOut(BaseModel):
     afterwards: list[AfterwardsOut]
 
 
+# Of fields of fixed length: the blanks behind a value are no part of it.
+Rrn = Annotated[str, Field(max_length=12), AfterValidator(str.rstrip)]
+Terminal = Annotated[str, Field(max_length=16), AfterValidator(str.rstrip)]
+
+
 class Search(BaseModel):
     """What to look for; every filter narrows."""
 
     model_config = ConfigDict(extra="forbid")
 
-    rrn: Annotated[str | None, Field(max_length=12, examples=["632512000123"])] = None
-    terminal: Annotated[str | None, Field(max_length=16, examples=["TERM0001"])] = None
+    rrn: Annotated[Rrn | None, Field(examples=["632512000123"])] = None
+    terminal: Annotated[Terminal | None, Field(examples=["TERM0001"])] = None
     order_ref: Annotated[str | None, Field(max_length=64, examples=["ORDER-4711"])] = None
     account: Annotated[str | None, Field(max_length=64, examples=["acc-1"])] = None
     limit: Limit = LIMIT_DEFAULT

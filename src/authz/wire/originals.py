@@ -39,8 +39,11 @@ def named_by(fields: Mapping[int, str], amount_minor: int | None) -> Original:
 
 
 def _reference(rrn: str) -> str | None:
-    """DE37, unless it is what peers write who have none: blanks, zeros, one character all over."""
-    return rrn if len(set(rrn.strip())) > 1 else None
+    """DE37 without its padding, unless it is what peers write who have none.
+
+    That are blanks, zeros, or one character all over.
+    """
+    return rrn.rstrip() if len(set(rrn.strip())) > 1 else None
 
 
 def new_total_minor(fields: Mapping[int, str]) -> int | None:

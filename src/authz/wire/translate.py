@@ -102,7 +102,7 @@ def to_request(
         mid,
         fields[11],
         fields[7],
-        fields.get(37),
+        fields.get(37, "").rstrip() or None,
         is_repeat(message.mti),
         received_at,
         deadline_s,

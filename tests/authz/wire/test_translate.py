@@ -257,6 +257,17 @@ def test_an_approval_echoes_and_carries_its_codes() -> None:
     assert fields == {n: PLAIN[n] for n in ECHOED} | {38: "ABC123", 39: "00"}
 
 
+def test_the_padding_of_a_reference_is_no_part_of_it_and_is_echoed() -> None:
+    padded: Any = {"de37": "ABC         ", "de41": "T1      "}
+    request = read(**padded)
+    assert (request.rrn, request.terminal) == ("ABC", "T1")
+    assert read(de37=" " * 12).rrn is None
+    about = read("0400", **padded).about
+    assert about is not None and about.rrn == "ABC"
+    echoed = answer(message(**padded), APPROVED)
+    assert (echoed[37], echoed[41]) == (padded["de37"], padded["de41"])
+
+
 def test_an_answer_echoes_the_forwarder_where_there_is_one() -> None:
     assert answer(message(de33="777"), APPROVED)[33] == "777"
 
