@@ -131,6 +131,38 @@ def _named(content: dict[str, Any]) -> str:
     return reference.rpartition("/")[2]
 
 
+async def test_what_a_write_of_money_wants_stands_in_its_description(
+    http: httpx.AsyncClient,
+) -> None:
+    document = (await http.get("/openapi.json")).json()
+    wants = {
+        path: parameter["required"]
+        for path, verbs in document["paths"].items()
+        for operation in verbs.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "Idempotency-Key"
+    }
+    assert wants["/v1/loads"] is True and wants["/v1/authorizations"] is True
+    assert wants["/v1/cards/{card_id}/block"] is False
+    for verb, example in (
+        ("capture", {"amount": 1900}),
+        ("refund", {"amount": 1900}),
+        ("cancel", {}),
+    ):
+        operation = document["paths"][f"/v1/authorizations/{{authorization_id}}/{verb}"]["post"]
+        assert operation["requestBody"]["content"]["application/json"]["example"] == example
+
+
+async def test_a_refusal_says_what_was_wrong_with_a_body(http: httpx.AsyncClient) -> None:
+    key = {"idempotency-key": "k"}
+    given = {"amount": 10**18}
+    much = (await http.post("/v1/accounts/acc-1/gifts", json=given, headers=key)).json()["detail"]
+    assert "less than or equal to 999999999999" in much and str(10**18) not in much
+    bare = await http.post("/v1/loads", content=b"{}", headers=key)
+    assert_problem(bare, 422, "INVALID_REQUEST")
+    assert "Content-Type: application/json" in bare.json()["detail"]
+
+
 async def test_a_character_that_cannot_be_kept_is_a_bad_request(http: httpx.AsyncClient) -> None:
     for path in ("accounts/%00", "cards/%00", "authorizations?rrn=%00"):
         assert (await http.get(f"/v1/{path}")).status_code in (404, 422), path

@@ -7,6 +7,8 @@ UNSAID: Final = "(a name that is not repeated here)"
 MASK: Final = "****"
 # Names of ours are lower case words, classes and headers; digits are no part of any but a few.
 _OWN: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}[0-9]{0,2}")
+_OUR_LIMIT: Final = "999999999999"
+"""What DE4 can say at most: a refusal that tells it tells nothing of what was sent."""
 _NUMBER: Final = re.compile(r"[0-9](?:[ ._-]?[0-9]){11,}")
 _UNKNOWN_FIELD: Final = re.compile(r"(unknown field )`(.*)`", re.DOTALL)
 
@@ -17,8 +19,8 @@ def own_name(name: str) -> str:
 
 
 def without_numbers(words: str) -> str:
-    """Words without any run of twelve digits or more, however it is grouped."""
-    return _NUMBER.sub(MASK, words)
+    """Words without any run of twelve digits or more, however it is grouped, but our own limit."""
+    return _NUMBER.sub(lambda found: found[0] if found[0] == _OUR_LIMIT else MASK, words)
 
 
 def refusal_of(words: str) -> str:

@@ -16,6 +16,7 @@ from authz.gateway import (
     ledger,
     loads,
     log,
+    once,
     online,
     operations,
     problems,
@@ -90,13 +91,14 @@ def _include(app: FastAPI, router: APIRouter, dependencies: list[Any]) -> None:
 
 
 def _describe(app: FastAPI) -> None:
-    """Bodies that are records of world files are described by them, scopes by their table."""
+    """Tell what routes cannot: bodies that are records of world files, scopes, wanted keys."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = described()
         document["components"]["schemas"].update(administration.schemas())
         scopes.describe(document)
+        once.describe(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ bank is asked, a code is sent) is begun once under one key: see `Outside`.
 
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Depends, Header, Request, Response
 from msgspec import Struct
@@ -45,11 +45,12 @@ class Outside(Struct, frozen=True):
 
 Operation = Callable[["Tx"], Awaitable[Answer | Outside]]
 """What one SQL transaction does, and the answer to it or how it goes on."""
+HEADER: Final = "Idempotency-Key"
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        alias="Idempotency-Key",
+        alias=HEADER,
         max_length=idempotency.KEY_LENGTH_MAX,
         description="Names this operation: the same key and body get the same answer again.",
         examples=["order-2026-11"],
@@ -165,6 +166,15 @@ def keyed(
 ) -> Callable[[Endpoint], Endpoint]:
     """A write that is refused without a key."""
     return write(verb, path, answer, summary, status, 400)
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Say in the OpenAPI document which writes want a key: those that are refused without one."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == HEADER:
+                    parameter["required"] = "400" in operation["responses"]
 
 
 def key_of(request: Request, key: str | None, part: str = "") -> bytes:

@@ -57,10 +57,18 @@ WHY: Final = {
 }
 
 
+SOME: Final[JsonDict] = {"amount": 1900}
+
+
+def _showing(example: JsonDict) -> JsonDict:
+    """A body that may be left out hides its model's example behind a choice."""
+    return {"requestBody": {"content": {JSON: {"example": example}}}}
+
+
 class AmountIn(BaseModel):
     """How much, in cents; without an amount, all that there is."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"amount": 1900}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SOME]})
 
     amount: Annotated[int | None, Field(gt=0, le=999_999_999_999)] = None
 
@@ -164,7 +172,10 @@ async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
 
 
 @router.post(
-    "/authorizations/{authorization_id}/capture", summary="Take what is held", responses=_REFUSALS
+    "/authorizations/{authorization_id}/capture",
+    summary="Take what is held",
+    responses=_REFUSALS,
+    openapi_extra=_showing(SOME),
 )
 async def capture(
     call: Asking, authorization_id: PublicId, body: AmountIn | None = None
@@ -174,7 +185,10 @@ async def capture(
 
 
 @router.post(
-    "/authorizations/{authorization_id}/cancel", summary="Let go of a hold", responses=_REFUSALS
+    "/authorizations/{authorization_id}/cancel",
+    summary="Let go of a hold",
+    responses=_REFUSALS,
+    openapi_extra=_showing({}),
 )
 async def cancel(
     call: Asking, authorization_id: PublicId, _body: NothingIn | None = None
@@ -187,6 +201,7 @@ async def cancel(
     "/authorizations/{authorization_id}/refund",
     summary="Give money of a captured payment back",
     responses=_REFUSALS,
+    openapi_extra=_showing(SOME),
 )
 async def refund(
     call: Asking, authorization_id: PublicId, body: AmountIn | None = None

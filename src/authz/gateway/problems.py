@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents; `code` is what programs read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -158,12 +158,16 @@ async def _told(_request: Request, error: Exception) -> JSONResponse:
 
 def _invalid(error: RequestValidationError) -> ProblemError:
     """What was sent is left out: it may hold a card number."""
-    errors = [
-        {"place": _place(each["loc"]), "message": without_numbers(each["msg"])}
-        for each in error.errors()
-    ]
+    errors = [{"place": _place(each["loc"]), "message": _message(each)} for each in error.errors()]
     detail = "; ".join(f"{each['place']}: {each['message']}" for each in errors)
     return ProblemError(422, "INVALID_REQUEST", detail, errors=errors)
+
+
+def _message(wrong: Mapping[str, Any]) -> str:
+    """FastAPI reads a body as JSON only where its header says that it is, and else hands bytes."""
+    if wrong["loc"] == ("body",) and isinstance(wrong.get("input"), bytes):
+        return "a body wants the header Content-Type: application/json"
+    return without_numbers(wrong["msg"])
 
 
 def _place(loc: Sequence[object]) -> str:
