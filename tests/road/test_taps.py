@@ -246,6 +246,8 @@ def test_a_card_declines_for_its_state_before_its_chip() -> None:
         ("off", "wrong", CONTACTLESS, "00"),
         ("when_present", "wrong", CONTACTLESS, "82"),
         ("when_present", "none", CONTACTLESS, "00"),
+        ("when_present", "unknown tags", CONTACTLESS, "00"),
+        ("require", "unknown tags", CONTACTLESS, "1A"),
         ("require", "none", CONTACTLESS, "1A"),
         ("require", "none", CHIP, "1A"),
         ("require", "good", CONTACTLESS, "00"),
@@ -260,7 +262,8 @@ def test_chip_data_are_wanted_as_the_listener_says(
 ) -> None:
     till = Till(policy=policy)
     chips = {"good": till.chip, "wrong": Chip(till.chip.pan, key=bytes(range(16)))}
-    data = chips[chip].tap(1250, 1) if chip in chips else None
+    others = {"unknown tags": "DF7F03C0FFEE"}
+    data = chips[chip].tap(1250, 1) if chip in chips else others.get(chip)
     answer = till.says(till.asks(1250, data, entry=entry))
     assert answer["39"] == code
     assert ("55" in answer) is (chip == "good")

@@ -14,11 +14,12 @@ from authz.iso8583.tlv import TlvError, format_emv, parse_emv
 from rules.facts import ChipUse
 
 DEFAULT_SEQUENCE: Final = "00"
+_CRYPTOGRAM: Final = "9F26"
 _COVERED: Final = ("9F02", "9F03", "9F1A", "95", "5F2A", "9A", "9C", "9F37", "82", "9F36")
 """What every cryptogram is computed over, in this order; then CVN 10 the CVR, CVN 18 all 9F10."""
 _SIZES: Final[Mapping[str, int]] = {
     "9F02": 6, "9F03": 6, "9F1A": 2, "95": 5, "5F2A": 2, "9A": 3, "9C": 1, "9F37": 4, "82": 2,
-    "9F36": 2, "9F26": 8,
+    "9F36": 2, _CRYPTOGRAM: 8,
 }  # fmt: skip
 """In bytes, of all that must be there."""
 _NOTHING_ELSE: Final = {"9F03": "000000000000"}
@@ -61,12 +62,16 @@ class ChipData(Struct, frozen=True, gc=False):
     objects: Mapping[str, str]
 
 
-def read_chip_data(text: str, sequence: str | None) -> ChipData:
-    """Read a DE55 in hexadecimal. TlvError: malformed, or an object is missing or of odd size.
+def read_chip_data(text: str, sequence: str | None) -> ChipData | None:
+    """Read a DE55 in hexadecimal; None where it holds no cryptogram, and so proves nothing.
+
+    TlvError: malformed, or an object that goes with a cryptogram is missing or of odd size.
 
     `sequence` is that of the message (DE23); TlvError too if the chip's own (5F34) is another.
     """
     objects = _NOTHING_ELSE | parse_emv(text)
+    if _CRYPTOGRAM not in objects:
+        return None
     for tag, size in _SIZES.items():
         if len(objects.get(tag, "")) != 2 * size:
             raise TlvError(f"object {tag} is missing or not {size} bytes")
@@ -80,7 +85,7 @@ def read_chip_data(text: str, sequence: str | None) -> ChipData:
         _sequence(objects, sequence),
         cvn,
         int(objects["9F36"], 16),
-        bytes.fromhex(objects["9F26"]),
+        bytes.fromhex(objects[_CRYPTOGRAM]),
     )
     return ChipData(
         use,

@@ -45,7 +45,7 @@ class CredentialCheck(Struct, frozen=True):
         return entry == ECOMMERCE and acquirer in self.ecommerce
 
     def tap(self, fields: Mapping[int, str], pan: str, card_ref: bytes) -> Tap | None:
-        """What the chip said and whether it is to be believed; None without one.
+        """What the chip said and whether it is to be believed; None where there is no cryptogram.
 
         Raises TlvError, and Untranslatable for a sequence number that no card can have.
         """
@@ -53,6 +53,8 @@ class CredentialCheck(Struct, frozen=True):
         if text is None or self.policy is CryptogramPolicy.OFF:
             return None
         chip = read_chip_data(text, sequence_number(fields))
+        if chip is None:
+            return None
         use = chip.use
         cryptogram = Cryptogram(use.cvn, use.atc.to_bytes(2), chip.data, use.arqc)
         holds = None
