@@ -242,14 +242,17 @@ class Connection(asyncio.Protocol):
             self._desk.metrics.refused_frames += 1
 
     def _refuse_unreadable(self, error: DecodeError, frame: Frame) -> None:
-        """30 where type and STAN were readable, else the line is cut (ARCHITECTURE, stage 3)."""
+        """30 with what was readable; without even a type the line is cut (ARCHITECTURE, stage 3).
+
+        So it is where the type has no answer, and no STAN says that the sender means ISO 8583.
+        """
         self._desk.metrics.refused_frames += 1
         _log.info("unreadable", why=str(error))
         message = error.partial
-        if message is None or _STAN not in message.fields:
-            self._closing = True
-        elif _answerable(message):
+        if message is not None and _answerable(message):
             self._reply(message, frame, Outcome(Reason.FORMAT))
+        elif message is None or _STAN not in message.fields:
+            self._closing = True
 
     # ---- out
 

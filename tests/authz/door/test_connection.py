@@ -121,6 +121,32 @@ async def test_a_broken_field_is_a_format_error_that_echoes_what_was_readable() 
     assert "4" not in answer
 
 
+@pytest.mark.parametrize(
+    ("mti", "clean", "broken"),
+    [
+        ("0200", b"987654", b"98765A"),
+        ("0800", b"987654", b"9876 4"),
+        ("0420", b"987654", b"98 654"),
+        ("0200", b"169999", b"1_9999"),
+        ("0200", b"169999", b" 69999"),
+        ("0200", b"169999", b"+69999"),
+    ],
+)
+async def test_a_fault_before_the_stan_or_in_it_is_a_format_error_and_the_line_stays(
+    mti: str, clean: bytes, broken: bytes
+) -> None:
+    peer = a_peer()
+    frame = peer.frame(buy(987654) | {"t": mti})
+    assert clean in frame
+    peer.send(frame.replace(clean, broken, 1))
+    await peer.settled()
+    [answer] = peer.answers()
+    assert answer["39"] == "30" and "11" not in answer
+    assert not peer.transport.closed
+    [answer] = await peer.ask(buy(2))
+    assert answer["39"] == "00"
+
+
 async def test_a_stream_that_cannot_be_followed_is_cut_after_what_was_whole() -> None:
     peer = a_peer()
     peer.send(peer.frame(buy()) + b"\xff\xff")
