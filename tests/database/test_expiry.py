@@ -23,9 +23,12 @@ CLOCK = {
     "friday": "2026-11-27T12:30:00+01:00",
     "friday evening": "2026-11-27T20:00:00+01:00",
     "sunday": "2026-11-29T18:00:00+01:00",
-    "7th day": "2026-12-04T23:59:59+01:00",
+    "the last second": "2026-12-04T12:29:59+01:00",
+    "7 days later": "2026-12-04T12:30:00+01:00",
     "8th day": "2026-12-05T00:00:00+01:00",
-    "8th day in Martinique": "2026-12-05T05:00:00+01:00",
+    "before summer": "2027-03-24T12:30:00+01:00",
+    "in summer": "2027-03-31T12:30:00+02:00",
+    "an hour later": "2027-03-31T13:30:00+02:00",
     "last of february": "2027-02-26T12:30:00+01:00",
     "march": "2027-03-08T09:00:00+01:00",
 } | {f"december {day}": f"2026-12-{day:02d}T12:30:00+01:00" for day in WORKDAYS}
@@ -34,12 +37,12 @@ FULL = "lots = 2026:10000+0"
 TWO_WEEKS = "; ".join(f"@december {day}; pay 100 = APPROVED" for day in WORKDAYS)
 
 LIVES = {
-    "a hold lives through its seventh day": f"""
-        @friday; hold A 2300; @7th day; expire = 0; state A = AUTHORIZED;
-        @8th day; expire = 1; state A = EXPIRED; {FULL}""",
-    "the workplace says when the day is over": """
-        @friday; hold A 1000 1; hold B 1000 2; @8th day; expire = 1; state B = AUTHORIZED;
-        @8th day in Martinique; expire = 1; state B = EXPIRED""",
+    "a hold lives for seven days and no longer": f"""
+        @friday; hold A 2300; @the last second; expire = 0; state A = AUTHORIZED;
+        @7 days later; expire = 1; state A = EXPIRED; {FULL}""",
+    "seven days are those of the workplace's clocks": """
+        @before summer; hold A 1000 1; hold B 1000 2; @in summer; expire = 1; state A = EXPIRED;
+        state B = AUTHORIZED; @an hour later; expire = 1; state B = EXPIRED""",
     "running it twice releases once": f"""
         @friday; hold A 2300; @8th day; expire = 1; expire = 0; {FULL}""",
     "what was captured or reversed never expires": """

@@ -16,7 +16,7 @@ from authz.identity import expiry_key
 from authz.outcomes import Outcome
 from authz.requests import Kind, Original, Request
 from rules.facts import Facts, Purchase
-from rules.geography import civil_day, zone_of
+from rules.geography import zone_of
 from rules.rulebook import Rulebook
 
 CHUNK: Final = 256
@@ -54,7 +54,7 @@ class Hold(Struct, frozen=True):
 
 
 def is_over(hold: Hold, books: Mapping[str, Rulebook], now: datetime) -> bool:
-    """Whether the hold's last day has passed at its holder's workplace.
+    """Whether the hold was placed so many days ago, by the clocks of its holder's workplace.
 
     The days granted are those that were in force when the hold was placed.
     """
@@ -62,7 +62,8 @@ def is_over(hold: Hold, books: Mapping[str, Rulebook], now: datetime) -> bool:
     assert account is not None, "an approved payment has its account"
     assert workplace is not None, "and its workplace"
     days = books[account.programme].on(hold.day).hold_days
-    return civil_day(now, zone_of(workplace.department)) > hold.day + timedelta(days=days)
+    placed = hold.facts.now.astimezone(zone_of(workplace.department))
+    return now >= placed + timedelta(days=days)  # the same time of day, also in summer
 
 
 def expiry_of(hold: Hold, now: datetime) -> Request:
