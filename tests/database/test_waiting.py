@@ -44,7 +44,7 @@ async def test_a_payment_that_waits_is_pending_with_the_state_of_its_leg(
             "state": "PENDING",
             "response_code": None,
             "reason": None,
-            "bank": {"amount": 1500, "state": "RESERVED"},
+            "bank": {"amount": 1500, "approved": 0, "state": "RESERVED"},
             "kind": "PURCHASE",
             "account": "acc-1",
             "mid": asked.mid,
@@ -60,7 +60,10 @@ async def test_a_payment_that_waits_is_pending_with_the_state_of_its_leg(
         assert (await told(http, f"/{name}"))["bank"]["state"] == "ASKED"
         await branch.finish(asked, reserved, BankWord.APPROVED)
         paid = await told(http, f"/{name}")
-        assert (paid["state"], paid["bank"]) == ("CAPTURED", {"amount": 1500, "state": "APPROVED"})
+        assert (paid["state"], paid["bank"]) == (
+            "CAPTURED",
+            {"amount": 1500, "approved": 1500, "state": "APPROVED"},
+        )
         same = ("id", "account", "kind", "requested", "eligible", "at", "day", "rulebook", "stan")
         assert {key: paid[key] for key in same} == {key: waits[key] for key in same}
 

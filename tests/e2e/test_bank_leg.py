@@ -128,7 +128,7 @@ async def test_vouchers_and_bank_card_pay_together(tmp_path: Path) -> None:
         assert till.bank.questions == asked
         shown = await till.shown(first)
         assert (shown["bank"], shown["state"], shown["approved"]) == (
-            {"amount": 1500, "state": "APPROVED"}, "CAPTURED", 4000,
+            {"amount": 1500, "approved": 1500, "state": "APPROVED"}, "CAPTURED", 4000,
         )  # fmt: skip
         assert shown["vouchers"] == [{"vintage": 2026, "amount": 2500}]
         # EX-09 on another day's cap: 25 + 30; more is too much.
@@ -165,7 +165,7 @@ async def test_what_the_bank_declines_is_left_out(tmp_path: Path) -> None:
         no = till.purchase(2, 4000)
         await till.ask(no, "61")
         assert (await till.balance(2), till.charged(2)) == ((10_000, 0), 0)
-        assert (await till.shown(no))["bank"] == {"amount": 0, "state": "DECLINED"}
+        assert (await till.shown(no))["bank"] == {"amount": 0, "approved": 0, "state": "DECLINED"}
 
 
 async def test_a_bank_that_does_not_answer_is_reversed_until_it_acknowledges(
@@ -184,6 +184,13 @@ async def test_a_bank_that_does_not_answer_is_reversed_until_it_acknowledges(
 
 async def test_reversals_refunds_and_captures_take_the_bank_leg_first(tmp_path: Path) -> None:
     async with a_till(tmp_path, [LINKED] * 5) as till:
+
+        async def legs(asked: Fields) -> tuple[int, int, int]:
+            """What stands of vouchers and bank card, and what the bank approved."""
+            told = await till.shown(asked)
+            (voucher,), bank = told["vouchers"], told["bank"]
+            return voucher["amount"], bank["amount"], bank["approved"]
+
         # EX-49: reversed whole.
         first = till.purchase(1, 4000)
         await till.ask(first)
@@ -196,18 +203,22 @@ async def test_reversals_refunds_and_captures_take_the_bank_leg_first(tmp_path: 
         await till.ask(reversal(second, till.stamp(), kept_minor=3000))
         await until(lambda: till.charged(2) == 500)
         assert await till.balance(2) == (7500, 2500)
+        assert await legs(second) == (2500, 500, 1500)
         await till.ask(reversal(second, till.stamp(), kept_minor=2000))
         await until(lambda: till.charged(2) == 0)
         assert await till.balance(2) == (8000, 2000)
+        assert await legs(second) == (2000, 0, 1500)
         # REF-04: the bank's 15 first.
         third = till.purchase(3, 4000)
         await till.ask(third)
         await till.ask(refund(third, till.stamp(), 1000))
         await until(lambda: till.charged(3) == 500)
         assert await till.balance(3) == (7500, 2500)
+        assert await legs(third) == (2500, 500, 1500)
         await till.ask(refund(third, till.stamp(), 700))
         await until(lambda: till.charged(3) == 0)
         assert await till.balance(3) == (7700, 2300)
+        assert await legs(third) == (2300, 0, 1500)
         # A short capture: 40 held, 33 taken, the bank pays 8.
         held = till.purchase(4, 4000, hold=True)
         code = (await till.ask(held))["38"]
@@ -215,13 +226,14 @@ async def test_reversals_refunds_and_captures_take_the_bank_leg_first(tmp_path: 
         await till.ask(capture(held, till.stamp(), 3300, code))
         await until(lambda: till.charged(4) == 800)
         assert await till.balance(4) == (7500, 2500)
-        assert (await till.shown(held))["bank"] == {"amount": 1500, "state": "CAPTURED"}
+        assert await legs(held) == (2500, 800, 1500)
         # A capture that needs no bank.
         held = till.purchase(5, 4000, hold=True)
         code = (await till.ask(held))["38"]
         await till.ask(capture(held, till.stamp(), 2000, code))
         await until(lambda: till.charged(5) == 0)
         assert await till.balance(5) == (8000, 2000)
+        assert await legs(held) == (2000, 0, 1500)
 
 
 async def test_the_bank_hears_the_time_of_the_deed_by_the_clock_of_everything_civil(

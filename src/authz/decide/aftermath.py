@@ -71,9 +71,9 @@ def posted_minor(payment: Payment) -> int:
     return sum(leg.standing_minor for leg in legs_of(payment) if not leg.held)
 
 
-def bank_minor(payment: Payment) -> int:
-    """What the bank card pays of it, held or posted."""
-    return sum(leg.standing_minor for leg in legs_of(payment) if leg.on_bank_card)
+def bank_minor(movements: Iterable[Transfer]) -> int:
+    """What the bank card pays of a payment, held or posted, by its movements in order."""
+    return sum(leg.standing_minor for leg in _standing(movements) if leg.on_bank_card)
 
 
 def is_captured(payment: Payment) -> bool:

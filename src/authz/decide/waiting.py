@@ -92,7 +92,7 @@ def follow_leg(draft: Draft, kind: Kind, before: Payment, at: datetime) -> None:
     """Let the bank's leg follow what has just moved of a payment, and the bank be told."""
     after = draft.payments[before.name]
     leg = before.leg
-    was_minor, now_minor = aftermath.bank_minor(before), aftermath.bank_minor(after)
+    was_minor, now_minor = (aftermath.bank_minor(each.movements) for each in (before, after))
     if leg is None or leg.state not in STANDING:
         return
     if kind is Kind.CAPTURE and now_minor and leg.state is LegState.APPROVED:

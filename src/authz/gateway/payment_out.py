@@ -64,9 +64,13 @@ class Voucher(BaseModel):
 
 
 class Bank(BaseModel):
-    """The leg on the holder's bank card."""
+    """The leg on the holder's bank card: what it pays now, and what the bank approved.
+
+    While the bank is awaited `amount` is what it is asked for.
+    """
 
     amount: int
+    approved: int
     state: str
 
 
@@ -199,7 +203,8 @@ def _bank(payment: Payment) -> Bank | None:
     """The leg, also one that pays nothing since the bank said no or nothing."""
     if payment.bank_state is None:
         return None
-    return Bank(amount=payment.bank_minor, state=payment.bank_state)
+    approved_minor = 0 if payment.waits else payment.bank_minor
+    return Bank(amount=payment.bank_left_minor, approved=approved_minor, state=payment.bank_state)
 
 
 def _events(payment: Payment) -> Iterator[Event]:

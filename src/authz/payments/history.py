@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct, msgpack
 
-from authz.decide.aftermath import spent_by_lot
+from authz.decide.aftermath import bank_minor, spent_by_lot
 from authz.outcomes import APPROVALS
 from authz.payments.progress import Step
 from authz.requests import Kind, Request
@@ -93,8 +93,9 @@ class Payment(Struct, frozen=True):
 
     `account_id` is None where the card was nobody's (ADV-01). `steps` are the payment's own answer
     and those about it, in order, `movements` what all of them moved. `vouchers` are what is held or
-    spent of each vintage, as it counted when it was decided, oldest first. While the bank is
-    awaited there is no `reason`, and `bank_minor` is what it is asked for.
+    spent of each vintage, as it counted when it was decided, oldest first, and `bank_left_minor`
+    what of the bank card's part, `bank_minor`, is. While the bank is awaited there is no `reason`,
+    and both are what it is asked for.
     """
 
     holder_id: int
@@ -108,6 +109,7 @@ class Payment(Struct, frozen=True):
     eligible_minor: int
     approved_minor: int
     bank_minor: int
+    bank_left_minor: int
     bank_state: str | None
     balance_minor: int
     usable_minor: int
@@ -136,7 +138,7 @@ class Payment(Struct, frozen=True):
 
 
 _AS_READ: Final = frozenset(Payment.__struct_fields__) - {
-    "account_id", "kind", "reason", "facts", "steps", "movements", "vouchers",
+    "account_id", "bank_left_minor", "kind", "reason", "facts", "steps", "movements", "vouchers",
 }  # fmt: skip
 
 
@@ -307,6 +309,7 @@ def _payment(story: _Story, books: Sequence[Rulebook], until: int | None = None)
     vouchers = _by_vintage(movements, profile, facts, _book(row["rulebook"], books))
     return Payment(
         account_id=account.account_id if account else None,
+        bank_left_minor=row["bank_minor"] if row["reason"] is None else bank_minor(movements),
         kind=Kind(row["kind"]),
         reason=story.steps[0].reason,
         facts=facts,
