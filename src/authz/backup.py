@@ -6,14 +6,16 @@ in the database and so in no backup: the key file is kept by itself.
 
 import os
 import secrets
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import asyncpg
 
 from authz.postgres import binary
-from authz.postgres.account import run_as
+from authz.postgres.account import Account, run_as
 from authz.postgres.binaries import installation, usable_by
 from authz.postgres.place import SHELTER, place_of, private_directory
 from authz.storage import database, schema
@@ -33,19 +35,25 @@ EMPTY: Final = "select count(*) = 0 from pg_class where relnamespace = 'public':
 
 
 def dump(url: str, path: Path) -> None:
-    """Write a dump of one snapshot to a new file, mode 600. Raises UsageError."""
+    """Write a dump of one snapshot to a new file, mode 600. Raises UsageError.
+
+    It has its name only when it is whole: whatever cuts it off leaves no file that looks like one.
+    """
     path = Path(_whole(path))
+    draft = path.with_name(f"{path.name}.part")
+    if path.exists():
+        raise UsageError(f"{path} is there already; a backup is never overwritten")
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        raise UsageError(f"{path} is there already; a backup is never overwritten") from None
+        raise UsageError(f"{draft} is there: a dump under way, or one cut off; remove it") from None
     try:
-        _run("pg_dump", url, "--format=custom", "--no-owner", f"--file={path}")
-        if not path.stat().st_size:
+        _run("pg_dump", url, "--format=custom", "--no-owner", f"--file={draft}")
+        if not draft.stat().st_size:
             raise UsageError(f"pg_dump wrote nothing into {path}")
-    except UsageError:
-        path.unlink(missing_ok=True)
-        raise
+        draft.rename(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 async def restore(path: Path, url: str) -> None:
@@ -80,16 +88,12 @@ def base(url: str, data_dir: Path) -> None:
     draft = place.home / f"cluster.new-{os.getpid()}"
     private_directory(draft, place.account)
     program = usable_by(place.account, installation(), SHELTER) / "pg_basebackup"
-    plain, environment = without_password(url)
-    done = run_as(
-        place.account,
-        [program, f"--dbname={plain}", f"--pgdata={draft}", "--wal-method=stream",
-         "--checkpoint=fast", "--no-password"],
-        environment=environment,
-    )  # fmt: skip
-    if done.returncode:
-        raise UsageError(f"pg_basebackup: {_last_line(done.stderr)}")
-    draft.rename(place.cluster)
+    arguments = [f"--pgdata={draft}", "--wal-method=stream", "--checkpoint=fast"]
+    try:
+        _must(program, url, arguments, place.account)
+        draft.rename(place.cluster)
+    finally:  # of a copy that is whole, nothing is there any more under this name
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 async def scratch_database(url: str) -> str:
@@ -119,21 +123,41 @@ async def _administer(url: str, command: str) -> None:
 
 
 def without_password(url: str) -> tuple[str, dict[str, str]]:
-    """The URL as a command line may show it, and the password as the environment hides it."""
+    """The URL as a command line may show it, and the password as the environment hides it.
+
+    Raises UsageError for `sslpassword`, which no environment takes:
+    https://www.postgresql.org/docs/current/libpq-envars.html
+    """
     parts = urlsplit(database.dsn(url))
-    if parts.password is None:
-        return urlunsplit(parts), {}
-    user, _, host = parts.netloc.rpartition("@")
-    netloc = f"{user.partition(':')[0]}@{host}"
-    return urlunsplit(parts._replace(netloc=netloc)), {"PGPASSWORD": unquote(parts.password)}
+    asked = dict(parse_qsl(parts.query))
+    if "sslpassword" in asked:
+        raise UsageError(
+            "sslpassword in the database URL would stand in the process list:"
+            " use a client key without a passphrase, mode 600"
+        )
+    # The authority's counts first, as it does to asyncpg, by which everything else connects.
+    given = asked.get("password") if parts.password is None else unquote(parts.password)
+    user, at, host = parts.netloc.rpartition("@")
+    query = "&".join(x for x in parts.query.split("&") if not _names_password(x))
+    shown = f"postgresql://{user.partition(':')[0]}{at}{host}{parts.path}{'?' * bool(query)}{query}"
+    return shown, {} if given is None else {"PGPASSWORD": given}
+
+
+def _names_password(parameter: str) -> bool:
+    return unquote(parameter.partition("=")[0]) == "password"
 
 
 def _run(program: str, url: str, *arguments: str) -> None:
+    _must(binary(program), url, arguments, None)
+
+
+def _must(program: Path, url: str, arguments: Sequence[str], account: Account | None) -> None:
+    """Run it to its end, however long: the books of years take the time they take."""
     plain, environment = without_password(url)
-    argv: list[str | Path] = [binary(program), f"--dbname={plain}", "--no-password", *arguments]
-    done = run_as(None, argv, environment=environment)
+    argv = [program, f"--dbname={plain}", "--no-password", *arguments]
+    done = run_as(account, argv, environment=environment, seconds_max=None)
     if done.returncode:
-        raise UsageError(f"{program}: {_last_line(done.stderr)}")
+        raise UsageError(f"{program.name}: {_last_line(done.stderr)}")
 
 
 def _whole(path: Path) -> str:

@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -189,7 +191,86 @@ def test_a_dump_that_came_out_empty_is_an_error_and_no_file(
     assert not (tmp_path / "books.dump").exists()
 
 
-def test_a_password_is_in_no_command_line() -> None:
-    plain, environment = backup.without_password("postgresql://me:s%20t@db:5432/x?sslmode=require")
-    assert plain == "postgresql://me@db:5432/x?sslmode=require"
-    assert environment == {"PGPASSWORD": "s t"}
+def a_program(folder: Path, said: str) -> Path:
+    """A stand-in for one of PostgreSQL's programs, which writes where it was told to."""
+    program = folder / "pg_stand_in"
+    program.write_text(
+        f"#!/bin/sh\nfor x; do case $x in --file=*) f=${{x#--file=}};; esac; done\n{said}\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+def test_a_dump_may_take_longer_than_a_command_of_the_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    slow = a_program(tmp_path, 'sleep 0.3; echo whole > "$f"')
+    monkeypatch.setattr(backup, "binary", lambda _name: slow)
+    unhurried = subprocess.run
+
+    def hurried(argv: list[str], *, timeout: float | None, **options: Any) -> object:
+        return unhurried(argv, timeout=timeout and 0.1, **options)
+
+    monkeypatch.setattr(subprocess, "run", hurried)
+    backup.dump("postgresql://nobody@db/x", tmp_path / "books.dump")
+    assert (tmp_path / "books.dump").read_text() == "whole\n"
+
+
+def test_a_dump_that_is_cut_off_never_had_the_name_of_a_whole_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not even while it is written: a SIGKILL leaves nobody who could tidy up."""
+    seen: list[bool] = []
+
+    def cut_off(*argv: object, **_options: object) -> None:
+        seen.append((tmp_path / "books.dump").exists())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backup, "run_as", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        backup.dump("postgresql://nobody@db/x", tmp_path / "books.dump")
+    assert seen == [False]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_dump_left_is_named_and_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "books.dump.part").write_text("half")
+    with pytest.raises(UsageError, match="one cut off"):
+        backup.dump("postgresql://nobody@db/x", tmp_path / "books.dump")
+    assert (tmp_path / "books.dump.part").read_text() == "half"
+
+
+def test_a_copy_of_the_cluster_that_is_cut_off_leaves_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch, copy_dir: Path
+) -> None:
+    def cut_off(*argv: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(backup, "run_as", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        backup.base("postgresql://nobody@db/x", copy_dir)
+    assert not list(copy_dir.rglob("cluster*"))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "password"),
+    [
+        ("postgresql://me:s%20t@db:5432/x?sslmode=require",
+         "postgresql://me@db:5432/x?sslmode=require", "s t"),
+        ("postgresql://me@db/x?password=s%20t&sslmode=require",
+         "postgresql://me@db/x?sslmode=require", "s t"),
+        ("postgresql://me@db/x?pass%77ord=s3cret", "postgresql://me@db/x", "s3cret"),
+        ("postgresql://me:first@db/x?password=other", "postgresql://me@db/x", "first"),
+        ("postgresql:///x?host=/run", "postgresql:///x?host=/run", None),
+    ],
+)  # fmt: skip
+def test_a_password_is_in_no_command_line(url: str, shown: str, password: str | None) -> None:
+    plain, environment = backup.without_password(url)
+    assert plain == shown
+    assert environment.get("PGPASSWORD") == password
+
+
+def test_a_secret_that_only_a_command_line_could_carry_is_refused() -> None:
+    with pytest.raises(UsageError, match="sslpassword") as refused:
+        backup.without_password("postgresql://me@db/x?sslkey=/k&sslpassword=s3cret")
+    assert "s3cret" not in str(refused.value)

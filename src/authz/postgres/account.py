@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND_S_MAX = 300
-"""Nothing run to its end here takes longer; initdb, the slowest, needs a second or two."""
+"""For what is asked of the server itself; initdb, the slowest, needs a second or two."""
 
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 """All that the server sees: PGDATA, PGPORT and the like of the caller must not reach it."""
@@ -50,10 +50,12 @@ def run_as(
     argv: Sequence[str | Path],
     said: str = "",
     environment: Mapping[str, str] = ENVIRONMENT,
+    seconds_max: float | None = COMMAND_S_MAX,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end as the server's account, `said` being its standard input.
 
-    `environment` adds to what the server itself sees.
+    `environment` adds to what the server itself sees; `seconds_max` None waits for whatever grows
+    with the data.
     """
     return subprocess.run(
         argv,
@@ -61,7 +63,7 @@ def run_as(
         capture_output=True,
         text=True,
         check=False,
-        timeout=COMMAND_S_MAX,
+        timeout=seconds_max,
         cwd="/",
         env={**ENVIRONMENT, **environment},
         user=account.uid if account else None,
