@@ -83,6 +83,7 @@ class Request(Struct, frozen=True, gc=False):
     waits for the answer after it. `repeat` marks a message that says it was sent before. `about` is
     there for all that is about a payment; `new_total_minor` is what a reversal leaves (REV-02);
     `completes` marks a financial advice (0220), which takes what it finds held.
+    `of_wallet` marks what came as the number of a wallet's token, which a card's number is not.
     `happened` marks a reversal that nobody can refuse any more (0420).
     `tap` is what a chip said, and was found to be; `pin_refs` is what might be kept of the PIN that
     came (empty: none could be read; None: none came) and is never written down.
@@ -108,6 +109,7 @@ class Request(Struct, frozen=True, gc=False):
     bank: BankWord | None = None
     late: bool = False
     completes: bool = False
+    of_wallet: bool = False
     happened: bool = False
     tap: Tap | None = None
     pin_refs: tuple[bytes, ...] | None = None

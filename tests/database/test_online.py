@@ -205,6 +205,7 @@ async def test_example_52_a_friday_hold_is_captured_on_sunday(checkout: Checkout
         ({"credential": {"pan": pan(1), "expiry": "3001"}}, "CARD_EXPIRED"),
         ({"credential": {"pan": pan(7), "expiry": "2912"}}, "UNKNOWN_CARD"),
         ({"credential": {"payment_token": "tok-unheard-of"}}, "UNKNOWN_CARD"),
+        ({"credential": {"payment_token": pan(1)}}, "UNKNOWN_CARD"),
     ],
 )
 async def test_a_decline_is_an_answer(

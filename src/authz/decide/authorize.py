@@ -65,7 +65,9 @@ def _answer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Ou
         return refer(request, draft, books)
     holder_id = draft.state.holder_of.get(request.card_ref)
     purse = None if holder_id is None else draft.purse(holder_id)
-    found = None if purse is None else find_credential(purse, request.card_ref)
+    found = None
+    if purse is not None:
+        found = find_credential(purse, request.card_ref, of_wallet=request.of_wallet)
     if request.kind is Kind.ADVICE:
         return advise(request, draft, books, found)
     if purse is None or found is None:

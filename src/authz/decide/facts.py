@@ -24,12 +24,16 @@ class Found(Struct, frozen=True, gc=False):
     credential: Credential
 
 
-def find_credential(purse: Purse, card_ref: bytes) -> Found | None:
-    """The holder's credential of this reference."""
+def find_credential(purse: Purse, card_ref: bytes, *, of_wallet: bool = False) -> Found | None:
+    """The holder's credential of this reference.
+
+    A card number that is called a wallet's token is nobody's: it would pay without its expiry.
+    """
     profile = purse.holder.profile
     for credential in profile.credentials:
         if credential.card_ref == card_ref:
-            return _found(profile, credential)
+            mistaken = of_wallet and credential.token_id is None
+            return None if mistaken else _found(profile, credential)
     return None
 
 

@@ -34,7 +34,7 @@ ELIGIBLE: Final = frozenset({Category.FOOD})
 
 
 class Order(Struct, frozen=True):
-    """An online purchase as the merchant asks it. Amounts in cents."""
+    """An online purchase as the merchant asks it, in cents; a wallet's token has no expiry."""
 
     card_ref: bytes
     expiry: str | None
@@ -103,6 +103,7 @@ def to_purchase(order: Order, envelope: Envelope) -> Request:
         repeat=False,
         received_at=envelope.received_at,
         deadline_s=envelope.deadline_s,
+        of_wallet=order.expiry is None,
     )
 
 
