@@ -4,7 +4,7 @@ from typing import cast
 
 import asyncpg
 
-from authz.custody.key_changes import KeptChange, NetworkKeys
+from authz.custody.key_changes import KeptChange, NetworkKeys, blocks_of
 from authz.door.network import KeyChange
 from authz.door.office import Office
 from authz.hsm import SecurityModule
@@ -26,7 +26,8 @@ class MemoryBook:
         said = change.wrapped, change.check_value
         if last is not None and (last.use, last.wrapped, last.check_value) == (change.use, *said):
             return True
-        if any(each.wrapped == change.wrapped for each in self.kept):
+        heard = {block for each in self.kept for block in blocks_of(each.wrapped)}
+        if heard.intersection(blocks_of(change.wrapped)):
             return False
         n = len(self.kept) + 1
         self.kept.append(KeptChange(profile, change.use, n, file_key, *said, self.age_s))

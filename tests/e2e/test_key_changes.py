@@ -115,4 +115,6 @@ async def test_a_recorded_change_brings_no_key_back_and_makes_no_other_key(
             False,
         ]
         assert not await takes("pin", new)
+        rewritten = (old + old[:8], old[:8] + bytes(8), bytes(8) + new[8:])
+        assert not any([await takes(use, key) for use in ("mac", "pin") for key in rewritten])
         assert [each.wrapped for each in await book.recent()] == [old, new]

@@ -18,6 +18,7 @@ from msgspec import Struct
 from authz.access.rates import Buckets, Rate
 from authz.door.network import KeyChange, key_change_of
 from authz.hsm import KeyUse, SecurityModule
+from authz.hsm.des import BLOCK
 from authz.iso8583.message import Message
 from authz.outcomes import Outcome
 from authz.storage.sessions import LOST
@@ -45,9 +46,13 @@ LAST: Final = """
     where profile = $1 and use = $2 order by n desc limit 1
 """
 # What came once may have been heard by others, who could bring back a key that leaked: no key comes
-# twice, neither later on nor for another use. The profile's keys share one zone master key.
+# twice, neither later on nor for another use, and no part of one. The profile's keys share one zone
+# master key, which wraps each block by itself: who heard two blocks can write one key in three.
 SAID_BEFORE: Final = """
-    select exists (select from network_keys where profile = $1 and wrapped = $2)
+    select exists (
+        select from network_keys, generate_series(1, length(wrapped), 8) as at
+        where profile = $1 and substr(wrapped, at, 8) = any($2::bytea[])
+    )
 """
 # Two changes at once: one of them finds its number taken, and its sender repeats.
 ADD: Final = """
@@ -79,8 +84,13 @@ class KeyBook(Protocol):
     async def add(self, profile: str, file_key: str, change: KeyChange) -> bool:
         """Keep a change, unless it is the last one said again; false for a key that had its time.
 
-        A key had its time if it came before, but not last, or for another use of the profile.
+        A key had its time if any block of it came before, whenever and for whatever use.
         """
+
+
+def blocks_of(wrapped: bytes) -> list[bytes]:
+    """The DES blocks of a wrapped key, of eight bytes each."""
+    return [wrapped[at : at + BLOCK] for at in range(0, len(wrapped), BLOCK)]
 
 
 class DatabaseBook:
@@ -101,7 +111,7 @@ class DatabaseBook:
             said = change.wrapped, change.check_value
             if last is not None and (last["wrapped"], last["check_value"]) == said:
                 return True
-            if await sql.fetchval(SAID_BEFORE, profile, change.wrapped):
+            if await sql.fetchval(SAID_BEFORE, profile, blocks_of(change.wrapped)):
                 return False
             n = 1 if last is None else last["n"] + 1
             await sql.execute(ADD, profile, change.use, n, file_key, *said)

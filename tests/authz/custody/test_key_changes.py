@@ -87,6 +87,20 @@ async def test_a_change_that_somebody_recorded_brings_no_old_key_back() -> None:
     assert makes(module) == mac_by(SECOND)
 
 
+@pytest.mark.parametrize(
+    "rewritten",
+    [FIRST + FIRST[:8], FIRST[:8] + SECOND[8:], SECOND + SECOND[:8], bytes(range(8)) + FIRST[8:]],
+)
+async def test_an_old_key_in_other_bytes_is_an_old_key(rewritten: bytes) -> None:
+    """Each block is wrapped by itself: who heard two keys can put such messages together."""
+    book, module = MemoryBook(), some_module()
+    office = an_office(book, module)
+    for key in (FIRST, SECOND):
+        await office.take(changing(key), "ascii")
+    assert (await office.take(changing(rewritten), "ascii")).reason is Reason.SECURITY
+    assert makes(module) == mac_by(SECOND)
+
+
 async def test_a_new_key_of_the_file_counts_more_than_a_change_before_it() -> None:
     book = MemoryBook()
     await an_office(book, some_module()).take(changing(FIRST), "ascii")
