@@ -217,15 +217,15 @@ def new_key_file(path: Path) -> Keys:
 def rotate_pan_key(path: Path) -> NamedKey:
     """Put a fresh key for numbers in front of the others; the file stays whole whatever happens.
 
-    Raises UsageError.
+    It stays whose it was and where it was: the engine's account must be able to read it, and where
+    `path` is a link, so must the engines that know the file by another name. Raises UsageError.
     """
     read_key_file(path)
     content = tomllib.loads(_read_private(path))
     fresh = _fresh("pan", PAN_KEY_BYTES)
     content["pan_encryption"] = [fresh, *content.get("pan_encryption", ())]
     try:
-        draft = _draft_of(path, tomli_w.dumps(content).encode())
-        draft.replace(path)
+        _replace(path.resolve(), tomli_w.dumps(content).encode())
     except OSError as refused:
         raise UsageError(f"{path} cannot be written: {refused.strerror}") from None
     return read_key_file(path).pan_encryption[0]
@@ -252,8 +252,31 @@ def _write_whole(path: Path, content: bytes) -> None:
     draft = _draft_of(path, content)
     try:
         path.hardlink_to(draft)
+        _sync_names(path.parent)
     finally:
         draft.unlink()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Another content under the name, with the owner and group of the old one."""
+    draft = _draft_of(path, content)
+    try:
+        old, new = path.stat(), draft.stat()
+        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+            os.chown(draft, old.st_uid, old.st_gid)
+        draft.replace(path)
+        _sync_names(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync_names(folder: Path) -> None:
+    """A new name outlives a power cut only when its directory is on disk (fsync(2))."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _draft_of(path: Path, content: bytes) -> Path:

@@ -1,6 +1,7 @@
 """The key file: kept from others, never overwritten, never shown."""
 
 import copy
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -188,3 +189,39 @@ def test_a_rotated_file_has_a_fresh_key_in_front_and_nothing_else_changed(tmp_pa
     assert value(after) == value(before)
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_to_the_key_file_stays_one_and_the_file_behind_it_is_rotated(tmp_path: Path) -> None:
+    """Other engines may know the file by its own name."""
+    real, link = tmp_path / "real" / "keys.toml", tmp_path / "keys.toml"
+    new_key_file(real)
+    link.symlink_to(real)
+    fresh = rotate_pan_key(link)
+    assert link.is_symlink()
+    assert read_key_file(real).pan_encryption[0].key_id == fresh.key_id
+    assert list(real.parent.iterdir()) == [real]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_rotated_file_stays_its_owners_when_root_rotates_it(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    new_key_file(path)
+    os.chown(path, 4711, 4712)
+    rotate_pan_key(path)
+    made = path.stat()
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (4711, 4712, 0o600)
+
+
+def test_a_rotation_that_fails_leaves_the_file_as_it_was_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    path = tmp_path / "keys.toml"
+    new_key_file(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(UsageError, match="cannot be written: Operation not permitted"):
+        rotate_pan_key(path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
