@@ -103,7 +103,7 @@ class Webhook:
         except httpx.HTTPError as error:
             raise NotSent(f"no answer: {type(error).__name__}", surely=False) from None
         if not answer.is_success:
-            raise NotSent(f"answered {answer.status_code}", surely=True)
+            raise NotSent(f"answered {answer.status_code}", surely=_refused(answer.status_code))
 
     def _signed(self, name: str, timestamp: str, body: bytes) -> dict[str, str]:
         covered = f"{name}.{timestamp}.".encode() + body
@@ -114,3 +114,8 @@ class Webhook:
             "webhook-timestamp": timestamp,
             "webhook-signature": f"v1,{signature}",
         }
+
+
+def _refused(status: int) -> bool:
+    """Whether nothing was taken: a gateway's 502 may be said of what was handed over before."""
+    return status < httpx.codes.INTERNAL_SERVER_ERROR and status != httpx.codes.REQUEST_TIMEOUT

@@ -61,8 +61,13 @@ async def test_a_code_is_posted_with_a_signature_over_name_time_and_body() -> No
         (httpx.ConnectTimeout("nobody"), True),
         (httpx.ReadTimeout("late"), False),
         (httpx.RemoteProtocolError("cut"), False),
-        (503, True),
         (302, True),
+        (400, True),
+        (408, False),
+        (429, True),
+        (500, False),
+        (502, False),
+        (504, False),
     ],
 )
 async def test_a_failure_says_whether_the_code_is_surely_lost_and_never_what_it_is(
