@@ -154,7 +154,7 @@ def _run(program: str, url: str, *arguments: str) -> None:
 def _must(program: Path, url: str, arguments: Sequence[str], account: Account | None) -> None:
     """Run it to its end, however long: the books of years take the time they take."""
     plain, environment = without_password(url)
-    argv = [program, f"--dbname={plain}", "--no-password", *arguments]
+    argv: list[str | Path] = [program, f"--dbname={plain}", "--no-password", *arguments]
     done = run_as(account, argv, environment=environment, seconds_max=None)
     if done.returncode:
         raise UsageError(f"{program.name}: {_last_line(done.stderr)}")

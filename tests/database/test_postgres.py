@@ -1,6 +1,7 @@
 """The embedded PostgreSQL starts, is joined, stops, and comes back from a kill."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import stat
@@ -14,7 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from authz.postgres import Embedded, PostgresError, binary, ensure_running, postmaster, remove
+from authz.postgres import Embedded, PostgresError, binary, ensure_running, lock, postmaster, remove
 from authz.postgres import place as places
 from tests.postgres import SMALL, a_data_dir
 
@@ -290,6 +291,29 @@ def test_the_wheel_brings_the_client_programs(name: str) -> None:
 def test_a_program_that_is_not_there_is_named() -> None:
     with pytest.raises(PostgresError, match="carries no pg_everything"):
         binary("pg_everything")
+
+
+def test_only_their_owner_may_hold_the_locks(used_dir: Path) -> None:
+    """Whoever can read a lock can take it (flock(2)), and keep every command waiting."""
+    (used_dir / "lock").chmod(0o644)
+    server = ensure_running(used_dir, SMALL)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in lock_files(used_dir)}
+    assert modes == {"lock": 0o600, f"owner.{server.pid}": 0o600}
+    server.stop()
+
+
+def lock_files(data_dir: Path) -> list[Path]:
+    return [data_dir / "lock", *data_dir.glob("owner.*")]
+
+
+def test_a_lock_that_somebody_keeps_is_named_after_a_while(
+    used_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "WAIT_S_MAX", 0.1)
+    with (used_dir / "lock").open("a") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        with pytest.raises(PostgresError, match=r"kept .*/lock for 0\.1 s"):
+            ensure_running(used_dir, SMALL)
 
 
 async def test_each_test_has_an_empty_database(database_url: str, postgres_url: str) -> None:

@@ -1,17 +1,15 @@
 """Run the embedded PostgreSQL of one data directory: who starts it, who joins, who stops it."""
 
 import atexit
-import contextlib
-import fcntl
 import os
 import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import IO, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from authz.postgres import postmaster
@@ -23,6 +21,7 @@ from authz.postgres.cluster import (
     server_of,
     write_settings,
 )
+from authz.postgres.lock import claim, exclusive
 from authz.postgres.place import Place, place_of
 
 STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -42,7 +41,7 @@ class Embedded:
         self._place = place
         self._child = child
         self._process = os.getpid()
-        self._claim = _claim(place, pid)
+        self._claim = claim(place, pid)
         if child:  # a killed server that nobody waits for would look alive to the next one
             threading.Thread(target=child.wait, name="postmaster", daemon=True).start()
 
@@ -77,7 +76,7 @@ class Embedded:
         """Stop the server if it is ours and wait for its end; asking twice is harmless."""
         if self._claim is None or not self.owned:
             return
-        with _exclusive(self._place):
+        with exclusive(self._place):
             postmaster.stop(self._place, self.pid, self._child, STOP_SIGNALS[mode])
             self._claim.close()
             self._claim = None
@@ -91,7 +90,7 @@ def ensure_running(data_dir: Path, settings: Mapping[str, str] | None = None) ->
     PostgresError.
     """
     place = place_of(data_dir)
-    with _exclusive(place):
+    with exclusive(place):
         if not place.cluster.exists():
             create_cluster(place)
         embedded = _joined(place) or _started(place, settings or {})
@@ -104,7 +103,7 @@ def ensure_running(data_dir: Path, settings: Mapping[str, str] | None = None) ->
 def remove(data_dir: Path) -> None:
     """Delete a data directory whose server is stopped, wherever its data is."""
     place = place_of(data_dir)
-    with _exclusive(place):
+    with exclusive(place):
         if postmaster.running(place):
             raise PostgresError(f"the server of {data_dir} is running: stop it first")
         for directory in dict.fromkeys((place.socket_dir, place.home, place.data_dir)):
@@ -124,34 +123,6 @@ def _started(place: Place, settings: Mapping[str, str]) -> Embedded:
     if joined := _joined(place):
         return joined
     raise PostgresError(f"the server ended while we joined it: see {place.log}")
-
-
-@contextlib.contextmanager
-def _exclusive(place: Place) -> Iterator[None]:
-    """Hold the data directory's lock: starting, joining and stopping happen one at a time."""
-    if not place.data_dir.exists():  # deleted under a running server, which must stop all the same
-        yield
-        return
-    with (place.data_dir / "lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _claim(place: Place, pid: int) -> IO[str] | None:
-    """Become the owner of the server `pid` unless a living process is.
-
-    The claim is a locked file per server; the kernel gives it back however its holder ends.
-    """
-    mine = place.data_dir / f"owner.{pid}"
-    for old in set(place.data_dir.glob("owner.*")) - {mine}:
-        old.unlink()
-    file = mine.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
 
 
 def _exit_on_signals() -> None:
