@@ -34,7 +34,7 @@ from authz.storage import database
 from authz.storage.store import Store
 from authz.world.load import load_world
 from simulators.bank import BankHost
-from simulators.bank_books import BankBooks
+from simulators.bank_books import BankBooks, BankRules
 from tests.agreement import disagreements
 from tests.authz.builders import BOOKS
 from tests.authz.hsm.keys import VAULT, some_safe
@@ -147,12 +147,14 @@ class Branch:
 
 
 @asynccontextmanager
-async def a_branch(url: str, tmp_path: Path, setting: Setting = LINKED) -> AsyncIterator[Branch]:
+async def a_branch(
+    url: str, tmp_path: Path, setting: Setting = LINKED, rules: BankRules | None = None
+) -> AsyncIterator[Branch]:
     """Everything is up; in the end both books agree and every law holds."""
     file = tmp_path / "world.json"
     file.write_bytes(msgspec.json.encode(as_world((1, setting))))
     pool = await database.open_pool(url, size=4)
-    bank = BankHost(BankBooks())
+    bank = BankHost(BankBooks(rules))
     _, _, port = (await bank.open()).rpartition(":")
     link = BankLink(Address("127.0.0.1", int(port)), "99")
     running = asyncio.create_task(link.run())

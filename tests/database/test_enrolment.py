@@ -19,27 +19,36 @@ from authz.custody.pan import Pan
 from authz.decide.topup import BankWord
 from authz.jobs.timers import JOBS, Work
 from authz.outcomes import Outcome
+from authz.refusal import Refused
 from authz.requests import Request
 from ledger.audit import check
 from simulators.bank import Manners
+from simulators.bank_books import BankRules
 from tests.authz.builders import BOOKS
-from tests.database.branch import NAME_ONE, Branch, a_branch
-from tests.road.people import bank_pan
+from tests.database.branch import NAME_ONE, Branch, a_branch, forty
+from tests.road.people import Setting, bank_pan
 
 CARD = BankCard(Pan(bank_pan(1)), "2912")
 AT_ONCE = timedelta(0)
 AWAY = "the database is away"
+LONG_AGO = """
+    update bank_cards set enrolled_at = enrolled_at - interval '1 hour',
+        removed_at = removed_at - interval '1 hour'
+"""
 OLDER = "update bank_legs set asked_at = asked_at - $1::interval where number = 1"
 
 
-async def link(branch: Branch, numbers: "count[int]") -> BankWord:
+NUMBERS = "select count(*) from sealed_numbers where kind = 'BANK_CARD'"
+
+
+async def link(branch: Branch, numbers: "count[int]", card: BankCard = CARD) -> BankWord:
     """As HTTP does it; what the bank said."""
     wallet = Wallet(await branch.pool.fetchval(NAME_ONE), 1)
     enrolling = Enrolment(branch.desk, numbers.__next__)
     stamp = await enrolling.stamp()
     assert stamp is not None
     async with branch.pool.acquire() as sql, sql.transaction():
-        begun = await enrolling.begin(sql, wallet, CARD, stamp, 100)
+        begun = await enrolling.begin(sql, wallet, card, stamp, 100)
     word = await enrolling.ask(begun)
     if word is BankWord.APPROVED:
         async with branch.pool.acquire() as sql, sql.transaction():
@@ -132,6 +141,72 @@ async def test_the_proof_sees_one_that_nobody_undoes(calendar_url: str, tmp_path
         assert await broken(branch) == ["verified_for_nothing"]
         await branch.pool.execute(OLDER, -timedelta(hours=2))
         assert await undo_left_behind(branch.pool, AT_ONCE) == 1
+        await branch.recover_notices(branch.desk)
+
+
+async def test_the_number_of_a_card_that_was_declined_is_forgotten(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    rules = BankRules(declines={bank_pan(2): "05"})
+    async with a_branch(calendar_url, tmp_path, Setting(), rules) as branch:
+        numbers = count(1)
+        assert await link(branch, numbers) is BankWord.APPROVED
+        declined = BankCard(Pan(bank_pan(2)), "2912")
+        assert await link(branch, numbers, declined) is BankWord.DECLINED
+        assert await forgotten(branch) == 0  # somebody may still link it
+        await branch.pool.execute(LONG_AGO)
+        assert await forgotten(branch) == 1
+        await branch.recover_notices(branch.desk)
+        assert await forgotten(branch) == 0
+        assert await branch.pool.fetchval(NUMBERS) == 1
+
+
+async def test_the_number_of_a_card_that_paid_is_kept_for_refunds(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        assert (await branch.pay(forty())).approved
+        await branch.unlink(Wallet(await branch.pool.fetchval(NAME_ONE), 1))
+        assert await link(branch, count(1)) is BankWord.APPROVED
+        await branch.recover_notices(branch.desk)
+        await branch.unlink(Wallet(await branch.pool.fetchval(NAME_ONE), 1))
+        await branch.pool.execute(LONG_AGO)
+        assert await forgotten(branch) == 1
+        assert await branch.pool.fetchval(NUMBERS) == 1
+
+
+async def test_the_number_is_kept_while_the_bank_must_hear_of_it(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with a_branch(calendar_url, tmp_path, Setting()) as branch:
+        await left_behind(branch, count(1))
+        await branch.pool.execute(LONG_AGO)
+        assert await forgotten(branch) == 0
+        assert await undo_left_behind(branch.pool, AT_ONCE) == 1
+        assert await forgotten(branch) == 0
+        await branch.recover_notices(branch.desk)
+        assert await forgotten(branch) == 1
+
+
+async def forgotten(branch: Branch) -> int:
+    return (await branch.job("retain"))["bank_cards"]
+
+
+async def test_a_person_may_try_a_few_cards_a_day_and_no_more(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """However many are tried at once: nobody finds out here which of many numbers are good."""
+    async with a_branch(calendar_url, tmp_path, Setting()) as branch:
+        numbers = count(1)
+        tries = [link(branch, numbers, BankCard(Pan(bank_pan(n)), "2912")) for n in range(1, 9)]
+        said = await asyncio.gather(*tries, return_exceptions=True)
+        refused = [each.code for each in said if isinstance(each, Refused)]
+        assert refused == ["BANK_CARD_TRIES"] * 3
+        assert await branch.pool.fetchval("select count(*) from bank_cards") == 5
+        await branch.recover_notices(branch.desk)
+        day = timedelta(days=1)
+        await branch.pool.execute("update bank_legs set asked_at = asked_at - $1::interval", day)
+        assert await link(branch, numbers) is BankWord.APPROVED
         await branch.recover_notices(branch.desk)
 
 

@@ -5,8 +5,8 @@ answered, and told to the bank until it acknowledges, whatever breaks on the way
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from authz.bank.kept import Wallet, keep_card, link_card, remove_card
 from authz.bank.stans import NoStanLeft
 from authz.bank.teller import BankDesk
-from authz.bank.verification import MID, TERMINAL, open_leg, undo
+from authz.bank.verification import MID, TERMINAL, asked_since, open_leg, undo
 from authz.bank.words import BankCard, Place, Stamp, question, reference_of
 from authz.decide.news import News
 from authz.decide.topup import BankWord
 from authz.holders.notices import HolderNotice, add_notice
 from authz.storage.clock_row import civil_instant
+from authz.refusal import Refused
 from authz.world.fold import decode_profile, encode_profile
 from ledger import journal
 from ledger.journal import Change, Locked
@@ -28,6 +29,12 @@ from rules.geography import PARIS, civil_day
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
+
+
+DAY: Final = timedelta(days=1)
+TRIES_A_DAY_MAX: Final = 5
+"""Cards that a bank is asked about for one person a day: enough for slips of the hand and a second
+card, too few to find out which of many stolen numbers are good."""
 
 
 class Enrolling(Struct, frozen=True):
@@ -66,7 +73,12 @@ class Enrolment:
     async def begin(
         self, tx: "Tx", wallet: Wallet, card: BankCard, stamp: Stamp, verify_minor: int
     ) -> Enrolling:
-        """Keep the card, not linked yet, and the leg that asks for it; commit before asking."""
+        """Keep the card, not linked yet, and the leg that asks for it; commit before asking.
+
+        Raises Refused (BANK_CARD_TRIES) where this person's banks were asked often enough today.
+        """
+        if await asked_since(tx, wallet.holder_id, stamp.at - DAY) >= TRIES_A_DAY_MAX:
+            raise Refused("BANK_CARD_TRIES", "too many bank cards were tried today: try tomorrow")
         card_no = await keep_card(tx, self._desk.vault, wallet, card, stamp.at)
         name = wallet.holder_id, self._next_id()
         await open_leg(tx, name, wallet, card_no, stamp, verify_minor)

@@ -1,18 +1,21 @@
 """The linked bank card between its row and the line: in clear for the line only.
 
-One is linked to an account at a time; a removed one stays for refunds of what it paid (REF-04).
+One is linked to an account at a time; a removed one stays for refunds of what it paid (REF-04), and
+the number of one that paid nothing goes.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import asyncpg
 from msgspec import Struct
 
 from authz.bank.words import BankCard
 from authz.custody.pan import Pan
 from authz.custody.sealed_numbers import Row, keep
 from authz.custody.vault import Sealed, Slot, Vault
+from authz.decide.topup import OWED, LegState
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -32,6 +35,17 @@ REMOVE: Final = """
 RENEW: Final = """
     update bank_cards set expiry = $3
     where holder_id = $1 and account_no = $2 and removed_at is null
+"""
+FORGET_AFTER: Final = timedelta(hours=1)
+"""Nobody links a card any more as long after its bank was asked about it."""
+OPEN: Final = [state.value for state in (LegState.ASKED, *OWED)]
+# Nothing can be refunded to it, and of what verified it the bank has heard everything.
+FORGET: Final = """
+    delete from sealed_numbers s using bank_cards c
+    where s.holder_id = c.holder_id and s.kind = 'BANK_CARD' and s.name = int8send(c.card_no)
+        and c.removed_at < clock_timestamp() - $1::interval and not exists (
+            select from bank_legs l where l.holder_id = c.holder_id and l.card_no = c.card_no
+                and (l.kind <> 'VERIFY' or l.state = any ($2)))
 """
 
 
@@ -68,6 +82,12 @@ async def renew_card(tx: "Tx", wallet: Wallet, expiry: str) -> bool:
     """The linked card has a new date; whether there is one."""
     done: str = await tx.execute(RENEW, wallet.holder_id, wallet.account_no, expiry)
     return done != "UPDATE 0"
+
+
+async def forget_unused(pool: asyncpg.Pool) -> int:
+    """Forget the numbers of cards that are not linked and never paid: declined ones, above all."""
+    done: str = await pool.execute(FORGET, FORGET_AFTER, OPEN)
+    return int(done.removeprefix("DELETE "))
 
 
 def open_card(vault: Vault, row: "Record | Mapping[str, Any]") -> BankCard:

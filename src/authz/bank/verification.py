@@ -38,6 +38,10 @@ TELL: Final = """
         due_at)
     values ($1, $2, 1, 'REVERSAL', 0, 0, $3, $4)
 """
+LOCK: Final = "select 1 from holders where holder_id = $1 for update"
+ASKED_SINCE: Final = """
+    select count(*) from bank_legs where holder_id = $1 and kind = 'VERIFY' and asked_at > $2
+"""
 LEFT_BEHIND: Final = """
     select holder_id, number from bank_legs
     where state = 'ASKED' and kind = 'VERIFY' and asked_at < clock_timestamp() - $1::interval
@@ -45,6 +49,13 @@ LEFT_BEHIND: Final = """
 """
 Name = tuple[int, int]
 """Of a leg: its holder and number."""
+
+
+async def asked_since(tx: "Tx", holder_id: int, since: datetime) -> int:
+    """How many cards of the holder were asked about since; who asks holds the holder's lock now."""
+    await tx.execute(LOCK, holder_id)
+    count: int = await tx.fetchval(ASKED_SINCE, holder_id, since)
+    return count
 
 
 async def open_leg(

@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 from msgspec import Struct
 
+from authz.bank.kept import forget_unused
 from authz.jobs.erasure import forget_contacts, forget_merchants, forget_people
 
 CHUNK: Final = 10_000
@@ -45,6 +46,7 @@ async def forget(pool: asyncpg.Pool, retention: Retention) -> dict[str, int]:
     return {
         "keys": await _forget(pool, FORGET_KEYS, retention.keys_days),
         "facts": await _forget(pool, FORGET_FACTS, retention.facts_days),
+        "bank_cards": await forget_unused(pool),
         "contacts": await forget_contacts(pool, retention.contacts_days),
         "people": await forget_people(pool, retention.people_days),
         "words": await _forget(pool, FORGET_WORDS, retention.people_days),
