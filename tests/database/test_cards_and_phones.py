@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from authz.credentials import tokens
 from authz.requests import Kind
 from rules.decision import Reason
 from rules.facts import TokenStatus
@@ -97,6 +98,21 @@ async def test_crd_04_a_phone_outlives_the_card_it_was_made_of_whatever_expiry_i
             assert (await pay_with(p.t, apple["dpan"], 100, presented)).reason is Reason.APPROVED
         old = await pay_with(p.t, pan(9), 100, OLD_EXPIRY)
         assert old.reason is Reason.CARD_EXPIRED
+
+
+async def test_a_card_may_be_in_so_many_devices_and_removed_ones_count(
+    calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever adds and removes without end would make the holder's row grow without end."""
+    monkeypatch.setattr(tokens, "TOKENS_MAX", 3)
+    async with phones(calendar_url, tmp_path) as p:
+        for _ in range(2):
+            assert (await p.ask(f"tokens/{(await p.added(PLUXEE))['id']}", "DELETE"))[0] == 200
+        last = await p.added(PLUXEE)
+        for wish in (PLUXEE | {"device": "another"}, APPLE):
+            status, told = await p.ask("tokens", **wish)
+            assert (status, told["code"]) == (409, "TOKENS_USED_UP")
+        assert await p.tap(last) is Reason.APPROVED
 
 
 async def test_crd_04_no_phone_gets_the_card_that_was_replaced_and_each_gets_the_new_one(

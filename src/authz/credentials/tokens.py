@@ -38,6 +38,9 @@ STATUS: Final[Mapping[Verdict, TokenStatus]] = {
 FREE: Final = "select not exists (select 1 from credentials where card_ref = $1)"
 REF: Final = "select content from directory where kind = 'token' and name = $1"
 DRAWS_MAX: Final = 20
+TOKENS_MAX: Final = 60
+"""Of one card, the deleted ones too: they stay in the holder's row, so that their numbers are known
+for dead, and each decision reads it. That is one a month for the five years of a card."""
 TOO_SOON: Final = "TOO_SOON"
 """Why there is no code yet: one was sent not long ago."""
 
@@ -88,7 +91,8 @@ class Tokens:
     async def provision(self, tx: "Tx", asked: Asked, by: By, now: datetime) -> Provisioned:
         """Decide, and make the token unless it is declined. `now` is the clock's, UTC.
 
-        Raises Unknown, and Refused where the card is in that wallet of that device already.
+        Raises Unknown, and Refused where the card is in that wallet of that device already, or
+        was in as many as one card may be.
         """
         number = await self._draw(tx)
         ref = self._digester.card_ref(number.reveal())
@@ -98,6 +102,7 @@ class Tokens:
         def step(profile: Profile) -> Profile:
             decided[:] = [provide(_wish(profile, asked, now))]
             _refuse_second(profile, asked)
+            _refuse_one_more(profile, asked.card_id)
             if decided[0].verdict is Verdict.DECLINED:
                 return profile
             made[:] = [_token(profile, asked, STATUS[decided[0].verdict])]
@@ -203,6 +208,12 @@ def _refuse_second(profile: Profile, asked: Asked) -> None:
         if here and token.status is not TokenStatus.DELETED:
             why = "the card is in this wallet of this device already"
             raise Refused("TOKEN_EXISTS", why, token=token.token_id)
+
+
+def _refuse_one_more(profile: Profile, card_id: str) -> None:
+    if sum(token.card_id == card_id for token in profile.tokens) >= TOKENS_MAX:
+        why = f"the card was in {TOKENS_MAX} devices, removed ones included: it needs a new card"
+        raise Refused("TOKENS_USED_UP", why)
 
 
 def _token(profile: Profile, asked: Asked, status: TokenStatus) -> Token:
