@@ -1,17 +1,71 @@
-"""Logs: structured lines on standard error, the same shape from every module and library."""
+"""Logs: structured lines on standard error, the same shape from every module and library.
+
+Nobody's work depends on them: a line that cannot be written is lost and counted. Nor can a peer
+fill a disk with them: what is said very often is left out, and how often is said.
+"""
 
 import logging
 import sys
+from collections import Counter
 from time import monotonic
-from typing import Final
+from typing import Final, TextIO, cast
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from authz.access.rates import Buckets, Rate
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 FOREIGN_EVERY_S: Final = 1.0
 """What a library says again and again is written so often at most."""
 
+EVENT_RATE: Final = Rate(per_s=10, burst_max=200)
+"""How often one event of ours is written that is less than an error."""
+EVENTS_MAX: Final = 1_000
+
 _log = structlog.get_logger()
+
+
+class Lines:
+    """Standard error as lines are written to it: on a full disk, or when its reader is gone, lost.
+
+    An `OSError` here would end whatever wanted to say something: a batch, a timer, a peer.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+
+    def write(self, text: str) -> None:
+        """Write and flush."""
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            self.lost += 1
+
+    def flush(self) -> None:
+        """Nothing: every line is flushed as it is written."""
+
+
+LINES: Final = Lines()
+"""Those of this process."""
+
+
+class Seldom:
+    """Leaves out what is said too often, unless it is an error: peers can make us say it."""
+
+    def __init__(self) -> None:
+        self._events = Buckets(EVENT_RATE, EVENTS_MAX)
+        self._left_out: Counter[str] = Counter()
+
+    def __call__(self, _logger: WrappedLogger, level: str, said: EventDict) -> EventDict:
+        """Of a line, itself, with how many like it were left out. Raises `DropEvent`."""
+        event = str(said["event"])
+        if LEVELS.get(level, 0) < LEVELS["error"] and self._events.take(event, monotonic()):
+            self._left_out[event] += 1
+            raise structlog.DropEvent
+        left_out = self._left_out.pop(event, 0)
+        return {**said, "left_out": left_out} if left_out else said
 
 
 def configure_logs(level: str, form: str) -> None:
@@ -23,6 +77,7 @@ def configure_logs(level: str, form: str) -> None:
     )
     structlog.configure(
         processors=[
+            Seldom(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -30,7 +85,7 @@ def configure_logs(level: str, form: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         # A line in one write: those of several workers must not run into each other.
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, LINES)),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[Foreign()], level=max(LEVELS[level], logging.WARNING), force=True)

@@ -70,6 +70,8 @@ class Metrics(Collector):
         """Connections that were not taken in, by why: network, room, tls, gone."""
         self.rate_refusals: Counter[str] = Counter()
         """Requests of those who ask too often, by what they are: terminal, api_key."""
+        self.lost_lines: Callable[[], int] = lambda: 0
+        """Lines of the log that could not be written."""
         self.waiting: Callable[[], int] = lambda: 0
         """Requests not yet answered, as the batcher has it."""
         self.latency = Buckets(LATENCY_BOUNDS_S)
@@ -107,6 +109,7 @@ class Metrics(Collector):
             ("poisoned", "Requests that could not be decided or written", self.poisoned),
             ("out_of_balance", "Reconciliations that did not agree", self.out_of_balance),
             ("refused_frames", "Frames that were no readable message", self.refused_frames),
+            ("lost_log_lines", "Lines of the log that could not be written", self.lost_lines()),
             ("accept_failures", "Times the system had no room for a peer", self.accept_failures),
         ):
             yield CounterMetricFamily(f"millesime_{name}", words, value=value)

@@ -4,11 +4,15 @@ import json
 import logging
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import structlog
+from structlog.typing import EventDict
 
 from authz import logs
-from authz.logs import Foreign
+from authz.logs import Foreign, Seldom
 
 
 @pytest.fixture
@@ -60,3 +64,40 @@ def test_libraries_write_lines_of_our_shape(capfd: pytest.CaptureFixture[str]) -
     subprocess.run([sys.executable, "-c", code], check=True)
     [line] = capfd.readouterr().err.splitlines()
     assert json.loads(line).keys() >= {"event", "said", "level", "timestamp", "exception"}
+
+
+def test_what_cannot_be_written_ends_nobodys_work() -> None:
+    """Standard error on a full disk: /dev/full refuses every write with ENOSPC."""
+    code = (
+        "from authz.logs import LINES, configure_logs; import structlog;"
+        "configure_logs('info', 'json'); log = structlog.get_logger();"
+        "log.error('alarm'); log.error('alarm'); print(LINES.lost)"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert done.stdout == b"2\n"
+
+
+def test_what_peers_can_make_us_say_does_not_fill_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(logs, "monotonic", lambda: now)
+    seldom = Seldom()
+
+    def written(level: str, event: str, times: int) -> list[EventDict]:
+        lines = []
+        for _ in range(times):
+            with suppress(structlog.DropEvent):
+                lines.append(seldom(None, level, {"event": event}))
+        return lines
+
+    burst = logs.EVENT_RATE.burst_max
+    assert len(written("info", "unreadable", burst + 7)) == burst
+    assert len(written("warning", "wrong_mac", 1)) == 1
+    assert len(written("error", "alarm", burst + 7)) == burst + 7
+    now += 1
+    assert written("info", "unreadable", 2) == [
+        {"event": "unreadable", "left_out": 7},
+        {"event": "unreadable"},
+    ]

@@ -120,10 +120,16 @@ class Batches:
             self._batches_at_work += 1
             self._requests_at_work += len(batch)
             self._look()
-            await self._work(batch)
-            self._requests_at_work -= len(batch)
-            self._batches_at_work -= 1
-            self._busy -= parties
+            try:
+                await self._work(batch)
+            except BaseException:
+                # Only a fault of ours: who waits behind it must not wait for ever.
+                asyncio.get_running_loop().call_soon(self._look)
+                raise
+            finally:  # whatever becomes of a batch, its lane and its parties are free again
+                self._requests_at_work -= len(batch)
+                self._batches_at_work -= 1
+                self._busy -= parties
             if not self._is_worth_it():
                 self._look()
                 return

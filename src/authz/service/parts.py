@@ -27,6 +27,7 @@ from authz.door import connection as peers
 from authz.door.office import Office
 from authz.door.server import Server
 from authz.ids import AuthorizationIds
+from authz.logs import LINES
 from authz.metrics import Metrics
 from authz.settings import Settings
 from authz.sources import keys_of, rulebooks
@@ -113,6 +114,7 @@ class Parts(Struct):
         )
         batcher = Batcher(engine.run, directory, limits)
         metrics.waiting = lambda: batcher.waiting
+        metrics.lost_lines = lambda: LINES.lost
         safe = Safe.of(keys)
         network_keys = NetworkKeys(DatabaseBook(clerks), safe.module)
         await parts.enter_async_context(network_keys.kept_up())

@@ -8,7 +8,7 @@ were, so that they never fall when one dies; gauges are those of the living.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -113,7 +113,8 @@ async def telling(own: Collector, folder: Path) -> AsyncIterator[None]:
     async def keep_telling() -> None:
         while True:
             await asyncio.sleep(TELL_EVERY_S)
-            tell()
+            with suppress(OSError):  # a full disk may have room again the next time
+                tell()
 
     tell()
     task = asyncio.create_task(keep_telling())
@@ -121,7 +122,8 @@ async def telling(own: Collector, folder: Path) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        tell()
+        with suppress(OSError):
+            tell()
 
 
 def note_end(folder: Path, pid: int) -> None:

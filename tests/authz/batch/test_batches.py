@@ -117,6 +117,24 @@ async def test_no_more_are_at_work_than_allowed() -> None:
     await bench.finish_all()
 
 
+async def test_a_batch_that_fails_gives_its_lane_and_its_cards_back() -> None:
+    begun: list[list[Waiting]] = []
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, fault: faults.append(fault))
+
+    async def fail(batch: list[Waiting]) -> None:
+        begun.append(batch)
+        await asyncio.sleep(0)
+        raise OSError
+
+    both = Batches(fail, at_once_max=1, size_max=1)
+    for _ in range(2):
+        both.put(Waiting(REQUESTS[1], ANSWER))
+    await turns()
+    await turns()
+    assert len(begun) == 2
+
+
 async def test_few_wait_for_a_large_batch_and_enough_of_them_do_not() -> None:
     bench = Bench()
     await bench.put(*range(1, 11))
