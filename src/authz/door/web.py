@@ -1,7 +1,7 @@
 """HTTP beside the road: uvicorn's protocol on our own loop and door, with our own signals.
 
 HTTP shares its file descriptors with the doors of payments: its peers are bounded in number, and
-who takes too long over a request is hung up on, since uvicorn would wait for it for ever.
+who takes too long over a request, or over the answer, is hung up on: uvicorn would wait for ever.
 """
 
 import asyncio
@@ -21,7 +21,10 @@ from authz.metrics import Metrics
 START_PAUSE_S = 0.005
 SWEEP_S: Final = 1.0
 PATIENCE_S: Final = 30.0
-"""How long a peer may take over the head of a request, or over its body."""
+"""How long a peer may take over the head of a request, over its body, or over a piece of what it
+is sent."""
+Turn = tuple[H11Protocol, RequestResponseCycle | None, int]
+"""What a peer is to do: end its request, or read so many bytes that are left of its answers."""
 
 
 class _Server(uvicorn.Server):
@@ -43,22 +46,27 @@ class _Server(uvicorn.Server):
         )
 
     async def sweep(self) -> None:
-        """Hang up on peers that have begun to ask and do not come to an end, until cancelled."""
-        asking: dict[tuple[H11Protocol, RequestResponseCycle | None], float] = {}
+        """Hang up on peers that do not come to an end of asking, or of reading, until cancelled."""
+        waited_for: dict[Turn, float] = {}
         while True:
             await asyncio.sleep(SWEEP_S)
             now = monotonic()
             peers = cast(set[H11Protocol], self.server_state.connections)
-            turns = ((peer, peer.cycle) for peer in peers)
-            asking = {turn: asking.get(turn, now) for turn in turns if _asks_still(turn[1])}
-            for (peer, _), begun_s in asking.items():
+            turns = [turn for peer in peers if (turn := _turn_of(peer)) is not None]
+            waited_for = {turn: waited_for.get(turn, now) for turn in turns}
+            for (peer, *_), begun_s in waited_for.items():
                 if now - begun_s > PATIENCE_S:
                     peer.transport.abort()
 
 
-def _asks_still(cycle: RequestResponseCycle | None) -> bool:
-    """Whether it is the peer's turn; `cycle` is its last request."""
-    return cycle is None or cycle.response_complete or cycle.more_body
+def _turn_of(peer: H11Protocol) -> Turn | None:
+    """What is waited for from a peer; None where it is our turn. `cycle` is its last request."""
+    cycle = cast(RequestResponseCycle | None, peer.cycle)
+    if cycle is None or cycle.response_complete or cycle.more_body:
+        return peer, cycle, 0
+    if peer.flow.write_paused:
+        return peer, cycle, peer.transport.get_write_buffer_size()
+    return None
 
 
 @asynccontextmanager

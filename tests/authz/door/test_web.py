@@ -13,6 +13,8 @@ from authz.metrics import Metrics
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
 PATIENCE_S = 10
+MUCH = 1 << 20
+"""Bytes: more than the buffers of a socket take in."""
 
 
 @asynccontextmanager
@@ -23,6 +25,10 @@ async def door(connections_max: int) -> AsyncIterator[tuple[int, Metrics]]:
     @app.post("/")
     async def said(body: int) -> int:
         return body
+
+    @app.get("/much")
+    async def much() -> str:
+        return "x" * MUCH
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
@@ -62,4 +68,29 @@ async def test_who_does_not_come_to_the_end_of_its_request_is_hung_up_on(
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(begun)
         assert await ends(reader)
+        writer.close()
+
+
+async def test_who_does_not_read_its_answers_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "SWEEP_S", 0.005)
+    monkeypatch.setattr(web, "PATIENCE_S", 0.1)
+    asked = b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n"
+    async with door(connections_max=1) as (port, metrics):
+        with socket.create_connection(("127.0.0.1", port)) as deaf:
+            deaf.sendall(40 * asked)
+            async with asyncio.timeout(PATIENCE_S):
+                while not await is_let_in(port):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        assert metrics.refused_peers["room"]
+
+
+async def is_let_in(port: int) -> bool:
+    """Whether the door has room for one who asks for little."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    try:
+        return bool(await reader.read())
+    except ConnectionResetError:
+        return False
+    finally:
         writer.close()

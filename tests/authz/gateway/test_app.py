@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
+from httpx import ASGITransport, AsyncClient
 
 from authz.gateway import clock, operations
 from authz.gateway.acting import write_down
 from authz.gateway.admission import admit
-from authz.gateway.app import OTHERS, PAYMENTS
+from authz.gateway.app import OTHERS, PAYMENTS, create_app
+from authz.gateway.deps import Deps
 
 ROUTES = [
     route
@@ -40,3 +44,21 @@ def test_nothing_is_run_in_a_thread(route: APIRoute) -> None:
 def test_nothing_that_all_requests_need_is_run_in_a_thread(common: Callable[..., Any]) -> None:
     for call in calls(get_dependant(path="/", call=common)):
         assert iscoroutinefunction(call) or isasyncgenfunction(call), call
+
+
+async def test_the_description_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody needs a key to ask for it, and it takes milliseconds."""
+    app = create_app(cast(Deps, SimpleNamespace(body_max_bytes=4_096, test_clock=False)))
+    made: list[FastAPI] = []
+    describe = app.openapi
+
+    def counted() -> dict[str, Any]:
+        made.append(app)
+        return describe()
+
+    monkeypatch.setattr(app, "openapi", counted)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://x") as client:
+        first, second = [await client.get("/openapi.json") for _ in range(2)]
+    assert first.json()["info"]["title"] == "Millésime" and first.content == second.content
+    assert first.headers["content-type"] == "application/json"
+    assert len(made) == 1
