@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from authz.faults import told_as
 from authz.outcomes import Outcome
 from authz.requests import Request
 from authz.state import HOUSE_HOLDER
@@ -106,7 +107,13 @@ class Batches:
         self._beginning = True
         task = asyncio.get_running_loop().create_task(self._work_off())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:  # a fault of ours
+            told_as("batch_failed")(task)
+            self._look()  # who waits behind it must not wait for ever
 
     async def _work_off(self) -> None:
         """One batch after the other, while there is one worth it.
@@ -122,10 +129,6 @@ class Batches:
             self._look()
             try:
                 await self._work(batch)
-            except BaseException:
-                # Only a fault of ours: who waits behind it must not wait for ever.
-                asyncio.get_running_loop().call_soon(self._look)
-                raise
             finally:  # whatever becomes of a batch, its lane and its parties are free again
                 self._requests_at_work -= len(batch)
                 self._batches_at_work -= 1

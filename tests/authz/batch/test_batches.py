@@ -119,8 +119,6 @@ async def test_no_more_are_at_work_than_allowed() -> None:
 
 async def test_a_batch_that_fails_gives_its_lane_and_its_cards_back() -> None:
     begun: list[list[Waiting]] = []
-    faults: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, fault: faults.append(fault))
 
     async def fail(batch: list[Waiting]) -> None:
         begun.append(batch)
