@@ -69,7 +69,7 @@ class Metrics(Collector):
         self.refused_peers: Counter[str] = Counter()
         """Connections that were not taken in, by why: network, room, tls, gone."""
         self.rate_refusals: Counter[str] = Counter()
-        """Requests of those who ask too often, by what they are: terminal, api_key."""
+        """Requests of those who ask too often, by what they are: terminal, api_key, office."""
         self.lost_lines: Callable[[], int] = lambda: 0
         """Lines of the log that could not be written."""
         self.waiting: Callable[[], int] = lambda: 0

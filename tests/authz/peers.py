@@ -13,6 +13,7 @@ from authz.batch.batches import Done
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine
 from authz.door.connection import Connection, Desk, Limits
+from authz.door.office import Done as OfficeDone
 from authz.door.office import Office
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
@@ -74,6 +75,19 @@ class NoOffice:
         pass
 
 
+class SlowOffice:
+    """An office that serves whatever comes, when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[OfficeDone] = []
+
+    def serves(self, message: Message) -> bool:
+        return True
+
+    def submit(self, message: Message, profile: str, deadline_s: float, done: OfficeDone) -> None:
+        self.waiting.append(done)
+
+
 class Slow:
     """A batcher that answers when it is told to."""
 
@@ -95,6 +109,7 @@ class Peer:
         limits: Limits = LIMITS,
         framing_name: str | None = None,
         rates: Buckets | None = None,
+        office: "SlowOffice | None" = None,
     ) -> None:
         self.store = MemoryStore(state)
         self.metrics = Metrics()
@@ -110,7 +125,7 @@ class Peer:
             profile(profile_name),
             framing(name),
             cast(Batcher, batcher or self.batcher),
-            cast(Office, NoOffice()),
+            cast(Office, office or NoOffice()),
             DIGESTER,
             self.metrics,
             limits,

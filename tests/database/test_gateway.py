@@ -1,5 +1,9 @@
 """What HTTP tells of accounts and payments is what the engine decided and the books hold."""
 
+from dataclasses import replace
+from typing import cast
+
+import asyncpg
 import httpx
 import pytest
 
@@ -275,3 +279,23 @@ async def test_without_its_rulebook_a_decision_is_shown_but_not_explained(parts:
         paid = await one(http, BOUGHT)
         answer = await http.get(f"/v1/authorizations/{paid['id']}/trace")
     assert_problem(answer, 409, "RULEBOOK_NOT_LOADED")
+
+
+class Tired:
+    """A pool whose statements all take too long."""
+
+    def acquire(self) -> object:
+        raise asyncpg.QueryCanceledError
+
+
+async def test_lists_that_take_too_long_keep_no_payment_waiting(
+    parts: Deps, http: httpx.AsyncClient
+) -> None:
+    paid = await one(http, BOUGHT)
+    tired = replace(parts, pool=cast(asyncpg.Pool, Tired()), prompt_pool=parts.pool)
+    async with client_of(tired) as http:
+        answer = await http.get("/v1/authorizations")
+        assert_problem(answer, 503, "ISSUER_DOWN")
+        assert "ask for less" in answer.json()["detail"]
+        assert (await http.get(f"/v1/authorizations/{paid['id']}")).status_code == 200
+        assert (await http.get("/readyz")).status_code == 200

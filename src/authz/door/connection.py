@@ -1,7 +1,8 @@
 """One peer: bytes in, frames, messages, requests; outcomes, messages, frames, bytes out.
 
-The only module with a socket and a message in it. Nothing that a peer sends can harm another: what
-cannot be read is refused or hung up on, and what waits is bounded by count and by bytes.
+The only module with a socket and a message in it. Nothing that one connection sends can harm
+another: what cannot be read is refused or hung up on, and what waits is bounded by count and by
+bytes. Many connections of one host share the room of all: whom to let in is the doors' (`allow`).
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from authz.door import network
 from authz.door.office import Office
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
-from authz.iso8583.mti import ANSWERS, is_response, request_class
+from authz.iso8583.mti import ANSWERS, is_refusable, is_response, request_class
 from authz.iso8583.profiles import Profile
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
@@ -36,6 +37,8 @@ from rules.decision import Reason
 STAN_MAX: Final = 999_999
 NOTHING_MORE: Final[Mapping[int, str]] = {}
 """Most answers have no fields beside those that a decision gives."""
+AT_OFFICE_MAX: Final = 8
+"""Messages of one connection that the office has at a time: they share very few SQL connections."""
 _STAN: Final = 11
 _NETWORK: Final = "080"
 
@@ -77,6 +80,7 @@ class Connection(asyncio.Protocol):
     """A peer that is connected, from its first byte to its last answer."""
 
     __slots__ = (
+        "_at_office",
         "_buffer",
         "_closing",
         "_desk",
@@ -101,6 +105,7 @@ class Connection(asyncio.Protocol):
         self._closing = False
         self._stopped = False
         self._in_flight = 0
+        self._at_office = 0
         self._poison = 0
         self._stan = 0
         self._transport: asyncio.Transport | None = None
@@ -222,10 +227,29 @@ class Connection(asyncio.Protocol):
         if changes_key and guard is not None and guard.refuses(message, frame.body):
             self._refuse_unproved(message, frame)
             return
+        if self._at_office >= AT_OFFICE_MAX:
+            self._desk.metrics.rate_refusals["office"] += 1
+            if is_refusable(message.mti):
+                self._reply(message, frame, Outcome(Reason.ISSUER_DOWN))
+            else:
+                self._desk.metrics.silences += 1
+            return
         self._taken_in()
+        self._at_office += 1
         deadline_s = self.heard_s + self._desk.limits.decision_deadline_s
-        done = partial(self._answer, message, frame, self.heard_s)
+        done = partial(self._leave_office, message, frame, self.heard_s)
         self._desk.office.submit(message, self._desk.profile.name, deadline_s, done)
+
+    def _leave_office(
+        self,
+        message: Message,
+        frame: Frame,
+        heard_s: float,
+        outcome: Outcome | None,
+        more: Mapping[int, str],
+    ) -> None:
+        self._at_office -= 1
+        self._answer(message, frame, heard_s, outcome, more)
 
     def _taken_in(self) -> None:
         """Count what waits, and read no more while that is enough."""

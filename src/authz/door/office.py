@@ -25,7 +25,7 @@ from authz.door.reconciliation import (
     totals_of,
 )
 from authz.iso8583.message import Message
-from authz.iso8583.mti import is_advice, is_repeat, request_class
+from authz.iso8583.mti import is_refusable, request_class
 from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.settlement.business_day import current_day, day_of, judge_cutover
@@ -82,8 +82,7 @@ class Office:
                 outcome, more = await self.answer(message, profile)
         except (*LOST, asyncpg.PostgresError) as error:
             _log.warning("office_down", mti=message.mti, cause=type(error).__name__)
-            refusable = not (is_repeat(message.mti) or is_advice(message.mti))
-            done(Outcome(Reason.ISSUER_DOWN) if refusable else None, {})
+            done(Outcome(Reason.ISSUER_DOWN) if is_refusable(message.mti) else None, {})
         else:
             done(outcome, more)
 

@@ -167,7 +167,7 @@ async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
     outcome = await call.decide(asked)
     number = outcome.authorization_id
     if not number:
-        return not_kept(asked, outcome, await civil_instant(call.deps.pool, asked.received_at))
+        return not_kept(asked, outcome, await civil_instant(call.deps.prompt, asked.received_at))
     return await call.answer(outcome.holder_id, number, number)
 
 

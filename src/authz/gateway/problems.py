@@ -135,6 +135,8 @@ def problem_of(error: Exception) -> ProblemError | None:
             return ProblemError(404, "NOT_FOUND", str(error))
         case DatabaseError() | asyncpg.InterfaceError() | OSError():
             return _database_down()
+        case asyncpg.QueryCanceledError():
+            return _took_too_long()
         case asyncpg.PostgresError():
             return _refused_by_the_database(error)
     return None
@@ -176,6 +178,12 @@ def _place(loc: Sequence[object]) -> str:
 
 def _database_down() -> ProblemError:
     return ProblemError(503, "ISSUER_DOWN", "the database cannot be reached now")
+
+
+def _took_too_long() -> ProblemError:
+    return ProblemError(
+        503, "ISSUER_DOWN", "this took the database too long: ask for less, or later"
+    )
 
 
 def _refused_by_the_database(error: asyncpg.PostgresError) -> ProblemError | None:

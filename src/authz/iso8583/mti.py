@@ -43,6 +43,11 @@ def is_repeat(mti: str) -> bool:
     return mti[3] in "135"
 
 
+def is_refusable(mti: str) -> bool:
+    """Whether 91 is an honest answer: nothing has happened, and nothing was answered before."""
+    return not (is_repeat(mti) or is_advice(mti))
+
+
 def request_class(mti: str) -> str:
     """What a request and its repeats have in common: the first three digits."""
     return mti[:3]

@@ -73,6 +73,7 @@ async def open_web(
     app = gateway.create_app(
         gateway.Deps(
             pool=engine.readers,
+            prompt_pool=engine.prompt,
             metrics=Whole(engine.metrics, doors.counts) if doors else engine.metrics,
             rulebooks=engine.books,
             ready=lambda: not engine.draining,

@@ -42,8 +42,14 @@ BANK_SESSIONS: Final = 3
 """SQL connections that mark legs as asked, and what the bank has heard."""
 READERS: Final = 4
 """SQL connections of the HTTP side."""
+READ_TIMEOUT_MS: Final = 10_000
+"""How long a statement of the HTTP side may take; nobody reads the whole of a table for ever."""
+PROMPT: Final = 2
+"""SQL connections of HTTP for what never takes long: API keys, and payments by their names."""
 CLERKS: Final = 2
-"""SQL connections of the office and of the network's keys."""
+"""SQL connections of the office."""
+KEEPERS: Final = 1
+"""SQL connections of the network's keys: no crowd at the office keeps a change from spreading."""
 JOB_SESSIONS: Final = 4
 """SQL connections of the jobs: a long one takes none from payments over HTTP."""
 ANSWER_TIMEOUT_FACTOR: Final = 1.5
@@ -62,6 +68,7 @@ class Parts(Struct):
     seal_key: SealKey | None
     metrics: Metrics
     readers: asyncpg.Pool
+    prompt: asyncpg.Pool
     job_pool: asyncpg.Pool
     books: Mapping[str, Rulebook]
     connections: set[peers.Connection]
@@ -88,8 +95,11 @@ class Parts(Struct):
         )
         road = KeptSessions(hot)
         parts.push_async_callback(road.close)
-        readers, job_pool = await pool(size=READERS), await pool(size=JOB_SESSIONS)
+        readers = await pool(size=READERS, statement_timeout_ms=READ_TIMEOUT_MS)
+        prompt = await pool(size=PROMPT, statement_timeout_ms=settings.decision_deadline_ms)
+        job_pool = await pool(size=JOB_SESSIONS)
         clerks = await pool(size=CLERKS, statement_timeout_ms=settings.decision_deadline_ms)
+        keepers = await pool(size=KEEPERS, statement_timeout_ms=settings.decision_deadline_ms)
         node = await readers.fetchval("select nextval('node_nos')")
         metrics = Metrics()
         keys = keys_of(settings)
@@ -106,17 +116,11 @@ class Parts(Struct):
             metrics,
             bank_open=lambda: bank is not None and bank.link.is_open,
         )
-        limits = BatchLimits(
-            settings.lanes,
-            settings.batch_size_max,
-            settings.waiting_max,
-            settings.repeats_reserved,
-        )
-        batcher = Batcher(engine.run, directory, limits)
+        batcher = Batcher(engine.run, directory, batch_limits(settings))
         metrics.waiting = lambda: batcher.waiting
         metrics.lost_lines = lambda: LINES.lost
         safe = Safe.of(keys)
-        network_keys = NetworkKeys(DatabaseBook(clerks), safe.module)
+        network_keys = NetworkKeys(DatabaseBook(keepers), safe.module)
         await parts.enter_async_context(network_keys.kept_up())
         office = Office(clerks, metrics, network_keys)
         Teller(batcher, bank)
@@ -133,6 +137,7 @@ class Parts(Struct):
             keys.seal_key(),
             metrics,
             readers,
+            prompt,
             job_pool,
             books,
             set(),
@@ -142,6 +147,13 @@ class Parts(Struct):
             bank,
             None if bank is None else Enrolment(bank, next_id),
         )
+
+
+def batch_limits(settings: Settings) -> BatchLimits:
+    """How much may wait, and how much of it goes together."""
+    return BatchLimits(
+        settings.lanes, settings.batch_size_max, settings.waiting_max, settings.repeats_reserved
+    )
 
 
 def terminal_rates(settings: Settings) -> Buckets | None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from authz.access.rates import Buckets, Rate
+from authz.door.connection import AT_OFFICE_MAX
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import profile
 from authz.outcomes import Outcome
@@ -18,7 +19,7 @@ from rules.decision import Reason
 from simulators.messages import Stamp, network, purchase, repeat, reversal
 from simulators.wire import Fields
 from tests.authz.iso8583.strategies import field_sets, mtis
-from tests.authz.peers import Peer, Slow
+from tests.authz.peers import LIMITS, Peer, Slow, SlowOffice
 from tests.road.people import Setting, card, in_memory, terminal
 from tests.road.road import instant
 
@@ -255,6 +256,17 @@ async def test_another_terminal_has_a_rate_of_its_own() -> None:
     assert [answer["39"] for answer in sorted(answers, key=lambda a: a["11"])] == [
         "00", "00", "91", "91",
     ]  # fmt: skip
+
+
+async def test_a_crowd_of_one_peer_at_the_office_is_small() -> None:
+    """Others wait there for the same few SQL connections."""
+    office = SlowOffice()
+    peer = a_peer(office=office, limits=replace(LIMITS, in_flight_max=100))
+    asked = [echo(n, "201") for n in range(1, AT_OFFICE_MAX + 3)]
+    assert [answer["39"] for answer in await peer.ask(*asked)] == ["91", "91"]
+    office.waiting.pop()(Outcome(Reason.APPROVED), {})
+    assert await peer.ask(echo(50, "201")) != []
+    assert len(office.waiting) == AT_OFFICE_MAX
 
 
 async def test_answers_of_one_turn_leave_together() -> None:
