@@ -51,7 +51,7 @@ class Page(PageOut[AuthorizationOut, str]):
     model_config = showing(EXAMPLE)
 
 
-class StepOut(BaseModel):
+class PaymentStepOut(BaseModel):
     """One rule: its source (ids as in docs/RULES.md), whether it held, and why in words."""
 
     rule: str
@@ -80,7 +80,7 @@ class TraceOut(BaseModel):
     id: str
     rulebook: str
     reason: str | None
-    steps: list[StepOut]
+    steps: list[PaymentStepOut]
     afterwards: list[AfterwardsOut]
 
 
@@ -138,7 +138,7 @@ async def trace(deps: Given, authorization_id: PublicId) -> TraceOut:
     except history.NoRulebook as missing:
         raise ProblemError(409, "RULEBOOK_NOT_LOADED", str(missing)) from missing
     steps = [
-        StepOut(rule=step.rule, source=step.source, held=step.held, words=step.words)
+        PaymentStepOut(rule=step.rule, source=step.source, held=step.held, words=step.words)
         for step in told.steps
     ]
     return TraceOut(

@@ -62,7 +62,7 @@ class Sides(BaseModel):
     credits_posted: int
 
 
-class LineOut(Sides):
+class BookLineOut(Sides):
     """A line of the chart with the sums over all its accounts.
 
     `account` is the number of an account of the house; lots and merchants have many.
@@ -86,7 +86,7 @@ class TrialBalanceOut(BaseModel):
     until: date | None
     behind: int
     balanced: bool
-    lines: list[LineOut]
+    lines: list[BookLineOut]
     totals: Sides
 
 
@@ -176,7 +176,7 @@ async def trial_balance(
         lines = await rollup.trial_balance(sql, until)
         _, behind = await rollup.behind(sql)
     shown = [
-        LineOut(name=line.name, account=House.__members__.get(line.name), **_sides(line))
+        BookLineOut(name=line.name, account=House.__members__.get(line.name), **_sides(line))
         for line in lines
     ]
     totals = _summed(shown)

@@ -48,7 +48,7 @@ LOAD: Final[JsonDict] = {
 LoadId = Annotated[str, Path(max_length=64, examples=["load-12"])]
 
 
-class LineIn(BaseModel):
+class LoadLineIn(BaseModel):
     """So many titles of one face value; a negative count takes back what is unspent of them."""
 
     model_config = ConfigDict(extra="forbid")
@@ -60,13 +60,13 @@ class LineIn(BaseModel):
     period: Annotated[str, Field(max_length=7)]
 
 
-class OrderIn(BaseModel):
+class LoadOrderIn(BaseModel):
     """An order of one employer; `only_good` takes the good lines where others are bad."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [ORDER]})
 
     employer: Annotated[str, Field(min_length=1, max_length=64)]
-    lines: Annotated[list[LineIn], Field(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[LoadLineIn], Field(min_length=1, max_length=LINES_MAX)]
     order_ref: Annotated[str | None, Field(max_length=64)] = None
     only_good: bool = False
 
@@ -93,7 +93,7 @@ class BounceIn(BaseModel):
     why: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class LineOut(BaseModel):
+class LoadLineOut(BaseModel):
     """A line as it stands; `booked` is what it loaded, or took back (negative)."""
 
     line: int
@@ -129,12 +129,12 @@ class LoadOut(BaseModel):
     total: int
     ordered_at: datetime
     paid_at: datetime | None
-    lines: list[LineOut]
+    lines: list[LoadLineOut]
     rejected: list[RejectedOut] = []
 
 
 @keyed(router.post, "/loads", LoadOut, "Order vouchers", 201)
-async def order(once: Keyed, body: OrderIn) -> Response:
+async def order(once: Keyed, body: LoadOrderIn) -> Response:
     """Bad lines are named with their place; without `only_good` nothing is kept then."""
     lines = [
         Line(n, line.account, line.count, line.face_value, line.employer_share, line.period)
@@ -219,7 +219,7 @@ def _out(view: LoadView) -> LoadOut:
         ordered_at=view.ordered_at,
         paid_at=view.paid_at,
         lines=[
-            LineOut(
+            LoadLineOut(
                 line=line.line_no,
                 account=line.account,
                 count=line.count,

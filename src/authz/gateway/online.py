@@ -19,7 +19,7 @@ from authz.gateway.deps import Deps, Given
 from authz.gateway.kept_answers import REPLAYED, key_reused
 from authz.gateway.names import PublicId
 from authz.gateway.once import IdempotencyKey, key_of, still_running
-from authz.gateway.orders import OrderIn, content_of, order_of
+from authz.gateway.orders import PurchaseIn, content_of, order_of
 from authz.gateway.payment_out import EXAMPLE, AuthorizationOut, not_kept, shown
 from authz.gateway.problems import ProblemError, described
 from authz.gateway.words import Envelope
@@ -160,7 +160,7 @@ Asking = Annotated[Call, Depends(call_of)]
     summary="Pay online",
     responses={**described(400, 409), 201: {**_AGAIN, "content": {JSON: {"example": HELD}}}},
 )
-async def authorize(call: Asking, body: OrderIn) -> AuthorizationOut:
+async def authorize(call: Asking, body: PurchaseIn) -> AuthorizationOut:
     """A decline is an answer too: 201 with the state `DECLINED` and its reason."""
     order = order_of(body, call.road, call.caller, test_clock=call.deps.test_clock)
     asked = words.to_purchase(order, call.envelope(content_of(body, order)))

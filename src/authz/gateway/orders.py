@@ -54,7 +54,7 @@ class CardIn(_Strict):
     expiry: Annotated[str, Field(pattern=r"^[0-9]{2}(0[1-9]|1[0-2])$")]
 
 
-class TokenIn(_Strict):
+class OnlineTokenIn(_Strict):
     """A token of a wallet, by its number."""
 
     payment_token: Annotated[
@@ -71,30 +71,30 @@ class MerchantIn(_Strict):
     mid: Annotated[str, Field(pattern=PRINTABLE, max_length=15)]
 
 
-class LineIn(_Strict):
+class GoodsLineIn(_Strict):
     """A part of the order; vouchers pay for `food` alone."""
 
     category: Category
     amount: Minor
 
 
-class OrderIn(_Strict):
+class PurchaseIn(_Strict):
     """An online purchase; with `capture` `manual` it is held until it is captured."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    credential: CardIn | TokenIn
+    credential: CardIn | OnlineTokenIn
     merchant: MerchantIn
     amount: Minor
     eligible_amount: Annotated[int | None, Field(ge=0, le=999_999_999_999, strict=True)] = None
-    lines: Annotated[list[LineIn] | None, Field(min_length=1, max_length=200)] = None
+    lines: Annotated[list[GoodsLineIn] | None, Field(min_length=1, max_length=200)] = None
     partial_ok: bool = False
     capture: Annotated[str, Field(pattern="^(manual|auto)$")] = "auto"
     order_ref: Annotated[str, Field(pattern=PRINTABLE, max_length=64)]
     authentication: Annotated[str | None, Field(pattern=PRINTABLE, max_length=LENGTH_MAX)] = None
 
 
-def order_of(body: OrderIn, road: Road, caller: Caller, *, test_clock: bool) -> Order:
+def order_of(body: PurchaseIn, road: Road, caller: Caller, *, test_clock: bool) -> Order:
     """The order in our words. Raises the problem 422 where the lines do not agree."""
     lines = None if body.lines is None else [(line.category, line.amount) for line in body.lines]
     try:
@@ -118,19 +118,19 @@ def order_of(body: OrderIn, road: Road, caller: Caller, *, test_clock: bool) -> 
     )
 
 
-def content_of(body: OrderIn, order: Order) -> str:
+def content_of(body: PurchaseIn, order: Order) -> str:
     """What counts as content of the body; for the credential stands its keyed reference."""
     said = body.model_dump_json(exclude={"credential"})
     return f"{order.card_ref.hex()} {order.expiry} {said}"
 
 
-def _presented(credential: CardIn | TokenIn) -> tuple[str, str | None]:
+def _presented(credential: CardIn | OnlineTokenIn) -> tuple[str, str | None]:
     if isinstance(credential, CardIn):
         return credential.pan.reveal(), credential.expiry
     return credential.payment_token.get_secret_value(), None
 
 
-def _proof(body: OrderIn, road: Road) -> HolderProof | None:
+def _proof(body: PurchaseIn, road: Road) -> HolderProof | None:
     if not road.proof_wanted or road.proof_key is None or body.authentication is None:
         return None
     merchant = body.merchant

@@ -50,7 +50,7 @@ STEP: Final[JsonDict] = {
 }
 
 
-class TokenIn(Who):
+class WalletTokenIn(Who):
     """What a wallet asks; `attested` tells whether the phone proved that it is itself."""
 
     model_config = ConfigDict(
@@ -76,7 +76,7 @@ class CodeIn(Who):
     code: SecretStr
 
 
-class StepOut(BaseModel):
+class ProvisionStepOut(BaseModel):
     """A rule that was looked at."""
 
     rule: str
@@ -118,7 +118,7 @@ class ProvisionOut(BaseModel):
     status: str | None
     code: str | None
     """SENT, NOT_SENT, NO_PHONE or TOO_SOON where a code is wanted: ask for one if none was sent."""
-    trace: list[StepOut]
+    trace: list[ProvisionStepOut]
 
 
 class TokenOut(BaseModel):
@@ -145,7 +145,7 @@ class SentOut(BaseModel):
 
 
 @write(router.post, "/tokens", ProvisionOut, "Put a card into a phone", 201)
-async def create(once: Writing, body: TokenIn) -> Response:
+async def create(once: Writing, body: WalletTokenIn) -> Response:
     """Approved, declined, or active once the holder brings the code that was sent."""
     tokens = _tokens(once.deps, sends=body.wallet == Wallet.APPLE_PAY.value)
     wallet, path = Wallet(body.wallet), provision.Path(body.path)
@@ -238,7 +238,7 @@ def _provisioned(made: Provisioned, code: str | None) -> ProvisionOut:
         status=None if made.token is None else made.token.status.value,
         code=code,
         trace=[
-            StepOut(rule=s.rule, source=s.source, held=s.held, words=s.words)
+            ProvisionStepOut(rule=s.rule, source=s.source, held=s.held, words=s.words)
             for s in made.decision.steps
         ],
     )

@@ -1,4 +1,4 @@
-"""How the application is put together: what every request would pay for."""
+"""How the application is put together: what every request would pay for, and what it shows."""
 
 from collections.abc import Callable, Iterator
 from inspect import isasyncgenfunction, iscoroutinefunction
@@ -62,3 +62,10 @@ async def test_the_description_is_made_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert first.json()["info"]["title"] == "Millésime" and first.content == second.content
     assert first.headers["content-type"] == "application/json"
     assert len(made) == 1
+
+
+def test_no_schema_is_called_by_the_module_it_lies_in() -> None:
+    """A name that two models share is told apart by their modules, which are nobody's business."""
+    deps = cast("Deps", SimpleNamespace(test_clock=True, body_max_bytes=1))
+    named = create_app(deps).openapi()["components"]["schemas"]
+    assert [name for name in named if "__" in name] == []
