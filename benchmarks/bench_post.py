@@ -42,7 +42,8 @@ def a_purchase(holder_id: int, seq: int) -> Transfer:
 def buy(locked: Locked) -> Change:
     """The next purchase of a holder."""
     running = locked.running
-    return Change([a_purchase(running.holder_id, running.last_seq + 1)], account_of={1: 1})
+    purchase = a_purchase(running.holder_id, running.last_seq + 1)
+    return Change(transfers=[purchase], account_of={1: 1})
 
 
 async def load(handle: "Tx") -> None:

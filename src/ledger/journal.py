@@ -54,11 +54,12 @@ class Locked(Struct, frozen=True):
     profile: bytes
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, kw_only=True):
     """What a writer wants done to one holder.
 
     `transfers` are numbered on from the locked `last_seq`; `accounts` are lots to be opened first.
-    `account_of` leads from the number of each lot whose use may change to its account.
+    `account_of` leads from the number of a lot to its account: movements that spend, or give back
+    what was spent, need it, and no others.
     A `profile` of None is left as it is. Any change moves the holder's version, so that a
     decision which read the old state is made again.
     """

@@ -120,6 +120,6 @@ def buying(amount_minor: int, lot_no: int = 1) -> journal.Build:
         lot = lot_account(running.holder_id, lot_no)
         seq = running.last_seq + 1
         purchase = Transfer.direct(running.holder_id, seq, lot, SHOP, amount_minor, None, DAY, AT)
-        return Change([purchase], account_of={1: 1, 2: 1})
+        return Change(transfers=[purchase], account_of={1: 1, 2: 1})
 
     return build

@@ -123,7 +123,7 @@ async def test_a_hold_placed_earlier_is_settled_with_its_own_amount(tx: "Tx") ->
 
     def capture(locked: Locked) -> Change:
         post = Transfer.post(held, locked.running.last_seq + 1, 450, None, AT)
-        return Change([post], account_of={1: 1})
+        return Change(transfers=[post], account_of={1: 1})
 
     running = await journal.post_for_holder(tx, 1, capture)
     before = first_figures(1)
@@ -139,7 +139,8 @@ async def test_a_change_opens_the_lots_that_it_needs(tx: "Tx") -> None:
         seq = locked.running.last_seq + 1
         lot = lot_account(1, 3)
         booked = Transfer.direct(1, seq, House.EMPLOYER_PREPAID, lot, 900, None, DAY, AT)
-        return Change([booked], [AccountRow.lot(1, 3, 2027, LOADED, AT)], profile=b"new")
+        opened = [AccountRow.lot(1, 3, 2027, LOADED, AT)]
+        return Change(transfers=[booked], accounts=opened, profile=b"new")
 
     running = await journal.post_for_holder(tx, 1, load)
     assert running.lot_available[2] == 900

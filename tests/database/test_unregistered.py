@@ -116,7 +116,7 @@ async def test_what_older_books_have_in_suspense_counts_as_little_as_it_did(
             holder_id, seq = locked.running.holder_id, locked.running.last_seq + 1
             lot = lot_account(holder_id, 1)
             old = Transfer.direct(holder_id, seq, lot, House.SUSPENSE, 2000, None, day, t.now)
-            return Change((old,), account_of={1: 1})
+            return Change(transfers=(old,), account_of={1: 1})
 
         async with t.pool.acquire() as sql, sql.transaction():
             holder_id = await sql.fetchval("select holder_id from credentials")

@@ -217,10 +217,8 @@ async def test_a_reload_after_spending_refills_nothing(
 
     def spend(locked: Locked) -> Change:
         lot, seq = lot_account(holder_id, 1), locked.running.last_seq + 1
-        return Change(
-            [Transfer.direct(holder_id, seq, lot, House.OPENING_SPEND, 2_000, None, day, at)],
-            account_of={1: 1},
-        )
+        spent = Transfer.direct(holder_id, seq, lot, House.OPENING_SPEND, 2_000, None, day, at)
+        return Change(transfers=[spent], account_of={1: 1})
 
     async with sql.transaction():
         await journal.post_for_holder(sql, holder_id, spend)

@@ -125,7 +125,6 @@ async def _set_top_up(sql: "Tx", wallet: Wallet, top_up: TopUp | None) -> None:
             else held
             for held in profile.accounts
         )
-        account_of = {lot.lot_no: lot.account_no for lot in profile.lots}
-        return Change([], [], account_of, encode_profile(replace(profile, accounts=accounts)))
+        return Change(profile=encode_profile(replace(profile, accounts=accounts)))
 
     await journal.post_many(sql, [wallet.holder_id], build)

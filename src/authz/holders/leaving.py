@@ -53,8 +53,7 @@ async def close_account(tx: "Tx", account: str, why: str, books: Mapping[str, Ru
         profiles.append(closed(before, account))
         if profiles[0] == before:
             return None
-        account_of = {lot.lot_no: lot.account_no for lot in before.lots}
-        return Change(account_of=account_of, profile=_encode(profiles[0]))
+        return Change(profile=_encode(profiles[0]))
 
     running = await journal.post_for_holder(tx, holder_id, build)
     account_no = number_of(profiles[0], account)

@@ -138,4 +138,4 @@ def _change(locked: Locked, debits: Sequence[Debit], to: House, day: date, at: d
     for seq, debit in enumerate(debits, last_seq + 1):
         lot = lot_account(holder_id, debit.lot_no)
         moves.append(Transfer.direct(holder_id, seq, lot, to, debit.amount_minor, None, day, at))
-    return Change(moves)
+    return Change(transfers=moves)

@@ -133,8 +133,7 @@ async def _forget_names(tx: "Tx", holder_ids: Sequence[int]) -> int:
         renamed.append(("person", before.person, after.person))
         for old, new in zip(before.accounts, after.accounts, strict=True):
             renamed.append(("account", old.account.account_id, new.account.account_id))
-        account_of = {lot.lot_no: lot.account_no for lot in before.lots}
-        return Change(account_of=account_of, profile=_encode(after))
+        return Change(profile=_encode(after))
 
     await journal.post_many(tx, holder_ids, build)
     await tx.executemany(RENAME, renamed)

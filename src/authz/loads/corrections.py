@@ -1,7 +1,7 @@
 """Takes vouchers back from the lots of earlier loads, as far as they are unspent (LOD-04)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -99,8 +99,7 @@ class _Counter:
         return wanted_minor - left_minor
 
     def change(self) -> Change | None:
-        account_of: Mapping[int, int] = {lot.lot_no: lot.account_no for lot in self._lots}
-        return Change(self._transfers, (), account_of) if self._transfers else None
+        return Change(transfers=self._transfers) if self._transfers else None
 
     def _return(self, lot: LotInfo, amount_minor: int) -> Transfer:
         holder_id = self._running.holder_id

@@ -198,9 +198,8 @@ class _Desk:
         return lot_no, amount_minor
 
     def change(self) -> Change:
-        account_of = {lot.lot_no: lot.account_no for lot in self._lots}
         profile = _encode(replace(self._profile, lots=tuple(self._lots)))
-        return Change(self._transfers, self._opened, account_of, profile)
+        return Change(transfers=self._transfers, accounts=self._opened, profile=profile)
 
     def _move(self, debit: int, credit: int, amount_minor: int) -> None:
         self._seq += 1
@@ -219,7 +218,7 @@ async def _house(
     def build(locked: Locked) -> Change:
         seq = locked.running.last_seq + 1
         move = Transfer.direct(HOUSE_HOLDER, seq, debit, credit, amount_minor, None, day, at)
-        return Change([move])
+        return Change(transfers=[move])
 
     await journal.post_for_holder(tx, HOUSE_HOLDER, build)
 

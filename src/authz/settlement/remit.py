@@ -169,7 +169,7 @@ async def _book(tx: "Tx", due: Sequence[Owed], execute_on: date, now: datetime) 
                 movements.append(
                     Transfer.direct(HOUSE_HOLDER, seq, owed_to, cash, minor, None, execute_on, now)
                 )
-        return Change(movements)
+        return Change(transfers=movements)
 
     await journal.post_for_holder(tx, HOUSE_HOLDER, build)
     return first_seqs

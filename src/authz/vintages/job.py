@@ -141,10 +141,9 @@ async def settle(
 def change_of(profile: Profile, due: Plan) -> Change:
     """A plan as the journal takes it."""
     return Change(
-        [move.transfer for move in due.moves],
-        due.opened,
-        {lot.lot_no: lot.account_no for lot in due.lots},
-        _encode(replace(profile, lots=due.lots)),
+        transfers=[move.transfer for move in due.moves],
+        accounts=due.opened,
+        profile=_encode(replace(profile, lots=due.lots)),
     )
 
 

@@ -98,7 +98,12 @@ class _Clerk:
             if held.account.status is AccountStatus.CLOSED:
                 profile = closed(profile, held.account.account_id)
         account_of = {lot.lot_no: lot.account_no for lot in self._lots}
-        return Change(self._transfers, self._opened, account_of, encode_profile(profile))
+        return Change(
+            transfers=self._transfers,
+            accounts=self._opened,
+            account_of=account_of,
+            profile=encode_profile(profile),
+        )
 
     def add_account(self, part: Part) -> None:
         draft = decode_account(part.body)
