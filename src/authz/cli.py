@@ -95,10 +95,6 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except (UsageError, OSError) as error:
         refuse(error)
-    except Exception as error:
-        if not _is_refusal(error):
-            raise
-        refuse(error)
 
 
 def refuse(error: Exception) -> None:
@@ -113,13 +109,3 @@ def _said(error: Exception) -> str:
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether this is the clear word of a part that was imported by the command alone."""
-    places = (("authz.storage.database", "DatabaseError"), ("authz.postgres", "PostgresError"))
-    return any(
-        isinstance(error, getattr(sys.modules[module], name))
-        for module, name in places
-        if module in sys.modules
-    )

@@ -1,4 +1,4 @@
-"""The one error that tells a person what they did wrong: a command ends with it and exit code 2."""
+"""The one error that is a clear word to a person: a command ends with it and exit code 2."""
 
 
 class UsageError(Exception):

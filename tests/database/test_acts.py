@@ -10,7 +10,11 @@ import pytest
 from authz.access import acts
 from authz.access.acts import Act, acting
 from authz.access.scopes import Scope
+from authz.commands.store import as_act
 from authz.gateway import Deps
+from authz.storage import database
+from authz.storage.database import DatabaseError
+from authz.usage import UsageError
 from tests.database.checkout import Checkout, checkout, checkout_template
 from tests.database.decided import TUESDAY, client_of, http, parts, url
 from tests.database.test_access import key_of
@@ -223,3 +227,21 @@ async def test_setting_the_clock_is_an_act(parts: Deps, http: httpx.AsyncClient)
     await http.post("/v1/test/clock", json={"now": TUESDAY})
     told = (await log_of(parts.pool))[len(before) :]
     assert told == [("dev", "POST /test/clock", "2026-11-24T11:30:00+00:00", "DONE")]
+
+
+async def refuses(error: UsageError) -> None:
+    raise error
+
+
+async def test_a_command_that_the_database_refuses_is_noted_too(calendar_url: str) -> None:
+    with pytest.raises(DatabaseError, match="no room left"):
+        await as_act(calendar_url, "world load", "w.json", refuses(DatabaseError("no room left")))
+    async with await database.open_pool(calendar_url, size=1) as pool:
+        user = acts.system_user()
+        assert await log_of(pool) == [(user, "world load", "w.json", acts.REFUSED)]
+
+
+async def test_where_nothing_can_be_noted_the_refusal_itself_is_told() -> None:
+    gone = "postgresql://127.0.0.1:1/nowhere"
+    with pytest.raises(UsageError, match="no such load"):
+        await as_act(gone, "loads pay", "x", refuses(UsageError("no such load")))

@@ -1,7 +1,7 @@
 """How a command comes to its settings, its keys and the store, by URL or embedded."""
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,7 +75,8 @@ async def as_act(url: str, action: str, about: str, work: Awaitable[T]) -> T:
             done = await work
         except UsageError:
             act.noted = False  # what was noted before is undone with its SQL transaction
-            await _note_alone(url, act, REFUSED)
+            with suppress(database.DatabaseError):  # what was refused first is what to tell
+                await _note_alone(url, act, REFUSED)
             raise
         await _note_alone(url, act, DONE)
         return done

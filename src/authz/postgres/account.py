@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from authz.usage import UsageError
+
 COMMAND_S_MAX = 300
 """For what is asked of the server itself; initdb, the slowest, needs a second or two."""
 
@@ -15,7 +17,7 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 """All that the server sees: PGDATA, PGPORT and the like of the caller must not reach it."""
 
 
-class PostgresError(Exception):
+class PostgresError(UsageError):
     """The embedded PostgreSQL cannot serve; one line that says why and what to do."""
 
 

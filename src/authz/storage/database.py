@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from authz.storage.clock_row import mark_as_engine
+from authz.usage import UsageError
 
 ENGINE_ROLE: Final = "millesime_engine"
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -22,7 +23,7 @@ _QUERIES_MAX: Final = 1 << 62
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
 
 
-class DatabaseError(Exception):
+class DatabaseError(UsageError):
     """The database cannot be used; the text says why and what to do, in one line."""
 
 
