@@ -1,9 +1,38 @@
-"""The card: known, not expired, in a state that may pay (CRD-02 to CRD-04)."""
+"""The card: known, not expired, in a state that may pay (CRD-02 to CRD-04).
+
+What is wrong with a card or an account (`*_fault`) is wrong for a payment and for a phone alike.
+"""
 
 from rules.case import Case
 from rules.decision import Reason
-from rules.facts import AccountStatus, CardStatus, OpposedAs
+from rules.facts import Account, AccountStatus, Card, CardStatus, OpposedAs
 from rules.token import outlives_its_card
+
+
+def expiry_fault(card: Card, month: str) -> Reason | None:
+    """What a card is declined for whose last month is over in this civil month (YYMM)."""
+    over = card.status is CardStatus.EXPIRED or card.expiry < month
+    return Reason.CARD_EXPIRED if over else None
+
+
+def card_fault(card: Card) -> Reason | None:
+    """What a card is declined for whose state lets it do nothing; None for an active one."""
+    match card.status:
+        case CardStatus.ACTIVE:
+            return None
+        case CardStatus.ISSUED:
+            return Reason.NOT_ACTIVATED
+        case CardStatus.OPPOSED:
+            return Reason.STOLEN if card.opposed_as is OpposedAs.STOLEN else Reason.LOST
+        case CardStatus.EXPIRED:
+            return Reason.CARD_EXPIRED
+        case CardStatus.BLOCKED | CardStatus.REPLACED:
+            return Reason.CARD_BLOCKED
+
+
+def account_fault(account: Account) -> Reason | None:
+    """What is declined of an account whose employee has left; None for one that is open."""
+    return None if account.status is AccountStatus.ACTIVE else Reason.CARD_BLOCKED
 
 
 def card_is_known(case: Case) -> Reason | None:
@@ -17,8 +46,8 @@ def card_is_not_expired(case: Case) -> Reason | None:
     facts = case.facts
     card, token, presented = facts.card, facts.token, facts.purchase.expiry
     assert card is not None
-    if card.status is CardStatus.EXPIRED or card.expiry < case.parameters.month:
-        return Reason.CARD_EXPIRED
+    if (fault := expiry_fault(card, case.parameters.month)) is not None:
+        return fault
     if token is not None and token.expiry < case.parameters.month:
         return Reason.CARD_EXPIRED
     own = (card.expiry,) if token is None else (token.expiry, *token.former)
@@ -29,20 +58,15 @@ def card_is_active(case: Case) -> Reason | None:
     """Require a card activated, not blocked, opposed or replaced, or a token that outlives it."""
     card = case.facts.card
     assert card is not None
-    if card.status is CardStatus.ACTIVE or outlives_its_card(case):
-        return None
-    if card.status is CardStatus.ISSUED:
-        return Reason.NOT_ACTIVATED
-    if card.status is CardStatus.OPPOSED:
-        return Reason.STOLEN if card.opposed_as is OpposedAs.STOLEN else Reason.LOST
-    return Reason.CARD_BLOCKED
+    fault = card_fault(card)
+    return None if fault is None or outlives_its_card(case) else fault
 
 
 def account_is_open(case: Case) -> Reason | None:
     """Require an employee who has not left: a closed account pays nothing more (CRD-06)."""
     account = case.facts.account
     assert account is not None
-    return None if account.status is AccountStatus.ACTIVE else Reason.CARD_BLOCKED
+    return account_fault(account)
 
 
 def tell_known(case: Case) -> str:

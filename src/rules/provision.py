@@ -9,8 +9,9 @@ from enum import Enum
 
 from msgspec import Struct
 
+from rules.card import account_fault, card_fault, expiry_fault
 from rules.decision import Reason, Step
-from rules.facts import Account, AccountStatus, Card, CardStatus, OpposedAs, Wallet
+from rules.facts import Account, Card, Wallet
 
 FOUR_CORNERS = frozenset({"4-corners", "4 corners", "4 coins"})
 """The old generation, without a chip of its own for the network (CRD-05)."""
@@ -59,28 +60,17 @@ class Provision(Struct, frozen=True):
 
 def account_is_open(wish: Wish) -> Reason | None:
     """Require an account that still pays (CRD-06)."""
-    return None if wish.account.status is AccountStatus.ACTIVE else Reason.CARD_BLOCKED
+    return account_fault(wish.account)
 
 
 def card_is_active(wish: Wish) -> Reason | None:
     """Require a card in use: nothing new is made of a blocked one (TOK-07)."""
-    card = wish.card
-    match card.status:
-        case CardStatus.ACTIVE:
-            return None
-        case CardStatus.ISSUED:
-            return Reason.NOT_ACTIVATED
-        case CardStatus.OPPOSED:
-            return Reason.STOLEN if card.opposed_as is OpposedAs.STOLEN else Reason.LOST
-        case CardStatus.EXPIRED:
-            return Reason.CARD_EXPIRED
-        case CardStatus.BLOCKED | CardStatus.REPLACED:
-            return Reason.CARD_BLOCKED
+    return card_fault(wish.card)
 
 
 def card_is_not_expired(wish: Wish) -> Reason | None:
     """Require a month within the one printed."""
-    return None if wish.card.expiry >= wish.month else Reason.CARD_EXPIRED
+    return expiry_fault(wish.card, wish.month)
 
 
 def generation_fits_the_wallet(wish: Wish) -> Reason | None:
