@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from authz.decide.advising import advise
 from authz.decide.afterwards import refer
@@ -167,20 +168,7 @@ def _replay(request: Request, kept: KeptAnswer) -> Outcome:
         return _refused(request, Reason.DUPLICATE_CONFLICT, "key_has_one_content")
     if kept.undecided:
         return later((stored.holder_id, stored.authorization_id))
-    return Outcome(
-        stored.reason,
-        stored.requested_minor,
-        stored.approved_minor,
-        stored.balance_minor,
-        stored.usable_minor,
-        stored.approval_code,
-        stored.holder_id,
-        stored.authorization_id,
-        stored.rule,
-        replayed=True,
-        business_day=stored.business_day,
-        chip=stored.chip,
-    )
+    return replace(stored, replayed=True, alarm="")
 
 
 def _refused(request: Request, reason: Reason, rule: str) -> Outcome:
