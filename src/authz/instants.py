@@ -1,4 +1,7 @@
-"""The instants a clock may be set to: years of which calendars and rulebooks know. Pure."""
+"""Instants in UTC: those a clock may be set to, and how one is written. Pure.
+
+A clock may be set to the years of which calendars and rulebooks know.
+"""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -17,3 +20,8 @@ def within_reach(instant: datetime) -> datetime:
     if not EARLIEST <= utc < AFTER:
         raise ValueError(WORDS)
     return utc
+
+
+def written(instant: datetime) -> str:
+    """ISO 8601 in UTC, with a Z."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

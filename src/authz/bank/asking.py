@@ -12,6 +12,7 @@ from authz.bank.stans import Stans
 from authz.bank.words import BankCard, Stamp
 from authz.custody.vault import Unreadable, Vault
 from authz.decide.topup import Event, LegState, moved
+from authz.storage.rows import columns
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -78,6 +79,6 @@ async def mark_asked(
 
 
 async def _note(sql: "Tx", rows: Sequence[Any], state: str) -> None:
-    columns = [row[0] for row in rows], [row[1] for row in rows]
-    instants = [row[3] for row in rows]
-    await sql.execute(NOTE, *columns, state, Event.ASK.value, "the question leaves", instants)
+    holders, numbers, instants = columns([(row[0], row[1], row[3]) for row in rows])
+    why = "the question leaves"
+    await sql.execute(NOTE, holders, numbers, state, Event.ASK.value, why, instants)

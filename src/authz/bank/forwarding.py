@@ -34,6 +34,7 @@ from authz.decide.topup import OWED, STANDING, Event, LegState, NoticeKind, move
 from authz.iso8583.message import Message
 from authz.outcomes import Outcome
 from authz.requests import Request
+from authz.storage.rows import columns
 
 Decide = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome | None]]]
 
@@ -144,8 +145,8 @@ async def _claim(desk: BankDesk) -> list[Any]:
             return []
         stamps = iter(await desk.stans.stamps(sum(row["first"] for row in due)))
         wanted = [(*row[:3], *_stamp_of(row, stamps)) for row in due]
-        columns = [list(column) for column in zip(*wanted, strict=True)]
-        claimed: list[Any] = await sql.fetch(CLAIM, *columns, timedelta(seconds=LEASE_S))
+        lease = timedelta(seconds=LEASE_S)
+        claimed: list[Any] = await sql.fetch(CLAIM, *columns(wanted), lease)
         return claimed
 
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from authz.decide.authorize import Verdict, authorize
 from authz.decide.writes import Writes
+from authz.faults import place_of
 from authz.ids import public_id
 from authz.metrics import Metrics
 from authz.outcomes import Outcome, refusal
@@ -188,9 +189,4 @@ def _where(error: Exception) -> str:
     """The place of a fault in words that carry no value: an SQL state or a line of our code."""
     if isinstance(error, asyncpg.PostgresError):
         return f"SQLSTATE {error.sqlstate}"
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "unknown"
-    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+    return place_of(error)

@@ -1,13 +1,14 @@
 """Activation codes as messages to the holder's telephone (TOK-03), and a mailbox for tests."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from msgspec import Struct
 
 from authz.custody.phones import Phone
 from authz.hsm import Pin
+from authz.instants import written
 from authz.senders.kinds import PHONE, Sender
 
 
@@ -24,12 +25,11 @@ class Notice(Struct, frozen=True):
 
     def said(self) -> Mapping[str, str | None]:
         """With code and number in clear."""
-        until = self.valid_until.astimezone(UTC).isoformat().replace("+00:00", "Z")
         return {
             "token": self.token_id,
             PHONE: None if self.phone is None else self.phone.reveal(),
             "code": self.code.reveal(),
-            "valid_until": until,
+            "valid_until": written(self.valid_until),
         }
 
 

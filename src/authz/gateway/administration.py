@@ -140,9 +140,9 @@ async def desk_of(once: Writing, request: Request) -> Desk:
 AtDesk = Annotated[Desk, Depends(desk_of)]
 Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
-EmployerId = Annotated[Name, Path(examples=["emp-paris"])]
-AccountId = Annotated[Name, Path(examples=["acc-1"])]
-CardId = Annotated[Name, Path(examples=["card-1"])]
+EmployerName = Annotated[Name, Path(examples=["emp-paris"])]
+AccountName = Annotated[Name, Path(examples=["acc-1"])]
+CardName = Annotated[Name, Path(examples=["card-1"])]
 Acquirer = Annotated[str, Path(pattern=r"^[0-9]{1,11}$", examples=["12345"])]
 Mid = Annotated[str, Path(pattern=r"^[\x20-\x7e]{1,15}$", examples=["MERCH0000000001"])]
 
@@ -166,7 +166,7 @@ async def issuer(desk: AtDesk) -> Response:
 
 
 @_takes("/employers/{employer_id}", EmployerRecord, "An employer's establishment")
-async def employer(desk: AtDesk, employer_id: EmployerId) -> Response:
+async def employer(desk: AtDesk, employer_id: EmployerName) -> Response:
     """Workplace and derogations of all its employees; it bites at the next batch."""
     return await desk.put("employer", id=employer_id)
 
@@ -178,13 +178,13 @@ async def merchant(desk: AtDesk, acquirer: Acquirer, mid: Mid) -> Response:
 
 
 @_takes("/accounts/{account_id}", AccountRecord, "An employee's account")
-async def account(desk: AtDesk, account_id: AccountId) -> Response:
+async def account(desk: AtDesk, account_id: AccountName) -> Response:
     """`lots` and `used` are booked when the account is made and passed over afterwards."""
     return await desk.put("account", id=account_id)
 
 
 @_takes("/cards/{card_id}", CardRecord, "A card")
-async def card(desk: AtDesk, card_id: CardId) -> Response:
+async def card(desk: AtDesk, card_id: CardName) -> Response:
     """A block bites at the next batch; a card keeps its number, and OPPOSED is for good."""
     return await desk.put("card", id=card_id)
 

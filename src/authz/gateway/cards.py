@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import asyncpg
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 from msgspec.structs import replace as with_fields
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -24,6 +24,7 @@ from authz.custody.pan import Pan
 from authz.custody.safe import Safe
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
 from authz.gateway.deps import CardDesk, Deps, Given
+from authz.gateway.names import CardId
 from authz.gateway.once import Operation, Writing, write
 from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from ledger.journal import Tx
 
 router = APIRouter(tags=["cards"])
-
-CardId = Annotated[str, Path(max_length=64, examples=["card-1"])]
 
 
 class ActivateIn(Who):

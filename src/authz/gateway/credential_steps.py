@@ -1,6 +1,5 @@
 """Steps of a card's or token's life over HTTP: who wants one and why, and those that were."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +7,7 @@ from pydantic.config import JsonDict
 
 from authz.credentials.change import EVENTS, By, Kind
 from authz.custody.echo import without_numbers
+from authz.instants import written
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -57,8 +57,4 @@ class EventOut(BaseModel):
 async def steps_of(tx: "Tx", kind: Kind, name: str) -> list[EventOut]:
     """What became of a card or token, oldest first; instants in UTC."""
     rows = await tx.fetch(EVENTS, kind, name)
-    return [EventOut(**{**dict(row), "at": _utc(row["at"])}) for row in rows]
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return [EventOut(**{**dict(row), "at": written(row["at"])}) for row in rows]

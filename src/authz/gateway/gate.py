@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from authz.faults import place_of
 from authz.gateway.admission import let_in
 from authz.gateway.deps import Deps
 from authz.gateway.problems import internal, problem, too_large
@@ -45,7 +46,13 @@ class Gate:
             await self._app(scope, _counted(receive, limit), answer)
         except Exception as fault:  # noqa: BLE001 - ours, whatever it is: logged and told
             # Its words may quote what was sent, so that only its kind and its place are kept.
-            _log.error("http_fault", method=scope["method"], route=_route(scope), **_place(fault))
+            _log.error(
+                "http_fault",
+                method=scope["method"],
+                route=_route(scope),
+                error=type(fault).__name__,
+                where=place_of(fault),
+            )
             if not answer.begun:
                 await internal()(scope, receive, send)
 
@@ -96,12 +103,3 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "none")
-
-
-def _place(fault: BaseException) -> dict[str, str]:
-    trace = fault.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    code = None if trace is None else trace.tb_frame.f_code
-    where = "" if code is None or trace is None else f"{code.co_qualname}:{trace.tb_lineno}"
-    return {"error": type(fault).__name__, "where": where}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from authz.gateway.deps import Given
-from authz.gateway.names import AccountId
+from authz.gateway.names import AccountId, EmployerId
 from authz.gateway.once import Keyed, Writing, keyed, write
 from authz.holders.gifts import add_charity, give
 from authz.holders.leaving import close_account
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["vouchers"])
 
-EmployerId = Annotated[str, Path(max_length=64, examples=["emp-paris"])]
 AMOUNT_MAX: Final = 999_999_999_999
 """Cents of the largest amount that DE4 can say."""
 Vintage = Annotated[int, Field(ge=2014, le=2099)]

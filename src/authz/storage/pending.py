@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from authz.decide.topup import Leg, LegState
 from authz.state import PaymentName, Pending
+from authz.storage.rows import columns
 from ledger.transfers import Transfer
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ async def read_pending(sql: "Tx", names: Collection[PaymentName]) -> dict[Paymen
     """Those of the named that wait for the bank."""
     if not names:
         return {}
-    columns = [list(column) for column in zip(*sorted(names), strict=True)]
-    rows = await sql.fetch(READ_PENDING, *columns)
+    wanted = columns(sorted(names))
+    rows = await sql.fetch(READ_PENDING, *wanted)
     if not rows:
         return {}
     holds: dict[PaymentName, list[Transfer]] = {}
-    for row in await sql.fetch(READ_HOLDS, *columns):
+    for row in await sql.fetch(READ_HOLDS, *wanted):
         hold = Transfer.from_row(row)
         holds.setdefault((hold.holder_id, hold.authorization_id or 0), []).append(hold)
     return {

@@ -88,7 +88,7 @@ class Reader:
         holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
         if strangers:
             holder_of = {**holder_of, **_owners(holders, strangers)}
-        await read_restamped(sql, requests, holder_of, kept, test_clock)
+        kept |= await read_restamped(sql, requests, holder_of, kept, test_clock)
         undecided = {
             (k.outcome.holder_id, k.outcome.authorization_id) for k in kept.values() if k.undecided
         }

@@ -3,7 +3,7 @@
 Rare beside the road: it runs only for batches that hold such a repeat.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -73,10 +73,10 @@ async def read_restamped(
     sql: "Tx",
     requests: Sequence[Request],
     holder_of: Mapping[bytes, int],
-    kept: dict[bytes, KeptAnswer],
+    known: Collection[bytes],
     test_clock: datetime | None,
-) -> None:
-    """Find the first sending of repeats whose exact key nobody knows; adds to `kept`.
+) -> dict[bytes, KeptAnswer]:
+    """The first sendings of repeats, by the key of the repeat, where that is not `known`.
 
     It may be one that a reversal overtook: then it is the tombstone.
     """
@@ -85,11 +85,12 @@ async def read_restamped(
          r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW,
          r.purchase.amount_minor, r.card_ref)
         for r in requests
-        if r.repeat and r.key_hash not in kept and (r.card_ref in holder_of or r.kind in _HOUSE)
+        if r.repeat and r.key_hash not in known and (r.card_ref in holder_of or r.kind in _HOUSE)
     ]  # fmt: skip
-    if wanted:
-        for row in await sql.fetch(READ_RESTAMPED, *columns(wanted), _STOPPABLE):
-            kept[row[0]] = kept_answer(row[1:])
+    if not wanted:
+        return {}
+    rows = await sql.fetch(READ_RESTAMPED, *columns(wanted), _STOPPABLE)
+    return {row[0]: kept_answer(row[1:]) for row in rows}
 
 
 async def by_repeat(sql: "Tx", requests: Sequence[Request]) -> dict[bytes, tuple[PaymentName, ...]]:

@@ -1,4 +1,4 @@
-"""What the statements that look for payments share: their arguments turned round, their rows."""
+"""What the statements over many payments share: their arguments turned round, their rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
