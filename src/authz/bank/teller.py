@@ -82,13 +82,12 @@ class Teller:
     """Has every request answered that depends on the bank. Without a desk nobody is asked."""
 
     def __init__(self, batcher: Batcher, desk: BankDesk | None) -> None:
-        """The batcher gives what waits to this teller from now on."""
+        """Nobody waits yet; `batcher` settles what `take` is given."""
         self._batcher = batcher
         self._desk = desk
         self._tasks: set[asyncio.Task[None]] = set()
         self._watches: dict[PaymentName, asyncio.Future[bool]] = {}
         self._marking = Gatherer(self._mark, MARKED_AT_ONCE)
-        batcher.wait_for_bank = self.take
 
     def take(self, request: Request, answer: Later, done: Done) -> None:
         """Take a request over; `done` is called once."""

@@ -1,17 +1,16 @@
 """`millesime export`: the books as files for accountants, tax inspectors and notaries."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable
 from datetime import date
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import asyncpg
 import typer
 
-from authz.commands.options import Config, DatabaseUrl, DataDir
+from authz.commands.files import new_or_stdout
+from authz.commands.options import Config, DatabaseUrl, DataDir, Output, day_of_text
 from authz.commands.saying import aside
 from authz.commands.store import settings_of, snapshot, url_of
 from authz.settlement.payables import ZONE
@@ -26,9 +25,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
-]
 Lines = Callable[[asyncpg.Connection], AsyncIterator[str]]
 
 
@@ -118,36 +114,6 @@ def _write(
 async def _copy(url: str, lines: Lines, output: Path | None) -> None:
     """A file that is there is never overwritten: an export is a document."""
     async with snapshot(url) as sql:
-        with nullcontext(sys.stdout) if output is None else _new(output) as file:
+        with new_or_stdout(output) as file:
             async for line in lines(sql):
                 file.write(line)
-
-
-def text_to(output: Path | None, lines: Iterable[str]) -> None:
-    """Write to a new file, or to standard output. Raises UsageError for a file that is there."""
-    with nullcontext(sys.stdout) if output is None else _new(output) as file:
-        file.writelines(lines)
-
-
-def _new(path: Path) -> IO[str]:
-    try:
-        return path.open("x", encoding="utf-8", newline="")
-    except FileExistsError:
-        raise UsageError(f"{path} is there already; an export is never overwritten") from None
-    except OSError as refused:
-        raise UsageError(f"{path}: cannot be written: {refused.strerror}") from None
-
-
-def refuse_taken(output: Path | None) -> None:
-    """Say before the work that its file could not be written. Raises UsageError."""
-    if output is not None:
-        _new(output).close()
-        output.unlink()
-
-
-def day_of_text(text: str) -> date:
-    """A date, as in 2026-11-30. Raises UsageError."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is no date, as in 2026-11-30") from None

@@ -1,9 +1,12 @@
-"""Options that several commands share, each described once."""
+"""Options that several commands share, each described once, and how a day is read."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from authz.usage import UsageError
 
 Config = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Settings in TOML (default: millesime.toml).")
@@ -21,3 +24,14 @@ RulebookFiles = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Rulebook that replaces the bundled one; repeatable."),
 ]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
+]
+
+
+def day_of_text(text: str) -> date:
+    """A date, as in 2026-11-30. Raises UsageError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no date, as in 2026-11-30") from None

@@ -12,8 +12,15 @@ import typer
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from authz.commands.export import Output, day_of_text, refuse_taken, text_to
-from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
+from authz.commands.files import refuse_taken, text_to
+from authz.commands.options import (
+    Config,
+    DatabaseUrl,
+    DataDir,
+    Output,
+    RulebookFiles,
+    day_of_text,
+)
 from authz.commands.saying import aside
 from authz.commands.store import as_act, opened, pooled, settings_of, snapshot, url_of
 from authz.jobs.timers import SETTLED

@@ -123,7 +123,7 @@ class Parts(Struct):
         network_keys = NetworkKeys(DatabaseBook(keepers), safe.module)
         await parts.enter_async_context(network_keys.kept_up())
         office = Office(clerks, metrics, network_keys)
-        Teller(batcher, bank)
+        batcher.wait_for_bank = Teller(batcher, bank).take
         metrics.bank = None if bank is None else bank.gauges
         proof_key = None if keys.holder_proof is None else keys.holder_proof.key
         digester = keys.digester()

@@ -44,6 +44,7 @@ class Road:
             self._run, Directory(known_max=10), Limits(2, 1_000, 1_000, repeats_reserved=10)
         )
         self.teller = Teller(self.batcher, None)
+        self.batcher.wait_for_bank = self.teller.take
 
     async def _run(self, requests: Sequence[Request], _: HolderOf) -> list[Outcome | None]:
         self.asked += len(requests)
