@@ -12,6 +12,9 @@ from enum import Enum
 
 from msgspec import Struct
 
+EURO = "978"
+"""DE49 (ISO 4217): the one currency there is."""
+
 
 class Channel(Enum):
     """Where the purchase takes place."""
@@ -124,7 +127,7 @@ class Purchase(Struct, frozen=True, gc=False, array_like=True):
 
     amount_minor: int
     eligible_minor: int | None = None
-    currency: str = "978"
+    currency: str = EURO
     processing: str = "00"
     partial_ok: bool = False
     channel: Channel = Channel.IN_STORE

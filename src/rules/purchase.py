@@ -2,9 +2,9 @@
 
 from rules.case import Case
 from rules.decision import Reason
+from rules.facts import EURO
 from rules.words import euros
 
-EURO = "978"
 PURCHASE = "00"
 CASH_OR_QUASI_CASH = frozenset({"01", "09", "17"})
 

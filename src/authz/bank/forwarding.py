@@ -31,6 +31,7 @@ from authz.bank.words import (
 )
 from authz.custody.vault import Unreadable
 from authz.decide.topup import OWED, STANDING, Event, LegState, NoticeKind, moved
+from authz.iso8583 import numbers as de
 from authz.iso8583.message import Message
 from authz.outcomes import Outcome
 from authz.requests import Request
@@ -164,7 +165,7 @@ async def _say(desk: BankDesk, row: Mapping[str, Any]) -> bool:
     code: str | None = None
     try:
         answer = await desk.link.ask(message_of(desk, row), ANSWER_S)
-        code = answer.fields.get(39)
+        code = answer.fields.get(de.RESPONSE_CODE)
     except (NotSent, Silent):
         pass
     except Unreadable as error:

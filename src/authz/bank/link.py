@@ -18,6 +18,7 @@ from authz.bank.why import why_lost, why_not_reached, why_not_signed_on, why_ref
 from authz.bank.words import Stamp, sign_on
 from authz.door.addresses import Address
 from authz.door.network import ECHO, SIGN_ON
+from authz.iso8583 import numbers as de
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
 from authz.iso8583.mti import is_response
@@ -30,7 +31,6 @@ FRAMING: Final = framing("2b")
 STAN_MAX: Final = 999_999
 NO_LINE: Final = "no line to the bank"
 NO_ECHO: Final = "we hung up on a bank that answers no echo"
-_STAN, _TERMINAL, _CODE = 11, 41, 39
 
 _log = structlog.get_logger()
 
@@ -155,7 +155,7 @@ class BankLink:
         self._lost.clear()
         try:
             await self._dial()
-            code = (await self._network(SIGN_ON)).fields.get(_CODE)
+            code = (await self._network(SIGN_ON)).fields.get(de.RESPONSE_CODE)
         except (LineBroke, NotSent) as ended:
             self._tell(why_not_signed_on(str(ended), secured=self._tls is not None))
             return False
@@ -296,5 +296,5 @@ def _key(message: Message) -> Key:
     """Class, STAN and terminal; a repeat waits like its first sending."""
     fields = message.fields
     function = int(message.mti[2]) & ~1
-    terminal = fields.get(_TERMINAL, "").rstrip()
-    return f"{message.mti[:2]}{function}", fields.get(_STAN, ""), terminal
+    terminal = fields.get(de.TERMINAL, "").rstrip()
+    return f"{message.mti[:2]}{function}", fields.get(de.STAN, ""), terminal

@@ -27,6 +27,7 @@ from authz.custody.vault import Vault
 from authz.decide.topup import BankWord
 from authz.faults import told_as
 from authz.identity import finish_key
+from authz.iso8583 import numbers as de
 from authz.iso8583.message import Message
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
@@ -37,8 +38,6 @@ POLL_S: Final = 0.05
 TIME_TO_SETTLE_S: Final = 0.3
 """What is kept of a deadline for the batch that settles."""
 MARKED_AT_ONCE: Final = 256
-_AMOUNT: Final = 4
-_CODE: Final = 39
 
 _TELL: Final = told_as("bank_leg_failed")
 _log = structlog.get_logger()
@@ -72,9 +71,9 @@ class BankDesk(Struct, frozen=True):
 
 def word_of(question: Message, answer: Message) -> BankWord:
     """What an answer says; an approval of another amount is no answer to what was asked."""
-    if answer.fields.get(_CODE) != APPROVED:
+    if answer.fields.get(de.RESPONSE_CODE) != APPROVED:
         return BankWord.DECLINED
-    same = answer.fields.get(_AMOUNT) == question.fields[_AMOUNT]
+    same = answer.fields.get(de.AMOUNT) == question.fields[de.AMOUNT]
     return BankWord.APPROVED if same else BankWord.SILENT
 
 

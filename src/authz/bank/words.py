@@ -9,10 +9,11 @@ from typing import Final
 from msgspec import Struct
 
 from authz.custody.pan import Pan
+from authz.iso8583 import numbers as de
 from authz.iso8583.message import Message
+from rules.facts import EURO
 from rules.geography import PARIS
 
-EURO: Final = "978"
 MANUAL_NO_PIN: Final = "101"
 """DE22: the number is on file, nobody can type a PIN."""
 _PURCHASE: Final = "000000"
@@ -90,9 +91,9 @@ def reversal(
     """
     amount_minor, left_minor = amounts_minor
     fields = _fields(card, place, stamp, amount_minor, _PURCHASE)
-    fields[90] = _named(original, place)
+    fields[de.ORIGINAL] = _named(original, place)
     if left_minor:
-        fields[95] = f"{left_minor:012d}{0:012d}C{0:08d}C{0:08d}"
+        fields[de.REPLACEMENT] = f"{left_minor:012d}{0:012d}C{0:08d}C{0:08d}"
     return Message("0421" if again else "0420", fields)
 
 
@@ -107,7 +108,7 @@ def completion(
 ) -> Message:
     """0220, or 0221: a held leg is captured for this amount."""
     fields = _fields(card, place, stamp, amount_minor, _PURCHASE)
-    fields[90] = _named(original, place)
+    fields[de.ORIGINAL] = _named(original, place)
     return Message("0221" if again else "0220", fields)
 
 
@@ -122,13 +123,14 @@ def refund(
 ) -> Message:
     """0200 with DE3 20, or 0201: give so much back."""
     fields = _fields(card, place, stamp, amount_minor, _REFUND)
-    fields[90] = _named(original, place)
+    fields[de.ORIGINAL] = _named(original, place)
     return Message("0201" if again else "0200", fields)
 
 
 def sign_on(stamp: Stamp, institution: str, code: str) -> Message:
     """0800: sign-on or echo."""
-    return Message("0800", {7: stamp.transmitted, 11: stamp.stan, 32: institution, 70: code})
+    sent = {de.TRANSMISSION: stamp.transmitted, de.STAN: stamp.stan}
+    return Message("0800", sent | {de.ACQUIRER: institution, de.NETWORK_CODE: code})
 
 
 def _fields(
@@ -136,20 +138,20 @@ def _fields(
 ) -> dict[int, str]:
     local = place.at.astimezone(PARIS)
     return {
-        2: card.pan.reveal(),
-        3: processing,
-        4: f"{amount_minor:012d}",
-        7: stamp.transmitted,
-        11: stamp.stan,
-        12: f"{local:%H%M%S}",
-        13: f"{local:%m%d}",
-        14: card.expiry,
-        22: MANUAL_NO_PIN,
-        32: place.institution,
-        37: place.reference,
-        41: f"{place.terminal:8}",
-        42: f"{place.mid:15}",
-        49: EURO,
+        de.PAN: card.pan.reveal(),
+        de.PROCESSING: processing,
+        de.AMOUNT: f"{amount_minor:012d}",
+        de.TRANSMISSION: stamp.transmitted,
+        de.STAN: stamp.stan,
+        de.LOCAL_TIME: f"{local:%H%M%S}",
+        de.LOCAL_DATE: f"{local:%m%d}",
+        de.EXPIRY: card.expiry,
+        de.ENTRY_MODE: MANUAL_NO_PIN,
+        de.ACQUIRER: place.institution,
+        de.RRN: place.reference,
+        de.TERMINAL: f"{place.terminal:8}",
+        de.MERCHANT: f"{place.mid:15}",
+        de.CURRENCY: EURO,
     }
 
 

@@ -20,6 +20,7 @@ from authz.batch.batcher import Batcher
 from authz.custody.pan import PanDigester
 from authz.door import network
 from authz.door.office import Office
+from authz.iso8583 import numbers as de
 from authz.iso8583.codec import DecodeError
 from authz.iso8583.message import Message
 from authz.iso8583.mti import ANSWERS, is_refusable, is_response, request_class
@@ -39,7 +40,6 @@ NOTHING_MORE: Final[Mapping[int, str]] = {}
 """Most answers have no fields beside those that a decision gives."""
 AT_OFFICE_MAX: Final = 8
 """Messages of one connection that the office has at a time: they share very few SQL connections."""
-_STAN: Final = 11
 _NETWORK: Final = "080"
 
 _log = structlog.get_logger()
@@ -223,7 +223,7 @@ class Connection(asyncio.Protocol):
     def _consult(self, message: Message, frame: Frame) -> None:
         """What the office answers is no payment: it never waits in a batch."""
         guard = self._desk.key_guard
-        changes_key = message.fields.get(70) == network.KEY_CHANGE
+        changes_key = message.fields.get(de.NETWORK_CODE) == network.KEY_CHANGE
         if changes_key and guard is not None and guard.refuses(message, frame.body):
             self._refuse_unproved(message, frame)
             return
@@ -275,7 +275,7 @@ class Connection(asyncio.Protocol):
         message = error.partial
         if message is not None and _answerable(message):
             self._reply(message, frame, Outcome(Reason.FORMAT))
-        elif message is None or _STAN not in message.fields:
+        elif message is None or de.STAN not in message.fields:
             self._closing = True
 
     # ---- out

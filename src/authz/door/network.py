@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from authz.hsm import KeyUse
+from authz.iso8583 import numbers as de
 from authz.iso8583.message import Message
 from authz.iso8583.tlv import TlvError, parse_private
 from authz.outcomes import Outcome
@@ -34,7 +35,7 @@ def answer(message: Message) -> Outcome:
     """
     if any(number not in message.fields for number in _MANDATORY):
         return Outcome(Reason.FORMAT)
-    if message.fields[70] not in _ANSWERED:
+    if message.fields[de.NETWORK_CODE] not in _ANSWERED:
         return Outcome(Reason.INVALID_TRANSACTION)
     return Outcome(Reason.APPROVED)
 
@@ -56,7 +57,7 @@ def key_change_of(message: Message) -> KeyChange | None:
     if any(number not in message.fields for number in _MANDATORY):
         return None
     try:
-        text = parse_private(message.fields.get(48, "")).get(_KEY, "")
+        text = parse_private(message.fields.get(de.PRIVATE, "")).get(_KEY, "")
         use = _KEY_USES[text[:1]]
         wrapped = bytes.fromhex(text[1:-_CHECK_VALUE_DIGITS])
         check_value = bytes.fromhex(text[-_CHECK_VALUE_DIGITS:])
@@ -67,4 +68,5 @@ def key_change_of(message: Message) -> KeyChange | None:
 
 def echo(stan: int, now: datetime) -> Message:
     """Our own echo test; `stan` is 1 to 999999, `now` is UTC."""
-    return Message("0800", {7: f"{now:%m%d%H%M%S}", 11: f"{stan:06d}", 70: ECHO})
+    sent = f"{now:%m%d%H%M%S}"
+    return Message("0800", {de.TRANSMISSION: sent, de.STAN: f"{stan:06d}", de.NETWORK_CODE: ECHO})

@@ -19,11 +19,11 @@ from authz.door.reconciliation import (
     IN_BALANCE,
     MANDATORY,
     OUT_OF_BALANCE,
-    SETTLEMENT_CODE,
     agrees,
     as_fields,
     totals_of,
 )
+from authz.iso8583 import numbers as de
 from authz.iso8583.message import Message
 from authz.iso8583.mti import is_refusable, request_class
 from authz.metrics import Metrics
@@ -62,7 +62,7 @@ class Office:
         family = request_class(message.mti)
         if family != NETWORK:
             return family in RECONCILIATIONS
-        wish = message.fields.get(70)
+        wish = message.fields.get(de.NETWORK_CODE)
         return wish == CUTOVER or (wish == KEY_CHANGE and self._keys is not None)
 
     def submit(self, message: Message, profile: str, deadline_s: float, done: Done) -> None:
@@ -90,7 +90,7 @@ class Office:
         """What a message gets. Raises what the database raises."""
         if request_class(message.mti) != NETWORK:
             return await self._reconcile(message)
-        if message.fields.get(70) == CUTOVER or self._keys is None:
+        if message.fields.get(de.NETWORK_CODE) == CUTOVER or self._keys is None:
             return await self._cut_over(message)
         return await self._keys.take(message, profile), {}
 
@@ -99,7 +99,8 @@ class Office:
             return Outcome(Reason.FORMAT), {}
         async with self._pool.acquire() as sql, sql.transaction():
             today, now = await _today(sql)
-            reason, day = judge_cutover(message.fields[15], today, civil_day(now, PARIS))
+            wanted = message.fields[de.SETTLEMENT_DATE]
+            reason, day = judge_cutover(wanted, today, civil_day(now, PARIS))
             if day != today:
                 # Of two peers that cut over at once, the second finds the day moved already.
                 await sql.execute(ADVANCE, day, today)
@@ -112,16 +113,16 @@ class Office:
             return Outcome(Reason.FORMAT), {}
         async with self._pool.acquire() as sql:
             today, _ = await _today(sql)
-            day = day_of(fields[15], today)
+            day = day_of(fields[de.SETTLEMENT_DATE], today)
             if day is None:
                 return Outcome(Reason.FORMAT), {}
-            ours = await totals_of(sql, fields[32], day)
+            ours = await totals_of(sql, fields[de.ACQUIRER], day)
         outcome = Outcome(Reason.APPROVED, business_day=day)
         if agrees(fields, ours):
-            return outcome, {SETTLEMENT_CODE: IN_BALANCE}
+            return outcome, {de.SETTLEMENT_CODE: IN_BALANCE}
         self._metrics.out_of_balance += 1
-        _log.warning("out_of_balance", acquirer=fields[32], business_day=day.isoformat())
-        return outcome, {SETTLEMENT_CODE: OUT_OF_BALANCE, **as_fields(ours)}
+        _log.warning("out_of_balance", acquirer=fields[de.ACQUIRER], business_day=day.isoformat())
+        return outcome, {de.SETTLEMENT_CODE: OUT_OF_BALANCE, **as_fields(ours)}
 
 
 async def _today(sql: asyncpg.pool.PoolConnectionProxy) -> tuple[date, datetime]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from authz.iso8583 import numbers as de
 from ledger.accounts import House
 
 if TYPE_CHECKING:
@@ -20,11 +21,9 @@ IN_BALANCE: Final = "1"
 OUT_OF_BALANCE: Final = "2"
 COUNTS: Final = (74, 75, 76, 77, 81)
 AMOUNTS: Final = (86, 87, 88, 89)
-NET: Final = 97
 UNREGISTERED: Final = [int(House.UNREGISTERED), int(House.SUSPENSE)]
 """What merchants that nobody registered are owed; once it stood in the employers' suspense."""
-SETTLEMENT_CODE: Final = 66
-MANDATORY: Final = (7, 11, 15, 32, SETTLEMENT_CODE, *COUNTS, *AMOUNTS, NET)
+MANDATORY: Final = (7, 11, 15, 32, de.SETTLEMENT_CODE, *COUNTS, *AMOUNTS, de.NET)
 
 # What an acquirer calls a debit is a movement towards a merchant (or, for an advice of a merchant
 # that nobody registered, towards what such are owed: $3); a credit or a reversal is one away from
@@ -101,8 +100,8 @@ def told_totals(fields: Mapping[int, str]) -> Totals:
 
 def told_net_minor(fields: Mapping[int, str]) -> int:
     """DE97: D and an amount where the debits outweigh, C and an amount where they do not."""
-    amount_minor = int(fields[NET][1:])
-    return amount_minor if fields[NET][0] == "D" else -amount_minor
+    amount_minor = int(fields[de.NET][1:])
+    return amount_minor if fields[de.NET][0] == "D" else -amount_minor
 
 
 def agrees(fields: Mapping[int, str], ours: Totals) -> bool:
@@ -119,7 +118,7 @@ def as_fields(ours: Totals) -> dict[int, str]:
     return {
         **{number: f"{count:010d}" for number, count in counts},
         **{number: f"{amount_minor:016d}" for number, amount_minor in amounts},
-        NET: f"{sign}{abs(ours.net_minor):016d}",
+        de.NET: f"{sign}{abs(ours.net_minor):016d}",
     }
 
 

@@ -13,6 +13,7 @@ from authz.custody.pan import PanDigester
 from authz.door.policies import CryptogramPolicy
 from authz.hsm import ChipCard, Cryptogram, SecurityModule
 from authz.hsm.emv import CVN_10, CVN_18
+from authz.iso8583 import numbers as de
 from authz.wire.chip_data import issuer_authentication, kept_objects, read_chip_data
 from authz.wire.elements import sequence_number
 from rules.facts import ChipUse, CryptogramCheck, Tap
@@ -20,7 +21,6 @@ from rules.facts import ChipUse, CryptogramCheck, Tap
 ECOMMERCE: Final = "81"
 _CHIP_ENTRIES: Final = frozenset({"05", "07"})
 _CVNS: Final = frozenset({CVN_10, CVN_18})
-_CHIP, _PIN, _AMOUNT, _CURRENCY = 55, 52, 4, 49
 
 
 class CredentialCheck(Struct, frozen=True):
@@ -49,7 +49,7 @@ class CredentialCheck(Struct, frozen=True):
 
         Raises TlvError, and Untranslatable for a sequence number that no card can have.
         """
-        text = fields.get(_CHIP)
+        text = fields.get(de.CHIP_DATA)
         if text is None or self.policy is CryptogramPolicy.OFF:
             return None
         chip = read_chip_data(text, sequence_number(fields))
@@ -60,7 +60,7 @@ class CredentialCheck(Struct, frozen=True):
         holds = None
         if use.cvn in _CVNS:
             holds = self.module.arqc_holds(ChipCard(pan, card_ref, use.sequence), cryptogram)
-        asked = fields[_AMOUNT], fields.get(_CURRENCY, chip.currency[1:])
+        asked = fields[de.AMOUNT], fields.get(de.CURRENCY, chip.currency[1:])
         same = (chip.amount, chip.currency[1:]) == asked
         check = _meaning(holds, known_version=use.cvn in _CVNS, same=same)
         kept = kept_objects(text, chip.objects, pan)
@@ -70,7 +70,7 @@ class CredentialCheck(Struct, frozen=True):
         self, fields: Mapping[int, str], pan: str, card_ref: bytes
     ) -> tuple[bytes, ...] | None:
         """What would be kept of the PIN that came; empty if none can be read, None if none came."""
-        block = fields.get(_PIN)
+        block = fields.get(de.PIN_BLOCK)
         if block is None:
             return None
         pin = self.module.open_pin(self.profile, bytes.fromhex(block), pan)
@@ -85,7 +85,7 @@ class CredentialCheck(Struct, frozen=True):
         card = ChipCard(pan, self.digester.card_ref(pan), use.sequence)
         cryptogram = Cryptogram(use.cvn, use.atc.to_bytes(2), b"", use.arqc)
         data = self.module.arpc(card, cryptogram, response_code, approves=approves)
-        return {} if data is None else {_CHIP: issuer_authentication(data)}
+        return {} if data is None else {de.CHIP_DATA: issuer_authentication(data)}
 
 
 def _meaning(holds: bool | None, *, known_version: bool, same: bool) -> CryptogramCheck:

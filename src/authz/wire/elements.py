@@ -8,10 +8,12 @@ from operator import itemgetter
 from typing import Final
 
 from authz.custody.pan import Pan
+from authz.iso8583 import numbers as de
 from authz.iso8583.profiles import Profile
 from authz.iso8583.tlv import TlvError, parse_amounts, parse_private
 from authz.requests import Kind
 from rules.decision import Reason
+from rules.facts import EURO
 
 # INTERFACE, mandatory fields (DE2 or DE35 is looked at apart).
 _ASKED: Final = (3, 4, 7, 11, 22, 32, 41, 42, 49)
@@ -26,8 +28,6 @@ _MANDATORY: Final[Mapping[str, tuple[int, ...]]] = {
     "042": _REVERSED,
 }
 _TAKE_MANDATORY: Final = {family: itemgetter(*n) for family, n in _MANDATORY.items()}
-EURO: Final = "978"
-"""DE49: the one currency there is."""
 PRESENTED: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.INQUIRY})
 """What a card is presented for, so that its expiry must be there."""
 _EXPIRY_ENTRY_MODES: Final = frozenset({"01", "05", "07", "81"})
@@ -63,18 +63,18 @@ def credential(fields: Mapping[int, str], kind: Kind) -> tuple[str | None, str |
 
     A message that names its original by DE90 may come without a card.
     """
-    pan, expiry = fields.get(2) or None, fields.get(14)
-    track = fields.get(35)
+    pan, expiry = fields.get(de.PAN) or None, fields.get(de.EXPIRY)
+    track = fields.get(de.TRACK_2)
     if track:
         track_pan, track_expiry = _track(track)
         if pan not in (None, track_pan) or expiry not in (None, track_expiry):
             raise Untranslatable(Reason.FORMAT, "DE35 does not agree with DE2 and DE14")
         pan, expiry = track_pan, track_expiry
     if pan is None:
-        if kind is Kind.REVERSAL and 90 in fields:
+        if kind is Kind.REVERSAL and de.ORIGINAL in fields:
             return None, expiry
         raise Untranslatable(Reason.FORMAT, "neither DE2 nor DE35 is there")
-    if expiry is None and kind in PRESENTED and fields[22][:2] in _EXPIRY_ENTRY_MODES:
+    if expiry is None and kind in PRESENTED and fields[de.ENTRY_MODE][:2] in _EXPIRY_ENTRY_MODES:
         raise Untranslatable(Reason.FORMAT, "DE14 is missing")
     try:
         return Pan(pan).reveal(), expiry
@@ -84,7 +84,7 @@ def credential(fields: Mapping[int, str], kind: Kind) -> tuple[str | None, str |
 
 def card_number(fields: Mapping[int, str]) -> str:
     """The card number of a message that was translated."""
-    return fields.get(2) or _track(fields[35])[0]
+    return fields.get(de.PAN) or _track(fields[de.TRACK_2])[0]
 
 
 def sequence_number(fields: Mapping[int, str]) -> str | None:
@@ -93,7 +93,7 @@ def sequence_number(fields: Mapping[int, str]) -> str | None:
     EMV knows two digits (Book 3, annex A, 5F34): a third one names no card that there is. It is
     asked for beside a chip alone; what has happened is not refused for a number that nobody needs.
     """
-    said = fields.get(23)
+    said = fields.get(de.CARD_SEQUENCE)
     if said is None:
         return None
     if not said.startswith("0"):
@@ -112,7 +112,7 @@ def _track(track: str) -> tuple[str, str]:
 
 def private_elements(fields: Mapping[int, str]) -> Mapping[str, str]:
     """What DE48 holds, by tag. Raises `Untranslatable`."""
-    text = fields.get(48)
+    text = fields.get(de.PRIVATE)
     if text is None:
         return {}
     try:
@@ -125,14 +125,17 @@ def eligible_minor(
     fields: Mapping[int, str], private: Mapping[str, str], profile: Profile
 ) -> int | None:
     """The eligible subtotal in cents, from the first place of the profile that has one (ELI-01)."""
-    if 54 not in fields and not private:
+    amounts = fields.get(de.ADDITIONAL_AMOUNTS)
+    if amounts is None and not private:
         return None
     for place in profile.eligible_from:
         field, _, tag = place.partition(".")
         if field == "DE48" and tag in private:
             return _twelve_digits(private[tag])
-        if field == "DE54" and 54 in fields and (found := _amount_of(fields[54], tag)) is not None:
-            return found
+        if field == "DE54" and amounts is not None:
+            found = _amount_of(amounts, tag)
+            if found is not None:
+                return found
     return None
 
 

@@ -8,11 +8,10 @@ from typing import Final
 
 from authz.door.policies import MacPolicy
 from authz.hsm import SecurityModule
+from authz.iso8583 import numbers as de
 from authz.iso8583.message import Message
 from authz.iso8583.profiles import Profile
 
-_PRIMARY: Final = 64
-_SECONDARY: Final = 128
 _NO_MAC_YET: Final = "0" * 16
 
 
@@ -25,13 +24,13 @@ class Authenticator:
         self._required = policy is MacPolicy.REQUIRE
         self._module = module
         # Binary fields travel as bytes, or as two characters each.
-        self._width = 8 if profile.codec.spec[str(_PRIMARY)]["data_enc"] == "b" else 16
+        self._width = 8 if profile.codec.spec[str(de.MAC)]["data_enc"] == "b" else 16
 
     def refuses(self, message: Message, body: bytes) -> bool:
         """Whether the message is not what its sender wrote; `body` is the message as it came."""
         mac = message.fields.get(_place(message))
         if mac is None:  # one in the wrong place proves nothing
-            return self._required or _PRIMARY in message.fields
+            return self._required or de.MAC in message.fields
         covered = body[: -self._width]
         return not self._module.mac_holds(self._profile.name, covered, bytes.fromhex(mac))
 
@@ -39,11 +38,11 @@ class Authenticator:
         """Whether the answer to `asked`, or a message of our own, carries a MAC."""
         if asked is None or self._required:
             return self._required
-        return _PRIMARY in asked.fields or _SECONDARY in asked.fields
+        return de.MAC in asked.fields or de.SECOND_MAC in asked.fields
 
     def sealed(self, answer: Message) -> bytes:
         """The bytes of a message, its MAC at the end."""
-        fields = {n: v for n, v in answer.fields.items() if n not in (_PRIMARY, _SECONDARY)}
+        fields = {n: v for n, v in answer.fields.items() if n not in (de.MAC, de.SECOND_MAC)}
         place = _place(Message(answer.mti, fields))
         body = self._profile.codec.encode(Message(answer.mti, fields | {place: _NO_MAC_YET}))
         covered = body[: -self._width]
@@ -53,4 +52,4 @@ class Authenticator:
 
 def _place(message: Message) -> int:
     """Where the MAC belongs: behind everything else."""
-    return _SECONDARY if any(number > _PRIMARY for number in message.fields) else _PRIMARY
+    return de.SECOND_MAC if any(number > de.MAC for number in message.fields) else de.MAC

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from authz.identity import PAYMENT_CLASSES, request_key
+from authz.iso8583 import numbers as de
 from authz.iso8583.mti import is_advice
 from authz.requests import Original
 
@@ -20,21 +21,21 @@ def named_by(fields: Mapping[int, str], amount_minor: int | None) -> Original:
 
     `amount_minor` is what the original asked for, where the message says it.
     """
-    if 90 in fields:  # it says just which one: what else fits could only contradict it
+    if de.ORIGINAL in fields:  # it says just which one: what else fits could only contradict it
         return Original(
             keys=_keys(fields),
             amount_minor=amount_minor,
-            first_stan=fields[90][_STAN],
-            advised=is_advice(fields[90][_MTI]),
+            first_stan=fields[de.ORIGINAL][_STAN],
+            advised=is_advice(fields[de.ORIGINAL][_MTI]),
         )
     return Original(
         keys=_keys(fields),
-        rrn=_reference(fields.get(37, "")),
-        approval_code=fields.get(38),
-        stan=fields[11],
-        month_day=fields.get(13),
+        rrn=_reference(fields.get(de.RRN, "")),
+        approval_code=fields.get(de.APPROVAL_CODE),
+        stan=fields[de.STAN],
+        month_day=fields.get(de.LOCAL_DATE),
         amount_minor=amount_minor,
-        first_stan=fields[11],
+        first_stan=fields[de.STAN],
     )
 
 
@@ -48,7 +49,7 @@ def _reference(rrn: str) -> str | None:
 
 def new_total_minor(fields: Mapping[int, str]) -> int | None:
     """What a partial reversal leaves standing (DE95); 0 for a full one, None if it is no amount."""
-    replacement = fields.get(95)
+    replacement = fields.get(de.REPLACEMENT)
     if replacement is None:
         return 0
     digits = replacement[_NEW_AMOUNT]
@@ -56,12 +57,12 @@ def new_total_minor(fields: Mapping[int, str]) -> int | None:
 
 
 def _keys(fields: Mapping[int, str]) -> tuple[bytes, ...]:
-    acquirer, terminal = fields[32], fields[41].rstrip()
-    original = fields.get(90)
+    acquirer, terminal = fields[de.ACQUIRER], fields[de.TERMINAL].rstrip()
+    original = fields.get(de.ORIGINAL)
     if original is not None:
         stan, transmitted = original[_STAN], original[_TRANSMITTED]
         return (request_key(acquirer, terminal, stan, transmitted, original[_MTI][:3]),)
-    stan, transmitted = fields[11], fields[7]
+    stan, transmitted = fields[de.STAN], fields[de.TRANSMISSION]
     return tuple(
         request_key(acquirer, terminal, stan, transmitted, family) for family in PAYMENT_CLASSES
     )

@@ -11,6 +11,7 @@ from typing import Final
 
 from authz.custody.pan import PanDigester
 from authz.identity import PAYMENT_CLASSES, fingerprint, request_key
+from authz.iso8583 import numbers as de
 from authz.iso8583.message import Message
 from authz.iso8583.mti import answer_mti, is_advice, is_repeat, is_reversal, request_class
 from authz.iso8583.profiles import Profile
@@ -24,7 +25,6 @@ from authz.outcomes import AMBIGUOUS, Outcome
 from authz.requests import REFUND, Kind, Original, Request
 from authz.wire.credential_check import ECOMMERCE, CredentialCheck
 from authz.wire.elements import (
-    EURO,
     PRESENTED,
     Untranslatable,
     card_number,
@@ -37,7 +37,7 @@ from authz.wire.elements import (
 from authz.wire.originals import named_by, new_total_minor
 from authz.wire.response_codes import RESPONSE_CODES
 from rules.decision import Reason
-from rules.facts import Channel, Purchase, Tap
+from rules.facts import EURO, Channel, Purchase, Tap
 
 FAMILIES: Final = frozenset({"010", "012", "020", "022", "040", "042"})
 """The message classes that become requests."""
@@ -70,22 +70,23 @@ def to_request(
     pan, expiry = credential(fields, kind)
     card_ref = digester.card_ref(pan) if pan is not None else b""
     private = private_elements(fields)
-    acquirer, terminal, mid = fields[32], fields[41].rstrip(), fields.get(42, "").rstrip()
-    currency = fields.get(49, EURO)
+    acquirer, terminal = fields[de.ACQUIRER], fields[de.TERMINAL].rstrip()
+    mid = fields.get(de.MERCHANT, "").rstrip()
+    currency = fields.get(de.CURRENCY, EURO)
     if currency != EURO and kind not in PRESENTED:  # of a purchase the rules say so (MER-04)
         raise Untranslatable(Reason.TYPE_NOT_ALLOWED, "DE49 is not the euro")
     new_total = new_total_minor(fields) if kind is Kind.REVERSAL else 0
     if new_total is None:
         raise Untranslatable(Reason.FORMAT, "DE95 does not begin with an amount")
-    entry = fields.get(22, "")[:2]
+    entry = fields.get(de.ENTRY_MODE, "")[:2]
     tap, pin_refs = _beside_the_number(fields, kind, pan, card_ref, check)
     return Request(  # by position, as every payment makes one: by name it takes thrice as long
         kind,
         Purchase(
-            0 if kind is Kind.INQUIRY else int(fields[4]),
+            0 if kind is Kind.INQUIRY else int(fields[de.AMOUNT]),
             eligible_minor(fields, private, profile),
             currency,
-            _PURCHASE if kind is Kind.INQUIRY else fields[3][:2],
+            _PURCHASE if kind is Kind.INQUIRY else fields[de.PROCESSING][:2],
             partial_ok(private, profile),
             Channel.ECOMMERCE if entry == ECOMMERCE else Channel.IN_STORE,
             expiry,
@@ -95,14 +96,14 @@ def to_request(
             chip_wanted=check is not None and check.wants_chip(entry),
         ),
         card_ref,
-        request_key(acquirer, terminal, fields[11], fields[7], family),
-        fingerprint(card_ref, fields[3], fields[4], mid, currency),
+        request_key(acquirer, terminal, fields[de.STAN], fields[de.TRANSMISSION], family),
+        fingerprint(card_ref, fields[de.PROCESSING], fields[de.AMOUNT], mid, currency),
         acquirer,
         terminal,
         mid,
-        fields[11],
-        fields[7],
-        fields.get(37, "").rstrip() or None,
+        fields[de.STAN],
+        fields[de.TRANSMISSION],
+        fields.get(de.RRN, "").rstrip() or None,
         is_repeat(message.mti),
         received_at,
         deadline_s,
@@ -158,19 +159,19 @@ def to_reply(
     """
     asked = message.fields
     fields = {number: asked[number] for number in profile.echo if number in asked}
-    fields[39] = profile.response_code(_code(message.mti, outcome))
+    fields[de.RESPONSE_CODE] = profile.response_code(_code(message.mti, outcome))
     if outcome.approval_code is not None and not is_reversal(message.mti):
-        fields[38] = outcome.approval_code
+        fields[de.APPROVAL_CODE] = outcome.approval_code
     if outcome.business_day is not None:
-        fields[15] = _month_and_day(outcome.business_day)
+        fields[de.SETTLEMENT_DATE] = _month_and_day(outcome.business_day)
     if outcome.approved and _is_asked(message.mti):
         partial = outcome.reason is Reason.APPROVED_PARTIAL
         if partial:
-            fields[4] = f"{outcome.approved_minor:012d}"
+            fields[de.AMOUNT] = f"{outcome.approved_minor:012d}"
         if partial or _balance_asked(asked):
-            fields[54] = _amounts(outcome, partial=partial)
+            fields[de.ADDITIONAL_AMOUNTS] = _amounts(outcome, partial=partial)
     if outcome.chip is not None and check is not None and _is_asked(message.mti):
-        pan, code = card_number(asked), fields[39]
+        pan, code = card_number(asked), fields[de.RESPONSE_CODE]
         fields |= check.issuer_data(outcome.chip, pan, code, approves=outcome.approved)
     return Message(answer_mti(message.mti), fields)
 
@@ -201,11 +202,12 @@ def _kind(family: str, fields: Mapping[int, str]) -> Kind:
     """What is asked, by message class and DE3."""
     if family in ("040", "042"):
         return Kind.REVERSAL
-    processing = fields[3][:2]
+    processing = fields[de.PROCESSING][:2]
     if processing == REFUND and family in ("020", "022"):
         return Kind.REFUND
     if family in ("012", "022"):
-        return _advised(processing, captures=family == "022" and (90 in fields or 38 in fields))
+        names_hold = de.ORIGINAL in fields or de.APPROVAL_CODE in fields
+        return _advised(processing, captures=family == "022" and names_hold)
     if processing != _INQUIRY and processing not in _PROCESSING:
         raise Untranslatable(Reason.INVALID_TRANSACTION, "DE3 names no type we know")
     if processing == _INQUIRY:
@@ -225,17 +227,17 @@ def _advised(processing: str, *, captures: bool) -> Kind:
 def _about(kind: Kind, fields: Mapping[int, str]) -> Original | None:
     """The payment that the message is about; the amount agrees where it is the original's own."""
     if kind in (Kind.REVERSAL, Kind.ADVICE):
-        return named_by(fields, int(fields[4]))
+        return named_by(fields, int(fields[de.AMOUNT]))
     if kind in (Kind.CAPTURE, Kind.REFUND):
         return named_by(fields, None)
     return None
 
 
 def _balance_asked(asked: Mapping[int, str]) -> bool:
-    processing = asked[3][:2]
+    processing = asked[de.PROCESSING][:2]
     if processing in (_INQUIRY, REFUND):  # what a refund leaves is not looked at
         return processing == _INQUIRY
-    return 48 in asked and _BALANCE_ASKED in parse_private(asked[48])
+    return de.PRIVATE in asked and _BALANCE_ASKED in parse_private(asked[de.PRIVATE])
 
 
 def _amounts(outcome: Outcome, *, partial: bool) -> str:

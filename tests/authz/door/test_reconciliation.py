@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from authz.door.reconciliation import AMOUNTS, COUNTS, NET, Totals, agrees, as_fields, told_totals
+from authz.door.reconciliation import AMOUNTS, COUNTS, Totals, agrees, as_fields, told_totals
+from authz.iso8583.numbers import NET
 
 OURS = Totals(
     credits=1, debits=3, debit_reversals=1, authorizations=2,
