@@ -172,7 +172,7 @@ class Refund(Struct, frozen=True, gc=False):
 class Pending(Struct, frozen=True, gc=False):
     """A payment that waits for the bank: its leg, what was asked, and the vouchers that it holds.
 
-    `request` and `facts` are as they were kept; `reversed` tells whether it is to be undone.
+    `request` and `facts` are as they were kept; `reversed` says whether it is to be undone.
     """
 
     leg: Leg

@@ -10,7 +10,7 @@ _MASK: Final = (1 << WIDTH) - 1
 
 
 def is_unseen(window: AtcWindow, atc: int) -> bool:
-    """Tell whether this use was never taken; anything below the window counts as seen."""
+    """Whether this use was never taken; anything below the window counts as seen."""
     if atc > window.highest:
         return True
     behind = window.highest - 1 - atc

@@ -56,7 +56,7 @@ def small_or_verified(case: Case) -> Reason | None:
 
 
 def holder_was_verified(case: Case) -> bool:
-    """Tell whether the chip itself, or the PIN, says that its holder is there."""
+    """Whether the chip itself, or the PIN, says that its holder is there."""
     tap = _believed(case)
     return case.facts.pin is PinCheck.RIGHT or (tap is not None and tap.verified)
 

@@ -288,7 +288,7 @@ class Facts(Struct, frozen=True, gc=False, array_like=True):
     `card`, `account` and `workplace` are None for a credential nobody issued, `merchant` for a
     merchant nobody registered. `derogations` unites the employer's and the account's. `lots` are
     the paying account's, in any order; `usage` is already of the scope of P-CAP-SCOPE.
-    `bank_open` tells whether a bank leg could be asked at all.
+    `bank_open` says whether a bank leg could be asked at all.
     `tap` and `pin` are what was presented beside the number; `window` and `pin_tries` (wrong PINs
     since the last right one) are as they stood before. `asked_again` marks the very tap to which
     our last answer was a demand for the PIN.

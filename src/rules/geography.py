@@ -50,5 +50,5 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def may_be_used_in(workplace: str, merchant: str) -> bool:
-    """Tell whether `merchant` is the workplace's department or borders it (R.3262-9)."""
+    """Whether `merchant` is the workplace's department or borders it (R.3262-9)."""
     return workplace == merchant or merchant in NEIGHBOURS.get(workplace, _NOBODY)

@@ -20,7 +20,7 @@ def online_minimum_is_reached(case: Case) -> Reason | None:
 
 
 def _fault(case: Case) -> str | None:
-    """Tell what is wrong with the proof, or None."""
+    """What is wrong with the proof, or None."""
     facts = case.facts
     if not facts.purchase.proof_wanted:
         return None

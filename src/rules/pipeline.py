@@ -125,14 +125,14 @@ def explain(facts: Facts, book: Rulebook) -> Trace:
 
 
 def came_to(rule: str, decision: Decision) -> bool:
-    """Tell whether a decision looked at this rule: no earlier one was broken."""
+    """Whether a decision looked at this rule: no earlier one was broken."""
     if isinstance(decision, Approved) or decision.rule not in _ORDER:
         return True
     return _ORDER[decision.rule] >= _ORDER[rule]
 
 
 def _is_presented(facts: Facts) -> bool:
-    """Tell whether more than a number was presented, or should have been."""
+    """Whether more than a number was presented, or should have been."""
     return facts.tap is not None or facts.pin is not None or facts.purchase.chip_wanted
 
 

@@ -37,7 +37,7 @@ class Verdict(Enum):
 class Wish(Struct, frozen=True, gc=False):
     """What a wallet asks.
 
-    `month` is the civil month of Paris, YYMM; `attested` tells whether the phone proved that it is
+    `month` is the civil month of Paris, YYMM; `attested` says whether the phone proved that it is
     itself.
     """
 

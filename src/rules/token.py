@@ -27,7 +27,7 @@ def phone_verified_its_holder(case: Case) -> Reason | None:
 
 
 def outlives_its_card(case: Case) -> bool:
-    """Tell whether an Apple token, active before the block, still pays for a blocked card (TOK-07).
+    """Whether an Apple token, active before the block, still pays for a blocked card (TOK-07).
 
     For an opposed card only where P-TOK-ON-OPPOSED says KEEP. Android tokens never do.
     """

@@ -44,7 +44,7 @@ class Silent(Exception):
 
 
 class LineBroke(Silent):
-    """The line was lost with the question on it; a new one tells whether the bank is there."""
+    """The line was lost with the question on it; a new one shows whether the bank is there."""
 
 
 class Patience(Struct, frozen=True):

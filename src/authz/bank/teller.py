@@ -55,7 +55,7 @@ class BankDesk(Struct, frozen=True):
     gauges: BankGauges
 
     async def word(self, message: Message, within_s: float) -> BankWord:
-        """Ask; what came of it."""
+        """Ask the bank and return its word."""
         asked_s = monotonic()
         try:
             answer = await self.link.ask(message, min(self.budget_s, within_s))

@@ -70,14 +70,14 @@ class LineTls:
     def reload_if_changed(self) -> None:
         """As `reload`, if one of them is another one since they were read.
 
-        Done while the line is up it tells of a broken renewal before the line is lost.
+        Done while the line is up, so that a broken renewal is in the log before the line is lost.
         """
         if self._tls is not None:
             self._tls.reload_if_changed()
 
 
 def refuse_unusable(settings: Settings) -> None:
-    """For who is about to start an engine, or a job. Raises UsageError, which names the file."""
+    """Read the files before an engine or a job starts. Raises UsageError, which names the file."""
     secured = line_tls(settings)
     if secured is not None:
         secured.context()

@@ -87,9 +87,10 @@ async def undo(tx: "Tx", name: Name, word: BankWord, who: str) -> bool:
 
 
 async def undo_left_behind(pool: asyncpg.Pool, after: timedelta = LEFT_AFTER) -> int:
-    """Undo what was asked so long ago: nobody knows the bank's word, and it will be told; how many.
+    """Undo every leg that was asked longer ago than `after` and is not settled; how many.
 
-    Several processes share the work, each leg is undone once.
+    Nobody knows the bank's word on them, so the bank is told that they do not stand. Several
+    processes share the work, each leg is undone once.
     """
     undone = 0
     while True:

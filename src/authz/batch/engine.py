@@ -45,7 +45,7 @@ class Engine:
     ) -> None:
         """`books` maps a programme to its rulebook; `next_id` names new authorizations.
 
-        `bank_open` tells whether a bank leg could be asked now.
+        `bank_open` says whether a bank leg could be asked now.
         """
         self._bank_open = bank_open
         self._store = store
@@ -64,7 +64,7 @@ class Engine:
         return outcomes
 
     def _raise_alarm(self, request: Request, outcome: Outcome) -> None:
-        """What was answered and cannot be left at that: counted, and told by its id."""
+        """Count the alarms of an answer and log its id, so that somebody looks at it."""
         name = public_id(outcome.holder_id, outcome.authorization_id)
         for alarm in outcome.alarm.split():
             self._metrics.incidents[alarm] += 1

@@ -123,7 +123,7 @@ async def attempt(
 ) -> Tried:
     """Try a code, under the holder's lock. Its last instant is still in time.
 
-    `holds` tells whether what was kept was made of the code that is tried; `book` is of the card's
+    `holds` says whether what was kept was made of the code that is tried; `book` is of the card's
     programme.
     """
     latest = await tx.fetchrow(LATEST, holder_id, token)

@@ -175,7 +175,7 @@ _PAYERS: Final = (House.BANK_RECEIVABLE, House.ISSUER_LOSS)
 
 
 def _spends(transfer: Transfer) -> bool:
-    """Whether it pays: from a lot, the bank card or (an advice) the issuer, to who is owed."""
+    """Whether it pays: from a lot, the bank card or (an advice) the issuer, to whom it is owed."""
     paid_by, owed = transfer.debit_account, transfer.credit_account
     return (is_lot(paid_by) or paid_by in _PAYERS) and (
         is_spending(owed) or owed == House.SUSPENSE  # an unknown merchant's, before UNREGISTERED

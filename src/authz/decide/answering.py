@@ -68,7 +68,10 @@ def answered(
     about: int | None = None,
     alarm: str = "",
 ) -> Outcome:
-    """Keep the answer `number`; `about` names what it is about where that is not the payment."""
+    """Keep the answer `number`.
+
+    `about` is the number of the answer that this one refers to, where that is not the payment.
+    """
     approved = reason is Reason.APPROVED
     draft.purse(payment.holder_id)  # the answer stands on this holder's version
     outcome = Outcome(

@@ -74,7 +74,7 @@ class Draft:
         self._movements.append(transfer.as_row())
 
     def post_about(self, payment: Payment, transfers: Iterable[Transfer]) -> None:
-        """Movements about a payment; who is about it next sees them too."""
+        """Movements about a payment; the next request about it in this batch sees them too."""
         moved = tuple(transfers)
         for transfer in moved:
             self.post(transfer)

@@ -110,7 +110,7 @@ def agrees(fields: Mapping[int, str], ours: Totals) -> bool:
 
 
 def as_fields(ours: Totals) -> dict[int, str]:
-    """Our figures as fields, so that an acquirer who is out of balance sees by how much."""
+    """Our figures as fields: they show an acquirer that is out of balance by how much it is."""
     values = astuple(ours)
     counts = zip(COUNTS, values, strict=False)
     amounts = zip(AMOUNTS, values[len(COUNTS) :], strict=True)

@@ -105,7 +105,7 @@ class Call:
         )
 
     async def decide(self, asked: Asked) -> Outcome:
-        """Send it down the road. Raises the problems of who is not answered."""
+        """Send it down the road. Raises the problem where there is no answer."""
         try:
             with self.deps.at_work.on(asked.key_hash):
                 outcome = await self.road.ask(asked)

@@ -51,7 +51,7 @@ STEP: Final[JsonDict] = {
 
 
 class WalletTokenIn(Who):
-    """What a wallet asks; `attested` tells whether the phone proved that it is itself."""
+    """What a wallet asks; `attested` says whether the phone proved that it is itself."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,7 +88,7 @@ class ProvisionStepOut(BaseModel):
 class ProvisionOut(BaseModel):
     """The decision; `error` is what the app shows.
 
-    The device PAN is shown this once, and again to who repeats the request under its key.
+    The device PAN is shown this once, and again to whoever repeats the request under its key.
     """
 
     model_config = ConfigDict(

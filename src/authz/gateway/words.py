@@ -59,7 +59,7 @@ class Envelope(Struct, frozen=True):
 
 
 class LinesDisagree(ValueError):
-    """The lines of an order do not add up to what it says; the text tells which."""
+    """The lines of an order do not add up to what it says; the text says which."""
 
 
 def eligible_of(

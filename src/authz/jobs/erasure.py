@@ -72,12 +72,12 @@ _encode: Final = msgpack.Encoder().encode
 
 
 async def forget_contacts(pool: asyncpg.Pool, days: int) -> int:
-    """Forget the telephones of who left so many days ago; how many."""
+    """Forget the telephones of people who left so many days ago; how many."""
     return await _of_who_left(pool, days, _forget_phones, with_phone=True)
 
 
 async def forget_people(pool: asyncpg.Pool, days: int) -> int:
-    """Forget who left so many days ago; how many people."""
+    """Forget the people who left so many days ago; how many."""
     return await _of_who_left(pool, days, _forget_names)
 
 

@@ -105,5 +105,5 @@ def public_directory(path: Path) -> Path:
 
 
 def reaches(account: Account | None, directory: Path) -> bool:
-    """Tell whether the account can enter a directory, by trying: mode bits would miss ACLs."""
+    """Whether the account can enter a directory, by trying: mode bits would miss ACLs."""
     return run_as(account, ["/bin/sh", "-c", 'cd "$0"', directory]).returncode == 0

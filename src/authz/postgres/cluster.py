@@ -62,7 +62,7 @@ def write_settings(place: Place, settings: Mapping[str, str]) -> None:
 
 
 def reason(said: str, place: Place) -> str:
-    """Turn what PostgreSQL said into one line that tells what to do."""
+    """Turn what PostgreSQL said into one line that says what to do."""
     for sign, advice in ADVICE:
         if sign in said:
             return f"{advice} ({place.home})"

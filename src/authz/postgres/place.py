@@ -59,7 +59,7 @@ def default_data_dir() -> Path:
 
 
 def holds_cluster(data_dir: Path) -> bool:
-    """Tell whether a data directory has a database in it; nothing is made for the question."""
+    """Whether a data directory has a database in it; nothing is made for the question."""
     data_dir = data_dir.expanduser().resolve()
     link = data_dir / ELSEWHERE
     home = link.readlink() if link.is_symlink() else data_dir

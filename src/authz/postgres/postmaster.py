@@ -87,7 +87,7 @@ def stop(place: Place, pid: int, child: Child | None, how: signal.Signals) -> No
 
 
 def _alive(place: Place, pid: int, child: Child | None) -> bool:
-    """Tell whether the server `pid` is there; a server that we joined is not our child."""
+    """Whether the server `pid` is there; a server that we joined is not our child."""
     if child is not None:
         return child.poll() is None
     if _pid_and_status(place)[0] != pid:
@@ -128,7 +128,7 @@ def _pid_and_status(place: Place) -> tuple[int, str]:
 
 
 def answers(path: Path) -> bool:
-    """Tell whether somebody listens on a socket."""
+    """Whether somebody listens on a socket."""
     with socket.socket(socket.AF_UNIX) as door:
         try:
             door.connect(str(path))

@@ -57,12 +57,12 @@ class Embedded:
 
     @property
     def owned(self) -> bool:
-        """Tell whether this process stops the server at its exit (a fork of it does not)."""
+        """Whether this process stops the server at its exit (a fork of it does not)."""
         return self._claim is not None and self._process == os.getpid()
 
     @property
     def alive(self) -> bool:
-        """Tell whether the server is there, be it ready or not."""
+        """Whether the server is there, be it ready or not."""
         if self._child is not None:
             return self._child.poll() is None
         return postmaster.answers(self._place.socket)

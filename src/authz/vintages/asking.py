@@ -84,7 +84,7 @@ async def order_exchange(
 ) -> Exchanged:
     """The employer orders the exchange for all who asked in time. Same errors, but NO_ROOM.
 
-    The exchange of who has no room for a lot waits, and is in the log.
+    The exchange of a holder who has no room for a lot waits, and is in the log.
     """
     row = await tx.fetchrow(EMPLOYER, employer)
     if row is None:
