@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
 from msgspec import Meta, Struct
 
@@ -96,41 +96,48 @@ BY_VINTAGE: Mapping[str, object] = {
 FOR_ALL_TIME: Mapping[str, object] = {"cap_scope": CapScope}
 """Keys of one row without a date: what was counted by them could not be counted anew."""
 
-SIMPLE: Mapping[str, object] = {
-    "holiday_basis": HolidayBasis,
-    "good_friday_if_unknown": bool,
-    "saint_martin_abolition": Literal["05-27", "05-28"],
-    "food": FoodRule,
-    "exempt_share_minor": Cents,
-    "employer_share_percent": tuple[Percent, Percent],
-    "paper_end": MonthDay,
-    "presentation_months": Count,
-    "pay_merchant_days": Count,
-    "topup_max_minor": Cents,
-    "topup_min_balance_minor": Cents,
-    "topup_zero_voucher": bool,
-    "topup_channels": tuple[Channel, ...],
-    "topup_verify_minor": Cents,
-    "require_subtotal_mccs": frozenset[Mcc],
-    "weak_mccs": frozenset[Mcc],
-    "online_min_minor": Cents,
-    "geo_block": bool,
-    "contactless_unverified_max_minor": Cents,
-    "token_on_opposed": TokenOnOpposed,
-    "phone_unlock_s": Count,
-    "pin_tries_max": Annotated[int, Meta(ge=1)],
-    "activation_code_minutes": Count,
-    "hold_days": Count,
-    "refund_mode": RefundMode,
-    "refund_order": RefundOrder,
-}
-"""Keys with one value a day; each is a field of `Parameters` by the same name."""
+
+class Simple(Struct, frozen=True):
+    """Keys with one value a day; the type of each is what its rows may hold.
+
+    None is no value of a row, TOML cannot say it: it stands for a gap (`WITH_GAPS`).
+    """
+
+    holiday_basis: HolidayBasis
+    good_friday_if_unknown: bool
+    saint_martin_abolition: Literal["05-27", "05-28"]
+    food: FoodRule
+    exempt_share_minor: Cents | None
+    employer_share_percent: tuple[Percent, Percent]
+    paper_end: MonthDay
+    presentation_months: Count
+    pay_merchant_days: Count
+    topup_max_minor: Cents
+    topup_min_balance_minor: Cents
+    topup_zero_voucher: bool
+    topup_channels: tuple[Channel, ...]
+    topup_verify_minor: Cents
+    require_subtotal_mccs: frozenset[Mcc]
+    weak_mccs: frozenset[Mcc]
+    online_min_minor: Cents
+    geo_block: bool
+    contactless_unverified_max_minor: Cents
+    token_on_opposed: TokenOnOpposed
+    phone_unlock_s: Count
+    pin_tries_max: Annotated[int, Meta(ge=1)]
+    activation_code_minutes: Count
+    hold_days: Count
+    refund_mode: RefundMode
+    refund_order: RefundOrder
+
+
+SIMPLE: Mapping[str, object] = get_type_hints(Simple, include_extras=True)
 
 WITH_GAPS = frozenset({"exempt_share_minor"})
 """Keys whose history is not known throughout: None on a day without a row."""
 
 
-class Parameters(Struct, frozen=True):
+class Parameters(Simple, frozen=True):
     """What is in force on `day`. `cap` is cents a class; `sources` cites each key's row.
 
     `month` is the month of `day` as cards print it (YYMM), so that an expiry compares as text.
@@ -145,29 +152,3 @@ class Parameters(Struct, frozen=True):
     open_days: Mapping[MerchantClass, OpenDays]
     seen_as: Mapping[int, int]
     sources: Mapping[str, str]
-    holiday_basis: HolidayBasis
-    good_friday_if_unknown: bool
-    saint_martin_abolition: str
-    food: FoodRule
-    exempt_share_minor: int | None
-    employer_share_percent: tuple[int, int]
-    paper_end: str
-    presentation_months: int
-    pay_merchant_days: int
-    topup_max_minor: int
-    topup_min_balance_minor: int
-    topup_zero_voucher: bool
-    topup_channels: tuple[Channel, ...]
-    topup_verify_minor: int
-    require_subtotal_mccs: frozenset[str]
-    weak_mccs: frozenset[str]
-    online_min_minor: int
-    geo_block: bool
-    contactless_unverified_max_minor: int
-    token_on_opposed: TokenOnOpposed
-    phone_unlock_s: int
-    pin_tries_max: int
-    activation_code_minutes: int
-    hold_days: int
-    refund_mode: RefundMode
-    refund_order: RefundOrder
