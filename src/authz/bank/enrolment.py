@@ -19,8 +19,8 @@ from authz.bank.words import BankCard, Place, Stamp, question, reference_of
 from authz.decide.news import News
 from authz.decide.topup import BankWord
 from authz.holders.notices import HolderNotice, add_notice
-from authz.storage.clock_row import civil_instant
 from authz.refusal import Refused
+from authz.storage.clock_row import civil_instant
 from authz.world.fold import decode_profile, encode_profile
 from ledger import journal
 from ledger.journal import Change, Locked
