@@ -138,6 +138,17 @@ async def test_crd_04_the_money_stays_when_the_card_is_replaced(
         assert (paid.reason, paid.balance_minor) == (Reason.APPROVED, 9400)
 
 
+async def test_crd_04_a_record_that_activates_a_card_ends_the_one_before(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with bank(calendar_url, tmp_path, ONE) as (t, http):
+        await do(http, "replace", card=NEW)
+        assert await t.put("card", NEW | {"account": "acc-1"}) == "changed"
+        assert [card.status.value for card in (await profile(t)).cards] == ["REPLACED", "ACTIVE"]
+        assert not (await t.pay(100)).approved
+        assert (await pay_with(t, pan(9), 100, NEW["expiry"])).approved
+
+
 async def test_a_known_card_is_no_new_card(calendar_url: str, tmp_path: Path) -> None:
     async with bank(calendar_url, tmp_path, ONE) as (t, http):
         for card in (NEW | {"pan": pan(1)}, NEW | {"id": "card-1"}):

@@ -55,6 +55,7 @@ CARD_LIFE: Final[Mapping[tuple[CardStatus, CardAction], CardStatus]] = {
     (_C.BLOCKED, CardAction.REPLACE): _C.BLOCKED,
     (_C.OPPOSED, CardAction.REPLACE): _C.OPPOSED,
     (_C.EXPIRED, CardAction.REPLACE): _C.EXPIRED,
+    (_C.ISSUED, CardAction.SUPERSEDE): _C.REPLACED,
     (_C.ACTIVE, CardAction.SUPERSEDE): _C.REPLACED,
     (_C.BLOCKED, CardAction.SUPERSEDE): _C.REPLACED,
     (_C.EXPIRED, CardAction.SUPERSEDE): _C.REPLACED,
@@ -114,17 +115,27 @@ def inactive_beside_another(profile: Profile, account_no: int) -> Card | None:
 
 
 def activate(profile: Profile, card_id: str, last4: str) -> Profile:
-    """Take a card into use: its last four digits prove that it arrived. Raises Unsuitable.
+    """Take a card into use: its last four digits prove that it arrived. Raises Unsuitable."""
+    after, card = taken_into_use(profile, card_id), card_of(profile, card_id)
+    if not card.last4 or card.last4 != last4:
+        raise Unsuitable("these are not the last four digits of the card")
+    return after
+
+
+def taken_into_use(profile: Profile, card_id: str) -> Profile:
+    """Let an issued card pay. Raises StateMismatch.
 
     The card that it replaces is done, and its tokens go on with the new one (CRD-04); so is a card
-    before that, still in use because the one in between was lost on its way.
+    before that, still in use because the one in between was lost on its way; and so is one that was
+    issued in the same place and has not come yet.
     """
     card = card_of(profile, card_id)
     after = _with_card(profile, _moved(card, CardAction.ACTIVATE))
-    if not card.last4 or card.last4 != last4:
-        raise Unsuitable("these are not the last four digits of the card")
     for old in _replaced_by(profile, card):
         after = _rebound(_with_card(after, _moved(old, CardAction.SUPERSEDE)), old.card_id, card)
+    for other in after.cards:
+        if other.status is _C.ISSUED and other.replaces == card.replaces is not None:
+            after = _with_card(after, _moved(other, CardAction.SUPERSEDE))
     return after
 
 

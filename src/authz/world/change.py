@@ -14,7 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from authz.access.acts import note
-from authz.credentials.life import FINAL, own_credential, with_pin_ref
+from authz.credentials.life import FINAL, own_credential, taken_into_use, with_pin_ref
 from authz.custody.pan import PanDigester
 from authz.custody.safe import Safe
 from authz.holders.closures import closed, closed_of, note_closures
@@ -199,7 +199,9 @@ class _CardChange:
         before = next(card for card in profile.cards if card.card_id == self._record.id)
         self._check(profile, before)
         after = replace(self._wanted, account_no=before.account_no, replaces=before.replaces)
-        cards = (after if card is before else card for card in profile.cards)
+        if before.status is CardStatus.ISSUED and after.status is CardStatus.ACTIVE:
+            profile = taken_into_use(profile, before.card_id)  # whoever says so (CRD-04)
+        cards = (after if card.card_id == before.card_id else card for card in profile.cards)
         tokens = profile.tokens
         if after.status is CardStatus.BLOCKED and before.status is not CardStatus.BLOCKED:
             tokens = tuple(self._remembered(token) for token in tokens)

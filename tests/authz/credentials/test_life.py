@@ -180,6 +180,18 @@ def test_crd_04_a_renewal_that_was_lost_in_the_post_leaves_no_card_in_use_beside
     ]  # fmt: skip
 
 
+def test_crd_04_of_two_cards_issued_in_one_place_one_is_taken_into_use() -> None:
+    stolen = life.oppose(person(), "card-1", OpposedAs.STOLEN)
+    lost_in_the_post = life.replaced(stolen, "card-1", NEW)
+    third = replace(NEW, card_id="card-3", last4="0030")
+    after = life.activate(life.replaced(lost_in_the_post, "card-1", third), "card-3", "0030")
+    assert [card.status for card in after.cards] == [
+        CardStatus.OPPOSED, CardStatus.REPLACED, CardStatus.ACTIVE,
+    ]  # fmt: skip
+    with pytest.raises(life.StateMismatch):
+        life.activate(after, "card-2", "0020")
+
+
 def test_a_stolen_card_stays_stolen_when_its_successor_comes() -> None:
     ordered = life.replaced(life.oppose(person(), "card-1", OpposedAs.STOLEN), "card-1", NEW)
     after = life.activate(ordered, "card-2", "0020")
