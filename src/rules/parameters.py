@@ -15,7 +15,8 @@ UNCAPPED_MINOR = 10**15
 Cents = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
-MonthDay = Annotated[str, Meta(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+MonthAfter = Annotated[int, Meta(ge=1, le=12)]
+"""A month of the year after: its last day is meant."""
 Mcc = Annotated[str, Meta(pattern=r"^[0-9]{4}$")]
 
 
@@ -85,7 +86,9 @@ BY_CLASS: Mapping[str, object] = {
 """Keys whose rows may name a merchant class; without one a row holds for all classes."""
 
 BY_VINTAGE: Mapping[str, object] = {
-    "vintage_end": Annotated[int, Meta(ge=1, le=12)] | date,
+    "vintage_end": MonthAfter | date,
+    "paper_end": MonthAfter | date,
+    "presentation_months": Count,
     "exchange_mode": ExchangeMode,
     "exchange_lag_days": Annotated[int, Meta(ge=0, le=90)],
     "exchange_request_days": Annotated[int, Meta(ge=0, le=90)],
@@ -109,8 +112,6 @@ class Simple(Struct, frozen=True):
     food: FoodRule
     exempt_share_minor: Cents | None
     employer_share_percent: tuple[Percent, Percent]
-    paper_end: MonthDay
-    presentation_months: Count
     pay_merchant_days: Count
     topup_max_minor: Cents
     topup_min_balance_minor: Cents

@@ -74,13 +74,16 @@ class Rulebook:
 
     def vintage_end(self, vintage: int) -> date:
         """Return the last day of use of a vintage (P-VINTAGE-END): end of February, leap or not."""
-        value: date | int = self._of_vintage("vintage_end", vintage)
-        return value if isinstance(value, date) else _end_of_month(vintage + 1, value)
+        return self._last_day("vintage_end", vintage)
+
+    def paper_end(self, vintage: int) -> date:
+        """Return the last day of a vintage on paper (P-PAPER-END): 31 January of the year after."""
+        return self._last_day("paper_end", vintage)
 
     def presentation_end(self, vintage: int) -> date:
         """Return the last day on which a merchant may present what was paid with a vintage."""
-        end = self.vintage_end(vintage)
-        return _months_after(end, self.on(end).presentation_months)
+        months: int = self._of_vintage("presentation_months", vintage)
+        return _months_after(self.vintage_end(vintage), months)
 
     def exchange_mode(self, vintage: int) -> ExchangeMode:
         """Return what becomes of unused vouchers of a vintage (P-EXCH-MODE, VIN-13)."""
@@ -123,6 +126,10 @@ class Rulebook:
         """Return this rulebook with some keys set to one value for all time (tests, what-ifs)."""
         rows = {key: [{"value": value, "source": "derived"}] for key, value in values.items()}
         return rulebook_of({**self._content, **rows}, "derived")
+
+    def _last_day(self, key: str, vintage: int) -> date:
+        value: date | int = self._of_vintage(key, vintage)
+        return value if isinstance(value, date) else _end_of_month(vintage + 1, value)
 
     def _of_vintage(self, key: str, vintage: int) -> Any:
         return self._at(key, date(vintage, 1, 1))[0]

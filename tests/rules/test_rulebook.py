@@ -119,6 +119,29 @@ def test_merchants_present_for_two_more_months(vintage: int, end: str) -> None:
     assert BOOK.presentation_end(vintage) == date.fromisoformat(end)
 
 
+@pytest.mark.parametrize(("vintage", "end"), [(2026, "2027-01-31"), (2027, "2028-01-31")])
+def test_paper_ends_with_january(vintage: int, end: str) -> None:
+    """P-PAPER-END."""
+    assert BOOK.paper_end(vintage) == date.fromisoformat(end)
+
+
+def test_what_is_changed_for_a_vintage_leaves_those_before_it() -> None:
+    """Vintages are dated by emission, whenever somebody asks."""
+    changed = content()
+    for key, before, after in (("presentation_months", 2, 3), ("paper_end", 1, 2)):
+        source = changed[key][0]["source"]
+        changed[key] = [
+            {"to": date(2026, 12, 31), "value": before, "source": source},
+            {"from": date(2027, 1, 1), "value": after, "source": source},
+        ]
+    book = rulebook_of(changed, "book.toml")
+    ends = [(book.presentation_end(year), book.paper_end(year)) for year in (2026, 2027)]
+    assert ends == [
+        (date(2027, 4, 30), date(2027, 1, 31)),
+        (date(2028, 5, 31), date(2028, 2, 29)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("vintage", "asked", "ordered"),
     [

@@ -60,7 +60,8 @@ async def convert(
         raise Refused("PAPER_NOT_ALLOWED", "paper is for who works mainly outside (VIN-11)")
 
     def fit(debits: Sequence[Debit]) -> None:
-        ended = [debit.vintage for debit in debits if paper_end(holder, debit.vintage) < holder.day]
+        ends = holder.book.paper_end
+        ended = [debit.vintage for debit in debits if ends(debit.vintage) < holder.day]
         if ended:
             raise Refused("PAPER_ENDED", f"paper of {ended[0]} is not taken any more")
 
@@ -70,15 +71,11 @@ async def convert(
     return Converted(_titles(holder, done.debits), done.left_minor)
 
 
-def paper_end(holder: Customer, vintage: int) -> date:
-    """The last day of paper of a year of issue (P-PAPER-END): 31 January of the next."""
-    return date.fromisoformat(f"{vintage + 1}-{holder.book.on(holder.day).paper_end}")
-
-
 def _titles(holder: Customer, debits: Sequence[Debit]) -> tuple[Titles, ...]:
     by_vintage: dict[int, int] = {}
     for debit in debits:
         by_vintage[debit.vintage] = by_vintage.get(debit.vintage, 0) + debit.amount_minor
     return tuple(
-        Titles(vintage, minor, paper_end(holder, vintage)) for vintage, minor in by_vintage.items()
+        Titles(vintage, minor, holder.book.paper_end(vintage))
+        for vintage, minor in by_vintage.items()
     )
