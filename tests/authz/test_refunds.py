@@ -50,13 +50,27 @@ def test_what_is_held_of_the_year_that_ends_counts_as_used_and_is_first_again_wh
 def test_a_refund_gives_the_cap_of_the_paid_day_back_and_of_no_other(
     refunded_at: datetime, then: list[tuple[Reason, int]]
 ) -> None:
-    """REF-03, CAP-07: EX-34 on the day itself; EX-35 when the next day's cap is used up."""
+    """REF-03, CAP-07: on the day itself, and when the next day's cap is used up."""
     paid, today = some_request(2500), some_request(2500, received_at=WEDNESDAY)
     before = () if refunded_at is TUESDAY else (today,)
     back = about(paid, Kind.REFUND, 2500, received_at=refunded_at)
     after = [some_request(cents, received_at=refunded_at) for cents in (2500, 1)]
     verdict = decided(paid, *before, back, *after)
     assert answers(verdict)[-3:] == [(OK, 2500), *then]
+
+
+def test_ex_34_the_cap_is_there_again_on_the_day_of_the_refund() -> None:
+    paid = some_request(2000)
+    verdict = decided(paid, about(paid, Kind.REFUND, 2000), some_request(2500))
+    assert answers(verdict) == [(OK, 2000), (OK, 2000), (OK, 2500)]
+
+
+def test_ex_35_the_refund_of_yesterday_uses_nothing_of_today() -> None:
+    paid = some_request(2500)
+    back = about(paid, Kind.REFUND, 2500, received_at=WEDNESDAY)
+    after = [some_request(cents, received_at=WEDNESDAY) for cents in (2500, 100)]
+    verdict = decided(paid, back, *after)
+    assert answers(verdict) == [(OK, 2500), (OK, 2500), (OK, 2500), (Reason.DAILY_CAP, 0)]
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,16 @@ LATE_SATURDAY: Final = "2026-11-21T23:14:35+00:00"
 
 
 class Ask(Struct, frozen=True):
-    """One 0200. `at` moves the clock first; `repeats` sends the nth ask again, as 0201."""
+    """One 0200. `at` moves the clock first; `repeats` sends the nth ask again, as 0201.
+
+    `stamped` is the terminal's own clock, where it is another.
+    """
 
     amount_minor: int = 0
     partial: bool = False
     eligible_minor: int | None = None
     at: str = ""
+    stamped: str = ""
     repeats: int | None = None
     restamped: bool = False
 
@@ -129,7 +133,7 @@ EXAMPLES = (
     ),
     Example(
         "EX-24 counted on the 24th",
-        (Ask(2500), Ask(1)),
+        (Ask(2500, stamped="2026-11-23T23:59:58+01:00"), Ask(1)),
         (yes(2500), no("61", 1)),
         {2026: 2500},
         YESTERDAY_FULL,

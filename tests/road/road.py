@@ -104,7 +104,8 @@ def questions(example: Example, number: int = 1) -> list[Fields]:
             fields = repeat(asked[ask.repeats])
             asked.append(fields | {"7": "1124235959"} if ask.restamped else fields)
             continue
-        stamp = Stamp(f"{place + 1:06d}", instant(ask.at or example.at), f"{place + 1:012d}")
+        clock = instant(ask.stamped or ask.at or example.at)
+        stamp = Stamp(f"{place + 1:06d}", clock, f"{place + 1:012d}")
         asked.append(
             purchase(
                 people.card(example.setting, number),
