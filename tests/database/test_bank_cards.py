@@ -65,6 +65,8 @@ async def test_who_does_not_speak_of_the_card_leaves_it_and_null_removes_it(
         assert await branch.state() == ("APPROVED", 1500)
         assert await put(branch, topup=none) == "changed"
         assert (await cards(branch))[0][2] is False
+        told = await branch.pool.fetch("select what from holder_notices")  # TOP-12
+        assert [what for (what,) in told] == ["BANK_CARD_REMOVED"]
         (answer,) = await branch.run(buys(1000))
         assert answer is not None and not answer.approved
 

@@ -105,12 +105,17 @@ class Enrolment:
 
 async def unlink(tx: "Tx", wallet: Wallet) -> bool:
     """Remove the card: the next payment has no top-up, one that waits keeps its leg."""
-    now = datetime.now(UTC)
-    removed = await remove_card(tx, wallet, now)
-    if removed:
-        owner, day = (wallet.holder_id, wallet.account_no), civil_day(now, PARIS)
-        await add_notice(tx, HolderNotice(*owner, News.BANK_CARD_REMOVED, day, now))
+    removed = await remove(tx, wallet, await civil_instant(tx, datetime.now(UTC)))
     await _set_top_up(tx, wallet, None)
+    return removed
+
+
+async def remove(tx: "Tx", wallet: Wallet, at: datetime) -> bool:
+    """Remove the card from where it is kept, and let its holder hear of it (TOP-12)."""
+    removed = await remove_card(tx, wallet, at)
+    if removed:
+        owner, day = (wallet.holder_id, wallet.account_no), civil_day(at, PARIS)
+        await add_notice(tx, HolderNotice(*owner, News.BANK_CARD_REMOVED, day, at))
     return removed
 
 

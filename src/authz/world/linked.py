@@ -8,7 +8,8 @@ import asyncpg
 from msgspec import UNSET, Struct
 from msgspec.structs import astuple
 
-from authz.bank.kept import Wallet, keep_card, link_card, remove_card, renew_card
+from authz.bank.enrolment import remove
+from authz.bank.kept import Wallet, keep_card, link_card, renew_card
 from authz.bank.words import BankCard
 from authz.custody.safe import Safe
 from authz.custody.sealed_numbers import Row, find, keep
@@ -119,7 +120,7 @@ async def put_bank_card(
     at = await civil_instant(tx, datetime.now(UTC))
     wallet = await _wallet(tx, holder_id, record)
     if not linked:
-        await remove_card(tx, wallet, at)
+        await remove(tx, wallet, at)
     elif linked.bank_pan is not None and safe is not None and safe.vault is not None:
         card = BankCard(linked.bank_pan, linked.expiry)
         await link_card(tx, wallet, await keep_card(tx, safe.vault, wallet, card, at), at)
