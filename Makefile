@@ -26,7 +26,7 @@ demo: $(STAMP) ## Start everything and show a day of meal vouchers
 test: $(STAMP) ## Run every test, with a PostgreSQL of its own
 	$(BIN)/python -m pytest
 
-check: $(STAMP) ## Format, lint, types, import directions, tests without I/O: about a minute
+check: $(STAMP) ## Format, lint, types, import directions, tests without a database: about a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
