@@ -12,19 +12,19 @@ _TOTALS: Final = """
         select t.*, (t.at at time zone $3)::date as on_day
         from transfers t join pass_marks m on m.name = $2
         where t.sql_tx < m.below and t.sql_tx <> all (m.at_work)
+    ), ended as (
+        select h.debit_account, h.credit_account, h.amount_minor, s.on_day
+        from behind s join transfers h on h.holder_id = s.holder_id and h.seq = s.about_seq
+        where s.kind in ('post', 'void')
     ), rows as (
         select debit_account as account_id, on_day, kind, 1 as side, amount_minor as minor
         from behind
         union all
         select credit_account, on_day, kind, -1, amount_minor from behind
         union all
-        select h.debit_account, s.on_day, 'freed', 1, h.amount_minor
-        from behind s join transfers h on h.holder_id = s.holder_id and h.seq = s.about_seq
-        where s.kind in ('post', 'void')
+        select debit_account, on_day, 'freed', 1, amount_minor from ended
         union all
-        select h.credit_account, s.on_day, 'freed', -1, h.amount_minor
-        from behind s join transfers h on h.holder_id = s.holder_id and h.seq = s.about_seq
-        where s.kind in ('post', 'void')
+        select credit_account, on_day, 'freed', -1, amount_minor from ended
     ), booked as (
         select case when account_id >= 4096 then 0 else account_id end as account_id, on_day,
             array[

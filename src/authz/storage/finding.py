@@ -144,8 +144,12 @@ async def find_named(
     originals |= await _by_stan(sql, vague, holder_of, READ_BY_STAN, UNDATED_WINDOW)
     vague = [(r, o) for r, o in vague if r.key_hash not in originals]
     originals |= await by_repeat(sql, [r for r, _ in vague])
-    vague = [(r, o) for r, o in vague if r.key_hash not in originals]
-    originals |= await _by_stan(sql, vague, holder_of, READ_NEAR_MIDNIGHT, DATED_WINDOW)
+    dated = [
+        (r, o)
+        for r, o in vague
+        if r.key_hash not in originals and o.month_day is not None and o.amount_minor is not None
+    ]
+    originals |= await _by_stan(sql, dated, holder_of, READ_NEAR_MIDNIGHT, DATED_WINDOW)
     names.update(name for found in originals.values() for name in found)
     holders = {holder_id for holder_id, _ in names}
     if any(r.kind is Kind.ADVICE and r.card_ref not in holder_of for r, _ in about):
