@@ -25,6 +25,8 @@ OPEN_ACCOUNTS = "insert into ledger_accounts select * from unnest($1::ledger_acc
 
 OPEN_HOLDERS = "insert into holders select * from unnest($1::holders[])"
 
+LOCK_HOLDER = "select 1 from holders where holder_id = $1 for update"
+
 # Locked in id order: two writers of overlapping sets then wait for each other, never in a ring.
 LOCK_HOLDERS = "select * from holders where holder_id = any ($1) order by holder_id for update"
 
@@ -92,6 +94,11 @@ async def open_holders(tx: "Tx", holders: Collection[Locked]) -> None:
     """Write the rows of new holders in one statement, with the figures of their first transfers."""
     rows = [(*holder.running.as_row(), holder.profile, b"") for holder in holders]
     await tx.execute(OPEN_HOLDERS, rows)
+
+
+async def lock(tx: "Tx", holder_id: int) -> None:
+    """Keep everybody else from changing one holder until the SQL transaction ends."""
+    await tx.execute(LOCK_HOLDER, holder_id)
 
 
 async def post_for_holder(tx: "Tx", holder_id: int, build: Build) -> Running:

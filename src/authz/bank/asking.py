@@ -57,9 +57,7 @@ async def mark_asked(
     """
     stamps = await stans.stamps(len(names))
     wanted = [(*name, stamp.stan, stamp.at) for name, stamp in zip(names, stamps, strict=True)]
-    holders, numbers, texts, instants = (
-        list(column) for column in zip(*sorted(wanted), strict=True)
-    )
+    holders, numbers, texts, instants = columns(sorted(wanted))
     state = moved(LegState.RESERVED, Event.ASK).value
     async with pool.acquire() as sql, sql.transaction():
         rows = await sql.fetch(

@@ -14,6 +14,7 @@ from authz.bank.words import Stamp
 from authz.decide.legs import AT_ONCE
 from authz.decide.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
 from authz.storage.clock_row import civil_instant
+from ledger import journal
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
@@ -38,7 +39,6 @@ TELL: Final = """
         due_at)
     values ($1, $2, 1, 'REVERSAL', 0, 0, $3, $4)
 """
-LOCK: Final = "select 1 from holders where holder_id = $1 for update"
 ASKED_SINCE: Final = """
     select count(*) from bank_legs where holder_id = $1 and kind = 'VERIFY' and asked_at > $2
 """
@@ -53,7 +53,7 @@ Name = tuple[int, int]
 
 async def asked_since(tx: "Tx", holder_id: int, since: datetime) -> int:
     """How many cards of the holder were asked about since; who asks holds the holder's lock now."""
-    await tx.execute(LOCK, holder_id)
+    await journal.lock(tx, holder_id)
     count: int = await tx.fetchval(ASKED_SINCE, holder_id, since)
     return count
 

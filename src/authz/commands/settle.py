@@ -58,8 +58,6 @@ OWED_COLUMNS: Final = (
     "loss_minor",
     "withheld_minor",
 )
-
-
 UNREGISTERED_COLUMNS: Final = ("acquirer", "mid", "since", "minor", "registered")
 
 

@@ -3,12 +3,14 @@
 import re
 from typing import Final
 
+from authz.iso8583.numbers import AMOUNT_MAX
+
 UNSAID: Final = "(a name that is not repeated here)"
 MASK: Final = "****"
 # Names of ours are lower case words, classes and headers; digits are no part of any but a few.
 _OWN: Final = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}[0-9]{0,2}")
-_OUR_LIMIT: Final = "999999999999"
-"""What DE4 can say at most: a refusal that tells it tells nothing of what was sent."""
+_OUR_LIMIT: Final = str(AMOUNT_MAX)
+"""A refusal that tells it tells nothing of what was sent."""
 _NUMBER: Final = re.compile(r"[0-9](?:[ ._-]?[0-9]){11,}")
 _UNKNOWN_FIELD: Final = re.compile(r"(unknown field )`(.*)`", re.DOTALL)
 

@@ -61,6 +61,11 @@ def spent_by_lot(movements: Iterable[Transfer]) -> dict[int, int]:
     return spent
 
 
+def standing_minor(payment: Payment) -> int:
+    """What is held or posted of it and was not undone or given back."""
+    return sum(leg.standing_minor for leg in legs_of(payment))
+
+
 def held_minor(payment: Payment) -> int:
     """What is held and could be captured."""
     return sum(leg.standing_minor for leg in legs_of(payment) if leg.held)

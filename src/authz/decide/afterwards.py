@@ -58,7 +58,7 @@ def refer(request: Request, draft: Draft, books: Mapping[str, Rulebook]) -> Outc
 
 def _reverse(request: Request, draft: Draft, payment: Payment) -> Outcome:
     """Always answered with approval, at most once effective (REV-01, REV-02)."""
-    standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
+    standing_minor = aftermath.standing_minor(payment)
     return move(request, draft, payment, max(0, standing_minor - request.new_total_minor))
 
 

@@ -53,7 +53,7 @@ def confirm(
         told_minor = payment.approved_minor
     if request.completes and (aftermath.held_minor(payment) or _has_fallen_free(payment)):
         return _take(replace(request, kind=Kind.CAPTURE), draft, payment, books, told_minor)
-    standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
+    standing_minor = aftermath.standing_minor(payment)
     most_minor = standing_minor + payment.refunded_minor
     less_minor = min(standing_minor, max(0, most_minor - told_minor))
     return move(request, draft, payment, less_minor, alarm=_dispute(told_minor, most_minor))

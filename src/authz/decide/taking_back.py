@@ -74,7 +74,7 @@ def _wanted_minor(request: Request, payment: Payment, refund: Refund) -> int:
     """What is to be taken: never more than earlier reversals let stand of the payment."""
     wanted_minor = max(0, refund.approved_minor - refund.taken_minor - request.new_total_minor)
     if payment.ceiling_minor is not None:
-        standing_minor = sum(leg.standing_minor for leg in aftermath.legs_of(payment))
+        standing_minor = aftermath.standing_minor(payment)
         wanted_minor = min(wanted_minor, max(0, payment.ceiling_minor - standing_minor))
     return wanted_minor
 

@@ -23,6 +23,7 @@ from authz.gateway.orders import PurchaseIn, content_of, order_of
 from authz.gateway.payment_out import EXAMPLE, AuthorizationOut, not_kept, shown
 from authz.gateway.problems import ProblemError, described
 from authz.gateway.words import Envelope
+from authz.iso8583.numbers import AMOUNT_MAX
 from authz.outcomes import Outcome
 from authz.payments.history import PaymentName
 from authz.requests import Kind
@@ -70,7 +71,7 @@ class AmountIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SOME]})
 
-    amount: Annotated[int | None, Field(gt=0, le=999_999_999_999)] = None
+    amount: Annotated[int | None, Field(gt=0, le=AMOUNT_MAX)] = None
 
 
 class NothingIn(BaseModel):

@@ -11,6 +11,7 @@ from authz.gateway.deps import Road
 from authz.gateway.problems import ProblemError
 from authz.gateway.proofs import LENGTH_MAX, read_proof
 from authz.gateway.words import Category, LinesDisagree, Order, eligible_of
+from authz.iso8583.numbers import AMOUNT_MAX
 from rules.facts import HolderProof
 
 EXAMPLE: Final[JsonDict] = {
@@ -26,7 +27,7 @@ SIMULATED: Final = "simulated"
 """The holder's proof of the test clock: a 3-D Secure that always succeeds."""
 PRINTABLE: Final = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
 
-Minor = Annotated[int, Field(gt=0, le=999_999_999_999, strict=True)]
+Minor = Annotated[int, Field(gt=0, le=AMOUNT_MAX, strict=True)]
 """Cents, at most what DE4 can say."""
 
 
@@ -86,7 +87,7 @@ class PurchaseIn(_Strict):
     credential: CardIn | OnlineTokenIn
     merchant: MerchantIn
     amount: Minor
-    eligible_amount: Annotated[int | None, Field(ge=0, le=999_999_999_999, strict=True)] = None
+    eligible_amount: Annotated[int | None, Field(ge=0, le=AMOUNT_MAX, strict=True)] = None
     lines: Annotated[list[GoodsLineIn] | None, Field(min_length=1, max_length=200)] = None
     partial_ok: bool = False
     capture: Annotated[str, Field(pattern="^(manual|auto)$")] = "auto"

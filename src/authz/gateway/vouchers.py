@@ -1,7 +1,7 @@
 """What becomes of vouchers beside being spent: exchanged, given to a charity, given back, lost."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from authz.gateway.once import Keyed, Writing, keyed, write
 from authz.holders.gifts import add_charity, give
 from authz.holders.leaving import close_account
 from authz.holders.paper import convert
+from authz.iso8583.numbers import AMOUNT_MAX
 from authz.refusal import Unknown
 from authz.vintages.asking import Exchanged, order_exchange, request_exchange
 from authz.vintages.shares import shares_of
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["vouchers"])
 
-AMOUNT_MAX: Final = 999_999_999_999
-"""Cents of the largest amount that DE4 can say."""
 Vintage = Annotated[int, Field(ge=2014, le=2099)]
 
 

@@ -80,7 +80,7 @@ def eligible_of(
 
 def to_purchase(order: Order, envelope: Envelope) -> Request:
     """The request of an online purchase: a hold, or with automatic capture a purchase (HLD-01)."""
-    return Request(
+    return _asked(
         Kind.HOLD if order.capture_later else Kind.PURCHASE,
         Purchase(
             order.amount_minor,
@@ -91,40 +91,56 @@ def to_purchase(order: Order, envelope: Envelope) -> Request:
             proof_wanted=order.proof_wanted,
             proof=order.proof,
         ),
+        envelope,
+        (order.acquirer, order.mid),
+        order.order_ref,
         card_ref=order.card_ref,
-        key_hash=envelope.key_hash,
-        fingerprint=envelope.fingerprint,
-        acquirer=order.acquirer,
-        terminal=NO_TERMINAL,
-        mid=order.mid,
-        stan="",
-        transmitted="",
-        rrn=order.order_ref,
-        repeat=False,
-        received_at=envelope.received_at,
-        deadline_s=envelope.deadline_s,
         of_wallet=order.expiry is None,
     )
 
 
 def to_verb(kind: Kind, payment: Payment, amount_minor: int, envelope: Envelope) -> Request:
     """The request of a capture, a cancel or a refund of this payment."""
-    return Request(
+    return _asked(
         kind,
         Purchase(amount_minor, channel=Channel.ECOMMERCE),
-        card_ref=b"",
+        envelope,
+        (payment.acquirer, payment.mid),
+        payment.rrn,
+        about=Original(name=(payment.holder_id, payment.authorization_id)),
+    )
+
+
+def _asked(
+    kind: Kind,
+    purchase: Purchase,
+    envelope: Envelope,
+    merchant: tuple[str, str],
+    rrn: str | None,
+    *,
+    card_ref: bytes = b"",
+    of_wallet: bool = False,
+    about: Original | None = None,
+) -> Request:
+    """What comes over HTTP: from no terminal, with no STAN; `merchant` by acquirer and number."""
+    acquirer, mid = merchant
+    return Request(
+        kind,
+        purchase,
+        card_ref=card_ref,
         key_hash=envelope.key_hash,
         fingerprint=envelope.fingerprint,
-        acquirer=payment.acquirer,
+        acquirer=acquirer,
         terminal=NO_TERMINAL,
-        mid=payment.mid,
+        mid=mid,
         stan="",
         transmitted="",
-        rrn=payment.rrn,
+        rrn=rrn,
         repeat=False,
         received_at=envelope.received_at,
         deadline_s=envelope.deadline_s,
-        about=Original(name=(payment.holder_id, payment.authorization_id)),
+        about=about,
+        of_wallet=of_wallet,
     )
 
 

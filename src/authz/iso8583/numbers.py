@@ -9,6 +9,8 @@ from typing import Final
 PAN: Final = 2
 PROCESSING: Final = 3
 AMOUNT: Final = 4
+AMOUNT_MAX: Final = 999_999_999_999
+"""The most that DE4 can say, in cents: twelve digits."""
 TRANSMISSION: Final = 7
 """Date and time, MMDDhhmmss in UTC."""
 STAN: Final = 11

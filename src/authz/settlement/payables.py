@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from authz.storage.rows import columns
 from ledger.accounts import House
 from ledger.passes import Portion
 from rules.rulebook import FIRST_VINTAGE, Rulebook
@@ -175,7 +176,7 @@ class Payables:
             for part in await self._open(tx, last_day)
             if (part.merchant_no, part.source) in sources
         ]
-        await tx.execute(SETTLE, last_day, *(list(column) for column in zip(*rows, strict=True)))
+        await tx.execute(SETTLE, last_day, *columns(rows))
 
     async def _open(self, tx: "Tx", last_day: date) -> list[_Open]:
         vintages = list(range(FIRST_VINTAGE, last_day.year + 1))

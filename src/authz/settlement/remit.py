@@ -36,7 +36,6 @@ PAID_FROM: Final = {
 TRIES: Final = 5
 """How often a run begins again that another one, or the roll-up, came in the way of."""
 
-LOCK_HOUSE: Final = "select 1 from holders where holder_id = $1 for update"
 PAID_UNTIL: Final = "select max(last_day) from payment_runs"
 PAYEES: Final = """
     select merchant_no, record from merchants where merchant_no = any ($1)
@@ -106,7 +105,7 @@ async def _remit(
 ) -> Paid:
     """In one snapshot: what was read as owed is just what is noted as settled."""
     async with pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
-        await sql.execute(LOCK_HOUSE, HOUSE_HOLDER)
+        await journal.lock(sql, HOUSE_HOLDER)
         until = await sql.fetchval(PAID_UNTIL)
         if until is not None and last_day <= until:
             return NOTHING

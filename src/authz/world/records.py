@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 
 from authz.custody.pan import Pan
 from authz.custody.phones import Phone
+from authz.iso8583.numbers import AMOUNT_MAX
 from authz.settlement.bank_account import bic_of, iban_of
 from rules.facts import (
     AccountStatus,
@@ -30,7 +31,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$
 Text = Annotated[str, Meta(max_length=200)]
 Siret = Annotated[str, Meta(pattern=r"^[0-9]{14}$")]
 Expiry = Annotated[str, Meta(pattern=r"^[0-9]{2}(0[1-9]|1[0-2])$")]
-Minor = Annotated[int, Meta(ge=0, le=999_999_999_999)]
+Minor = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
 """Cents, at most what DE4 can say."""
 Generation = Literal[
     "hybrid", "hybride", "3-corners", "3 corners", "3 coins", "4-corners", "4 corners", "4 coins"
