@@ -31,7 +31,7 @@ check: $(STAMP) ## Format, lint, types, import directions, tests without a datab
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -q $(wildcard tests/rules tests/ledger tests/authz) tests/test_tidy.py
+	$(BIN)/python -m pytest -q tests/rules tests/ledger tests/authz tests/road tests/test_*.py
 
 bench: $(STAMP) ## Measure each stage, and the whole beside pgbench
 	$(BIN)/python -m benchmarks
