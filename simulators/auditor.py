@@ -5,7 +5,7 @@ whoever has another way to them. Every law that is broken becomes one finding; n
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import httpx
@@ -65,13 +65,16 @@ def audit_journals(
 def audit_books(
     entries: Iterable[Entry], books: Iterable[Booked], cap_minor: int = CAP_MINOR
 ) -> list[Finding]:
-    """Check the journals against the books, both ways."""
+    """Check the journals against the books, both ways.
+
+    The cap is a person's, over all accounts: whose a payment was, the journal knows.
+    """
     asked = {_reference(entry): entry for entry in entries if entry.key.kind in PURCHASES}
     booked: dict[Reference, list[Booked]] = defaultdict(list)
     vouchers: Counter[tuple[str, str]] = Counter()
     for line in books:
         booked[line.terminal, line.rrn].append(line)
-        vouchers[line.account, line.day] += line.voucher_minor
+        vouchers[_spender(line, asked), line.day] += line.voucher_minor
     findings = [
         Finding(law, " ".join(reference))
         for reference, entry in asked.items()
@@ -162,6 +165,11 @@ def _approved_minor(entry: Entry) -> int:
 
 def _reference(entry: Entry) -> Reference:
     return entry.key.terminal, entry.sent[0].rrn if entry.sent else ""
+
+
+def _spender(line: Booked, asked: Mapping[Reference, Entry]) -> str:
+    entry = asked.get((line.terminal, line.rrn))
+    return (entry.sent[0].person if entry else "") or line.account
 
 
 def _where(key: Identity) -> str:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
-from simulators.auditor import Booked, audit_books, audit_journals, read_books
+from simulators.auditor import Booked, Finding, audit_books, audit_journals, read_books
 from simulators.journal import Answered, Entry, Identity, Sent
 
 NOW = datetime(2026, 11, 24, 11, 30, tzinfo=UTC)
@@ -35,8 +36,10 @@ def entry(
     return Entry(key, [asked], told)
 
 
-def booked(stan: str = "000001", code: str = "00", approved: int = 1250) -> Booked:
-    return Booked("TERM0001", f"632811{stan}", code, approved, approved, "acc-1", "2026-11-24")
+def booked(
+    stan: str = "000001", code: str = "00", approved: int = 1250, account: str = "acc-1"
+) -> Booked:
+    return Booked("TERM0001", f"632811{stan}", code, approved, approved, account, "2026-11-24")
 
 
 DECLINE = (("61", 1250, ""),)
@@ -117,6 +120,18 @@ def test_vouchers_above_the_cap_are_found_in_the_books() -> None:
     books = [booked("000001", approved=2500), booked("000002", approved=1)]
     (finding,) = audit_books(journal, books)
     assert finding.law == "vouchers of a day stay within the cap"
+
+
+def test_the_cap_is_the_persons_over_all_accounts() -> None:
+    journal = [entry("000001", 2500, (("00", 2500, "A"),)), entry("000002", 1, (("00", 1, "B"),))]
+    books = [
+        booked("000001", approved=2500),
+        booked("000002", approved=1, account="acc-of-another-employer"),
+    ]
+    (finding,) = audit_books(journal, books)
+    assert finding == Finding("vouchers of a day stay within the cap", "per-1 2026-11-24")
+    journal[1].sent[0] = replace(journal[1].sent[0], person="per-2")
+    assert audit_books(journal, books) == []
 
 
 def test_an_unanswered_payment_may_be_booked_or_not() -> None:
