@@ -15,7 +15,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bank-faults fuzz fmt lock hook clean
+.PHONY: help demo test check bench plots bank-faults fuzz fmt lock hook clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(STAMP) ## Format, lint, types, import directions, tests without a datab
 
 bench: $(STAMP) ## Measure each stage, and the whole beside pgbench
 	$(BIN)/python -m benchmarks
+
+plots: $(STAMP) ## Draw the kept results for docs/PERFORMANCE.md
+	$(BIN)/python -m benchmarks.plots
 
 bank-faults: $(STAMP) ## Ten thousand payments with a bad bank; both books must agree to the cent
 	BANK_PAYMENTS=$${BANK_PAYMENTS:-10000} $(BIN)/python -m pytest -q -s tests/e2e/test_bank_faults.py -k bad_bank
