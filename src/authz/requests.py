@@ -42,6 +42,8 @@ class Kind(Enum):
 
 PAYMENTS: Final = frozenset({Kind.PURCHASE, Kind.HOLD, Kind.ADVICE})
 """What others may be about."""
+COMPLETIONS: Final = frozenset({Kind.CAPTURE, Kind.ADVICE})
+"""What may tell of a payment that is there already: to name it is to name the payment."""
 ABOUT_A_PAYMENT: Final = frozenset(
     {Kind.REVERSAL, Kind.CANCEL, Kind.CAPTURE, Kind.REFUND, Kind.EXPIRY}
 )

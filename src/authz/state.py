@@ -169,6 +169,17 @@ class Refund(Struct, frozen=True, gc=False):
     taken_minor: int = 0
 
 
+class Completion(Struct, frozen=True, gc=False):
+    """What told of a payment that was there already: its capture, or an advice that confirmed it.
+
+    Who names it means the `payment`. Cents: what it told of, what it moved.
+    """
+
+    payment: PaymentName
+    requested_minor: int
+    approved_minor: int
+
+
 class Pending(Struct, frozen=True, gc=False):
     """A payment that waits for the bank: its leg, what was asked, and the vouchers that it holds.
 
@@ -194,8 +205,8 @@ class State(Struct, frozen=True, gc=False):
     `business_day` is the settlement date, or None while no cutover set one.
 
     `originals` maps the key of a request about a payment to the payments that its reference names,
-    all of them in `payments`, `pending` or `refunds` (whose payments are there too). `bank_open`:
-    a bank leg could be asked now.
+    all of them in `payments`, `pending`, `refunds` or `completions` (whose payments are there
+    too). `bank_open`: a bank leg could be asked now.
     """
 
     holders: dict[int, Holder]
@@ -209,6 +220,7 @@ class State(Struct, frozen=True, gc=False):
     business_day: date | None = None
     pending: dict[PaymentName, Pending] = {}
     refunds: dict[PaymentName, Refund] = {}
+    completions: dict[PaymentName, Completion] = {}
     bank_open: bool = False
 
 

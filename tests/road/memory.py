@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from authz.requests import Kind, Request
-from authz.state import Payment, PaymentName, Refund, State
+from authz.state import Completion, Payment, PaymentName, Refund, State
 from ledger.transfers import Transfer
 from tests.authz.memory_store import MemoryStore
 
@@ -16,7 +16,12 @@ PAYMENTS = {Kind.PURCHASE.value, Kind.HOLD.value, Kind.ADVICE.value}
 
 def all_of(store: MemoryStore) -> State:
     """The whole state: every holder and kept answer, every payment with its movements, refunds."""
-    return replace(store.state, payments=payments_of(store), refunds=refunds_of(store))
+    return replace(
+        store.state,
+        payments=payments_of(store),
+        refunds=refunds_of(store),
+        completions=completions_of(store),
+    )
 
 
 def meant_by(store: MemoryStore, requests: Sequence[Request]) -> dict[bytes, Names]:
@@ -41,7 +46,7 @@ def payments_of(store: MemoryStore) -> dict[PaymentName, Payment]:
     """Every payment with all that moved about it."""
     found = {}
     for row in store.decided:
-        if row["kind"] in PAYMENTS and row["day"] is not None:
+        if row["kind"] in PAYMENTS and row["day"] is not None and row["about_id"] is None:
             name = row["holder_id"], row["authorization_id"]
             found[name] = _payment(store, row)
     return found
@@ -58,6 +63,17 @@ def refunds_of(store: MemoryStore) -> dict[PaymentName, Refund]:
             payment = holder_id, row["about_id"]
             found[holder_id, number] = Refund(number, payment, asked, given, taken)
     return found
+
+
+def completions_of(store: MemoryStore) -> dict[PaymentName, Completion]:
+    """Every capture, and every advice that confirmed a payment."""
+    return {
+        (row["holder_id"], row["authorization_id"]): Completion(
+            (row["holder_id"], row["about_id"]), row["requested_minor"], row["approved_minor"]
+        )
+        for row in store.decided
+        if row["kind"] in ("CAPTURE", "ADVICE") and row["about_id"] and row["reason"] == "APPROVED"
+    }
 
 
 def _undoes(row: dict[str, Any]) -> bool:

@@ -7,8 +7,8 @@ what the request says of it (INTERFACE, originals).
 from authz.decide.answering import NO_ACCOUNT
 from authz.decide.draft import Draft
 from authz.decide.facts import find_credential
-from authz.requests import PAYMENTS, Kind, Original, Request
-from authz.state import Payment, PaymentName, Refund
+from authz.requests import Kind, Original, Request
+from authz.state import Completion, Payment, PaymentName, Refund
 
 
 def find_originals(request: Request, draft: Draft) -> list[Payment]:
@@ -21,9 +21,7 @@ def find_candidates(request: Request, draft: Draft) -> list[Payment | Refund]:
     about = request.about
     assert about is not None, "who is about a payment says which"
     for names in _named(request, about, draft):
-        known = (_known(request, draft, name) for name in names)
-        found = [each for each in known if each and _agrees(request, each, draft)]
-        if found:
+        if found := [each for name in names if (each := _meant(request, draft, name))]:
             return found
     return []
 
@@ -42,11 +40,10 @@ def _named(request: Request, about: Original, draft: Draft) -> list[set[PaymentN
     }
     if about.name is not None:
         exact.add(about.name)
-    wanted = frozenset({Kind.REFUND}) if request.undoes_refund else PAYMENTS
     here = [
         (asked, (outcome.holder_id, outcome.authorization_id))
-        for asked, outcome, _ in draft.decided_here
-        if asked.kind in wanted
+        for asked, outcome, kept in draft.decided_here
+        if (asked.kind is Kind.REFUND if request.undoes_refund else kept.is_payment(asked.kind))
         and (asked.acquirer, asked.terminal) == (request.acquirer, request.terminal)
     ]
     read = draft.state.originals.get(request.key_hash, ())
@@ -56,19 +53,28 @@ def _named(request: Request, about: Original, draft: Draft) -> list[set[PaymentN
     return [exact, {*read, *by_reference}, by_stan, by_repeat]
 
 
-def _known(request: Request, draft: Draft, name: PaymentName) -> Payment | Refund | None:
-    payment = payment_of(draft, name)
-    if payment is None and request.kind is Kind.REVERSAL:
-        return draft.refund(name)
-    return payment
+def _meant(request: Request, draft: Draft, name: PaymentName) -> Payment | Refund | None:
+    """What stands under the name, if it agrees with the request; of a completion its payment."""
+    told = draft.completion(name)
+    found: Payment | Refund | None = payment_of(draft, told.payment if told else name)
+    if found is None and request.kind is Kind.REVERSAL:
+        found = draft.refund(name)
+    if found is None or not _is_amount_of(request, found, told):
+        return None
+    return found if _agrees(request, found, draft) else None
+
+
+def _is_amount_of(request: Request, *said: Payment | Refund | Completion | None) -> bool:
+    """Whether the amount, if the request says one, was asked or approved by any of these."""
+    assert request.about is not None, "who is about a payment says which"
+    own_amounts = {
+        amount for each in said if each for amount in (each.requested_minor, each.approved_minor)
+    }
+    return request.about.amount_minor is None or request.about.amount_minor in own_amounts
 
 
 def _agrees(request: Request, found: Payment | Refund, draft: Draft) -> bool:
-    """Whether amount, merchant and card are the candidate's own, as far as they are said."""
-    about = request.about
-    own_amounts: tuple[int | None, ...] = (None, found.requested_minor, found.approved_minor)
-    if about is not None and about.amount_minor not in own_amounts:
-        return False
+    """Whether merchant and card are the candidate's own, as far as they are said."""
     payment = found if isinstance(found, Payment) else payment_of(draft, found.payment)
     assert payment is not None, "a refund was read with its payment"
     if request.kind is Kind.REFUND and request.mid not in ("", payment.mid):

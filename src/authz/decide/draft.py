@@ -15,8 +15,8 @@ from authz.decide.topup import Leg, LegState
 from authz.decide.writes import Row, Writes
 from authz.identity import NO_CONTENT
 from authz.outcomes import Outcome, Reserved, chip_of
-from authz.requests import PAYMENTS, Kind, Request
-from authz.state import KeptAnswer, Payment, PaymentName, Pending, Refund, State
+from authz.requests import COMPLETIONS, PAYMENTS, Kind, Request
+from authz.state import Completion, KeptAnswer, Payment, PaymentName, Pending, Refund, State
 from ledger.transfers import Transfer
 from rules.decision import Reason
 from rules.facts import Facts
@@ -37,6 +37,10 @@ class Kept(Struct, frozen=True, gc=False):
     rulebook: str = ""
     facts: Facts | None = None
     about: int | None = None
+
+    def is_payment(self, kind: Kind) -> bool:
+        """Whether what was answered so is a payment of its own: an advice may only confirm one."""
+        return kind in PAYMENTS and self.about is None
 
 
 class Draft:
@@ -222,11 +226,21 @@ class Draft:
             return None
         return replace(found, taken_minor=found.taken_minor + taken_minor)
 
+    def completion(self, name: PaymentName) -> Completion | None:
+        """What told of a payment that was there already, in this batch or before."""
+        for request, outcome, kept in self.decided_here:
+            if (outcome.holder_id, outcome.authorization_id) == name and kept.about is not None:
+                if request.kind not in COMPLETIONS or not outcome.approved:
+                    return None
+                told = outcome.requested_minor, outcome.approved_minor
+                return Completion((outcome.holder_id, kept.about), *told)
+        return self.state.completions.get(name)
+
     def payment_decided_here(self, name: PaymentName) -> Payment | None:
         """A payment that this very batch decided, as others may be about it."""
         for request, outcome, kept in self.decided_here:
             own = outcome.holder_id, outcome.authorization_id
-            if own == name and request.kind in PAYMENTS and kept.day is not None:
+            if own == name and kept.is_payment(request.kind) and kept.day is not None:
                 return self._payment(request, outcome, kept, kept.day)
         return None
 

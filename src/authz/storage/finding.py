@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from authz.requests import Kind, Request
-from authz.state import HOUSE_HOLDER, KeptAnswer, Payment, PaymentName, Refund
+from authz.state import HOUSE_HOLDER, Completion, KeptAnswer, Payment, PaymentName, Refund
 from authz.storage.pending import leg_of
 from authz.storage.restamped import by_repeat
 from authz.storage.rows import books_of, columns, grouped
@@ -25,6 +25,7 @@ READ_BY_REFERENCE: Final = """
         as r (key_hash, rrn, terminal, acquirer, approval_code, refund)
     join authorizations a on a.rrn = r.rrn and a.terminal = r.terminal and a.acquirer = r.acquirer
         and a.kind in ('PURCHASE', 'HOLD', 'ADVICE', 'REFUND') and (a.kind = 'REFUND') = r.refund
+        and (a.kind = 'REFUND' or a.about_id is null)
         and (r.approval_code is null or a.approval_code = r.approval_code)
     union all
     select r.key_hash, p.holder_id, p.number
@@ -45,6 +46,7 @@ _OF_STAN: Final = """
     join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
         and a.stan = r.stan and a.terminal = r.terminal and a.acquirer = r.acquirer
         and a.kind in ('PURCHASE', 'HOLD', 'ADVICE', 'REFUND') and (a.kind = 'REFUND') = r.refund
+        and (a.kind = 'REFUND' or a.about_id is null)
     cross join lateral (
         select case a.kind when 'REFUND' then a.business_day else a.day end as day,
             a.at >= coalesce((select test_clock from control), r.now) - $10::interval as is_young
@@ -69,7 +71,8 @@ _BESIDE_THE_DAY: Final = """
         and r.month_day in (to_char(d.day - 1, 'MMDD'), to_char(d.day + 1, 'MMDD'))
 """
 READ_NEAR_MIDNIGHT: Final = _OF_STAN + _BESIDE_THE_DAY
-# A refund is read as the payment that it is of.
+# Who names what was about a payment means that payment: of a refund, a completion, an advice that
+# confirmed one. What was refused took nothing, so that there is nothing to undo of it.
 READ_PAYMENTS: Final = """
     select a.holder_id, a.authorization_id, a.account_no, a.kind, a.day, a.mid, a.requested_minor,
            a.approved_minor, a.facts,
@@ -91,7 +94,8 @@ READ_PAYMENTS: Final = """
     join authorizations n
         on n.holder_id = p.holder_id and n.authorization_id = p.authorization_id
     join authorizations a on a.holder_id = n.holder_id and a.authorization_id =
-        case n.kind when 'REFUND' then n.about_id else n.authorization_id end
+        case when n.kind = 'REFUND' or (n.kind in ('CAPTURE', 'ADVICE') and n.reason = 'APPROVED')
+            then coalesce(n.about_id, n.authorization_id) else n.authorization_id end
     left join bank_legs l on l.holder_id = a.holder_id and l.number = a.authorization_id
     where a.kind in ('PURCHASE', 'HOLD', 'ADVICE')
 """
@@ -191,21 +195,33 @@ async def _by_stan(
     return grouped(await sql.fetch(statement, *columns(wanted), window)) if wanted else {}
 
 
-async def read_payments(
-    sql: "Tx", names: Collection[PaymentName]
-) -> tuple[dict[PaymentName, Payment], dict[PaymentName, Refund]]:
-    """Those of the named that are payments or refunds; every payment with all its movements."""
+class Meant(Struct, frozen=True):
+    """What was found under the names: payments with all their movements, what is about some."""
+
+    payments: dict[PaymentName, Payment] = {}
+    refunds: dict[PaymentName, Refund] = {}
+    completions: dict[PaymentName, Completion] = {}
+
+
+async def read_payments(sql: "Tx", names: Collection[PaymentName]) -> Meant:
+    """Those of the named that are payments, or refunds or completions of payments."""
     if not names:
-        return {}, {}
+        return Meant()
     rows = await sql.fetch(READ_PAYMENTS, *columns(sorted(names)))
     payments = {(row[0], row[1]): row for row in rows}
     movements: dict[PaymentName, list[Transfer]] = {name: [] for name in payments}
     if payments:
         for row in await sql.fetch(READ_MOVEMENTS, *columns(sorted(payments))):
             movements[row["holder_id"], row[0]].append(Transfer.from_row(row))
-    return (
+    told = {(row[0], row[11]): row for row in rows if row[11] != row[1]}
+    return Meant(
         {name: _payment(row, movements[name]) for name, row in payments.items()},
-        {(row[0], row[11]): _refund(row) for row in rows if row["taken"] is not None},
+        {name: _refund(row) for name, row in told.items() if row["taken"] is not None},
+        {
+            name: Completion((row[0], row[1]), *row[12:14])
+            for name, row in told.items()
+            if row["taken"] is None
+        },
     )
 
 

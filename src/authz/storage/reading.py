@@ -94,8 +94,8 @@ class Reader:
         }
         # In this order: what is settled between the two is found in both, and never in neither.
         pending = await read_pending(sql, named.payments | undecided)
-        payments, refunds = await read_payments(sql, named.payments)
-        await _read_old_usage(sql, holders, payments.values(), test_clock)
+        meant = await read_payments(sql, named.payments)
+        await _read_old_usage(sql, holders, meant.payments.values(), test_clock)
         await tables.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
         await tables.learn_employers(
             sql, (held.employer_no for h in holders.values() for held in h.profile.accounts)
@@ -107,11 +107,12 @@ class Reader:
             tables.merchants,
             tables.employers,
             test_clock,
-            payments,
+            meant.payments,
             named.originals,
             business_day,
             pending,
-            refunds=refunds,
+            refunds=meant.refunds,
+            completions=meant.completions,
         )
 
 
