@@ -50,6 +50,13 @@ ABOUT_A_PAYMENT: Final = frozenset(
 _CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE, Kind.FINISH})
 
 
+TURNED_OUT: Final = {Kind.REVERSAL: Kind.REFUND_REVERSAL, Kind.ADVICE: Kind.CAPTURE}
+"""As what a request may be kept instead of its own kind, once it is known what it is about.
+
+Not the other way round: a 0120 of the same STAN is not the first sending of a completion.
+"""
+
+
 REFUND: Final = "20"
 """DE3 of a refund, and of what reverses one."""
 
@@ -124,4 +131,4 @@ class Request(Struct, frozen=True, gc=False):
     @property
     def refusable(self) -> bool:
         """Whether 91 would be an honest answer: not to a repeat, nor to what already happened."""
-        return not self.repeat and self.kind not in _CANNOT_BE_REFUSED
+        return not (self.repeat or self.completes or self.kind in _CANNOT_BE_REFUSED)

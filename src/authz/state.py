@@ -206,7 +206,8 @@ class State(Struct, frozen=True, gc=False):
 
     `originals` maps the key of a request about a payment to the payments that its reference names,
     all of them in `payments`, `pending`, `refunds` or `completions` (whose payments are there
-    too). `bank_open`: a bank leg could be asked now.
+    too). `restamped` are the first sendings of repeats, by the key of the repeat, where that is
+    not in `kept`. `bank_open`: a bank leg could be asked now.
     """
 
     holders: dict[int, Holder]
@@ -221,6 +222,7 @@ class State(Struct, frozen=True, gc=False):
     pending: dict[PaymentName, Pending] = {}
     refunds: dict[PaymentName, Refund] = {}
     completions: dict[PaymentName, Completion] = {}
+    restamped: dict[bytes, KeptAnswer] = {}
     bank_open: bool = False
 
 

@@ -76,11 +76,13 @@ class MemoryStore:
         wanted = set(holder_of.values())
         holders = {number: h for number, h in self.state.holders.items() if number in wanted}
         known = {ref: number for ref, number in holder_of.items() if number in holders}
+        kept = self.state.kept
         return replace(
             self.state,
             holders=holders,
             holder_of=known,
-            kept=self._kept_for(requests),
+            kept={r.key_hash: kept[r.key_hash] for r in requests if r.key_hash in kept},
+            restamped=self._sent_before(requests),
             pending={name: pending for name, (_, pending) in self.pending.items()},
         )
 
@@ -133,8 +135,9 @@ class MemoryStore:
         self.decided += rows
         self.movements += cast(list[tuple[Any, ...]], writes.movements)
         by_number = {row["authorization_id"]: row for row in rows}
+        ever = {row["authorization_id"]: row for row in self.decided}
         for key in writes.keys:
-            row = by_number.get(key[3])  # a tombstone has none
+            row = ever.get(cast(int, key[3]))  # a tombstone has none
             answer = _outcome(row) if row else Outcome(Reason.REVERSED_BEFORE_REQUEST)
             self.state.kept[cast(bytes, key[0])] = KeptAnswer(cast(bytes, key[1]), answer)
         self.loose_ends += cast(list[tuple[Any, ...]], writes.loose_ends)
@@ -202,14 +205,13 @@ class MemoryStore:
             counters=before.counters if counters is None else _decode_counters(counters),
         )
 
-    def _kept_for(self, requests: Sequence[Request]) -> dict[bytes, KeptAnswer]:
-        kept = {r.key_hash: self.state.kept[r.key_hash] for r in requests
-                if r.key_hash in self.state.kept}  # fmt: skip
-        for request in requests:
-            if request.repeat and request.key_hash not in kept:
-                for answer in [*self._restamped(request), *self._overtaken(request)]:
-                    kept[request.key_hash] = answer
-        return kept
+    def _sent_before(self, requests: Sequence[Request]) -> dict[bytes, KeptAnswer]:
+        return {
+            request.key_hash: answer
+            for request in requests
+            if request.repeat and request.key_hash not in self.state.kept
+            for answer in [*self._restamped(request), *self._overtaken(request)]
+        }
 
     def _overtaken(self, request: Request) -> list[KeptAnswer]:
         """Tombstones of the same payment under another transmission time; kept for a day."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from authz.requests import Kind, Original, Request
 from tests.authz.builders import again
@@ -168,3 +169,51 @@ async def test_the_stan_is_free_again_for_a_first_sending_and_after_a_day(people
         assert await process.reasons(buys(1250, stan=STAN, kind=Kind.HOLD)) == ["APPROVED"]
         next_day = repeat(received_at=TUESDAY + timedelta(hours=24, seconds=1))
         assert await process.reasons(next_day) == ["APPROVED"]
+
+
+ANEW = b"identity of 0101"
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_reversal_that_names_the_repeat_undoes_what_the_first_sending_did(
+    people: str, together: bool
+) -> None:
+    """REV-01: the peer knows its repeat by the DE7 that it wrote anew."""
+    sale = buys(1250, stan=STAN, key_hash=LOST, fingerprint=b"what is in 0100.")
+    sent = [
+        sale,
+        again(replace(sale, key_hash=ANEW)),
+        buys(1250, kind=Kind.REVERSAL, about=Original(keys=(ANEW,), amount_minor=1250)),
+    ]
+    async with Process(people) as process:
+        batches = [sent] if together else [[request] for request in sent]
+        answers = [outcome for batch in batches for outcome in await process.run(*batch)]
+    assert [answer.approved_minor for answer in answers if answer] == [1250, 1250, 1250]
+    assert await one(people, "select count(*) from transfers where about_seq is not null") == 1
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_turned_out_to_be_of_another_kind_is_given_again(
+    people: str, together: bool
+) -> None:
+    """A reversal that undid a refund, and an advice that took a hold."""
+    hold = buys(1250, stan=STAN, rrn="4711", kind=Kind.HOLD)
+    advice = buys(
+        1000, stan=STAN, kind=Kind.ADVICE, about=Original(rrn="4711"), key_hash=LOST,
+        completes=True, fingerprint=b"what is in 0220.",
+    )  # fmt: skip
+    refund = buys(400, kind=Kind.REFUND, about=Original(rrn="4711"), key_hash=b"key of a refund.")
+    undone = buys(
+        400, stan="000043", kind=Kind.REVERSAL, about=Original(keys=(refund.key_hash,)),
+        key_hash=b"key of a 0400...", fingerprint=b"what is in 0400.", happened=True,
+    )  # fmt: skip
+    repeats = [
+        again(replace(each, key_hash=each.key_hash[:15] + b"'")) for each in (advice, undone)
+    ]
+    sent = [hold, advice, refund, undone, *repeats]
+    async with Process(people) as process:
+        batches = [sent] if together else [[request] for request in sent]
+        answers = [outcome for batch in batches for outcome in await process.run(*batch)]
+    told = [(answer.approved_minor, answer.replayed) for answer in answers if answer]
+    assert told[:4] == [(1250, False), (1000, False), (400, False), (400, False)]
+    assert told[4:] == [(1000, True), (400, True)]

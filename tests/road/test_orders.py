@@ -23,17 +23,21 @@ RRN: Final = "000000000001"
 ASKED = purchase(
     people.card(Setting()), people.terminal(), Stamp("000001", NOW, RRN), 1250, hold=True
 )
+ANEW = repeat(ASKED) | {"7": f"{NOW + timedelta(seconds=40):%m%d%H%M%S}"}
+CLEARED = capture(ASKED, Stamp("000004", NOW, RRN), 500, "000000")
 UNDONE = reversal(ASKED, Stamp("000002", NOW, RRN))
 REDUCED = reversal(ASKED, Stamp("000003", NOW, RRN), kept_minor=500)
 MESSAGES: Final = {
     "0100": ASKED,
     "0101": repeat(ASKED),
-    "0101 anew": repeat(ASKED) | {"7": f"{NOW + timedelta(seconds=40):%m%d%H%M%S}"},
-    "0220": capture(ASKED, Stamp("000004", NOW, RRN), 500, "000000"),
+    "0101 anew": ANEW,
+    "0220": CLEARED,
     "0420": UNDONE,
     "0421": repeat(UNDONE),
     "0420 part": REDUCED,
     "0421 part": repeat(REDUCED),
+    "0420 of 0101 anew": reversal(ANEW, Stamp("000005", NOW, RRN)),
+    "0420 of 0220": reversal(CLEARED, Stamp("000006", NOW, RRN)),
 }
 LOST = "the late answer is lost"
 """Nobody sends anything: the acquirer just never learns what the last message came to."""
@@ -57,12 +61,17 @@ class _Road(Road):
             all_of(self.store),
             holder_of=known.holder_of,
             kept=self.store.state.kept | known.kept,
+            restamped=known.restamped,
             originals=meant_by(self.store, requests),
         )
 
 
 def any_order(_: Events) -> bool:
     return True
+
+
+def first_is_asked(events: Events) -> bool:
+    return events[0] in ("0100", "0101")
 
 
 def settled_by_wire(events: Events) -> bool:
@@ -74,6 +83,13 @@ def settled_by_wire(events: Events) -> bool:
     return not at("0101 anew") < at("0100") < min(at("0420"), at("0421"))
 
 
+def what_they_name_has_come(events: Events) -> bool:
+    """A first sending that was asked, and each reversal behind the message that its DE90 names."""
+    pairs = [(name.removeprefix("0420 of "), name) for name in events if " of " in name]
+    at = events.index
+    return first_is_asked(events) and all(at(named) < at(undoes) for named, undoes in pairs)
+
+
 UNDONE_IN_THE_END = (
     (("0100", "0101", "0420", "0421", LOST), any_order),
     (("0100", "0101 anew", "0420", "0421"), settled_by_wire),
@@ -81,11 +97,9 @@ UNDONE_IN_THE_END = (
     (("0100", "0101", "0220", "0420"), any_order),
     (("0100", "0420 part", "0421 part", "0420"), any_order),
     (("0100", "0220", "0420 part", "0421"), any_order),
+    (("0100", "0101", "0101 anew", "0420 of 0101 anew"), what_they_name_has_come),
+    (("0100", "0101 anew", "0220", "0420 of 0220"), what_they_name_has_come),
 )
-
-
-def first_is_asked(events: Events) -> bool:
-    return events[0] in ("0100", "0101")
 
 
 STANDING_IN_THE_END = (

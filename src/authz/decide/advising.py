@@ -15,7 +15,7 @@ from authz.decide.waiting import refer_to_waiting
 from authz.ids import approval_code
 from authz.outcomes import Outcome, ambiguous, overtaken
 from authz.requests import Request
-from authz.state import HOUSE_HOLDER, Payment
+from authz.state import HOUSE_HOLDER, KeptAnswer, Payment
 from ledger.accounts import House, lot_account, payable_account
 from ledger.transfers import Transfer
 from rules.advice import Advised, post_advice, post_unknown
@@ -105,7 +105,7 @@ def _post_advice(
     )
     if request.about is not None:  # its own request may still be on the way: that is this payment
         for key_hash in request.about.keys:
-            draft.answer_as(key_hash, request, outcome)
+            draft.answer_as(key_hash, KeptAnswer(request.fingerprint, outcome))
     return draft.keep(request, outcome, kept, at)
 
 

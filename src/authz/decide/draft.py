@@ -8,7 +8,7 @@ from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from authz.decide.legs import AT_ONCE, LegBook
-from authz.decide.loose_ends import NOBODY, TOMBSTONE, LooseEnds, is_same_payment
+from authz.decide.loose_ends import NOBODY, TOMBSTONE, LooseEnds, is_same_message
 from authz.decide.news import News
 from authz.decide.purse import Purse
 from authz.decide.topup import Leg, LegState
@@ -173,27 +173,32 @@ class Draft:
         return outcome
 
     def sent_before(self, request: Request) -> KeptAnswer | None:
-        """The first sending, in this very batch, of a repeat that was stamped anew.
+        """The answer to the first sending of a repeat that was stamped anew.
 
-        The database can tell of earlier batches only (INTERFACE, request key).
+        It is kept under the repeat's own key too: a reversal may name that one in DE90.
         """
-        if request.repeat:
-            for sent, outcome, _ in self.decided_here:
-                if is_same_payment(sent, request):
-                    return KeptAnswer(sent.fingerprint, outcome)
-            for sent, _ in self.reserved_here:
-                if is_same_payment(sent, request):
-                    return self.answers[sent.key_hash]
-            if self._loose_ends.was_overtaken(request):
-                return TOMBSTONE
-        return None
+        if not request.repeat:
+            return None
+        found = self.state.restamped.get(request.key_hash) or self._sent_here(request)
+        if found is not None and found.outcome.authorization_id:
+            self.answer_as(request.key_hash, found)
+        return found
 
-    def answer_as(self, key_hash: bytes, request: Request, outcome: Outcome) -> None:
+    def _sent_here(self, request: Request) -> KeptAnswer | None:
+        for sent, outcome, _ in self.decided_here:
+            if is_same_message(sent, request):
+                return KeptAnswer(sent.fingerprint, outcome)
+        for sent, _ in self.reserved_here:
+            if is_same_message(sent, request):
+                return self.answers[sent.key_hash]
+        return TOMBSTONE if self._loose_ends.was_overtaken(request) else None
+
+    def answer_as(self, key_hash: bytes, kept: KeptAnswer) -> None:
         """One more identity of a request: what comes under it gets the same answer."""
         if key_hash not in self.answers:
-            self.answers[key_hash] = KeptAnswer(request.fingerprint, outcome)
-            holder_id, number = outcome.holder_id, outcome.authorization_id
-            self._keys.append((key_hash, request.fingerprint, holder_id, number))
+            self.answers[key_hash] = kept
+            holder_id, number = kept.outcome.holder_id, kept.outcome.authorization_id
+            self._keys.append((key_hash, kept.fingerprint, holder_id, number))
 
     def lay_tombstones(self, reversal: Request, *, found: bool) -> None:
         """The payment of the very identity that a reversal names shall be declined if it comes.

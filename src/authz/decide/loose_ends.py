@@ -10,7 +10,7 @@ from typing import Final
 from authz.decide.writes import Row
 from authz.identity import NO_CONTENT
 from authz.outcomes import Outcome
-from authz.requests import Kind, Request
+from authz.requests import TURNED_OUT, Kind, Request
 from authz.state import KeptAnswer
 from rules.decision import Reason
 
@@ -62,15 +62,11 @@ class LooseEnds:
         )
 
 
-def is_same_payment(sent: Request, repeat: Request) -> bool:
+def is_same_message(sent: Request, repeat: Request) -> bool:
     """Whether they share what a repeat keeps where its DE7 or DE37 was written anew."""
-    return (sent.fingerprint, sent.stan, sent.terminal, sent.acquirer, sent.kind) == (
-        repeat.fingerprint,
-        repeat.stan,
-        repeat.terminal,
-        repeat.acquirer,
-        repeat.kind,
-    )
+    own = sent.fingerprint, sent.stan, sent.terminal, sent.acquirer
+    its = repeat.fingerprint, repeat.stan, repeat.terminal, repeat.acquirer
+    return own == its and sent.kind in (repeat.kind, TURNED_OUT.get(repeat.kind))
 
 
 def _overtook(reversal: Request, repeat: Request) -> bool:

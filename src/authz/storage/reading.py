@@ -88,9 +88,11 @@ class Reader:
         holders = {row[3]: _holder(row) for row in rows if row[3] is not None}
         if strangers:
             holder_of = {**holder_of, **_owners(holders, strangers)}
-        kept |= await read_restamped(sql, requests, holder_of, kept, test_clock)
+        restamped = await read_restamped(sql, requests, holder_of, kept, test_clock)
         undecided = {
-            (k.outcome.holder_id, k.outcome.authorization_id) for k in kept.values() if k.undecided
+            (k.outcome.holder_id, k.outcome.authorization_id)
+            for k in (*kept.values(), *restamped.values())
+            if k.undecided
         }
         # In this order: what is settled between the two is found in both, and never in neither.
         pending = await read_pending(sql, named.payments | undecided)
@@ -113,6 +115,7 @@ class Reader:
             pending,
             refunds=meant.refunds,
             completions=meant.completions,
+            restamped=restamped,
         )
 
 

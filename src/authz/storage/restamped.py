@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from authz.decide.loose_ends import STOPPABLE
-from authz.requests import Kind, Request
+from authz.requests import TURNED_OUT, Kind, Request
 from authz.state import KeptAnswer, PaymentName
 from authz.storage.kept import kept_answer
 from authz.storage.rows import books_of, columns, grouped
@@ -22,10 +22,10 @@ READ_RESTAMPED: Final = """
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
            a.approval_code, a.holder_id, a.authorization_id, a.business_day, a.facts
     from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::timestamptz[])
-        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since)
+                $7::text[], $8::timestamptz[], $11::text[])
+        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since, turned_out)
     join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
-        and a.kind = r.kind and a.acquirer = r.acquirer and a.terminal = r.terminal
+        and a.kind in (r.kind, r.turned_out) and a.acquirer = r.acquirer and a.terminal = r.terminal
         and a.stan = r.stan and a.at >= r.since
     join request_keys k on k.holder_id = a.holder_id
         and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
@@ -47,7 +47,7 @@ READ_RESTAMPED: Final = """
         as r (key_hash, kind, acquirer, terminal, stan, since, amount_minor, card_ref)
     join loose_ends l on l.terminal = r.terminal and l.acquirer = r.acquirer and l.stan = r.stan
         and l.amount_minor = r.amount_minor and l.card_ref in (r.card_ref, '') and l.at >= r.since
-        and r.kind = any ($11) and l.advised = (r.kind = 'ADVICE')
+        and r.kind = any ($12) and l.advised = (r.kind = 'ADVICE')
     join request_keys k on k.key_hash = l.key_hash and k.holder_id = 0
     order by 10
 """
@@ -83,7 +83,7 @@ async def read_restamped(
     wanted = [
         (r.key_hash, books_of(r, holder_of), r.fingerprint, r.kind.value, r.acquirer,
          r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW,
-         r.purchase.amount_minor, r.card_ref)
+         r.purchase.amount_minor, r.card_ref, TURNED_OUT.get(r.kind, r.kind).value)
         for r in requests
         if r.repeat and r.key_hash not in known and (r.card_ref in holder_of or r.kind in _HOUSE)
     ]  # fmt: skip

@@ -338,6 +338,7 @@ def test_an_advice_of_a_refund_is_a_refund_and_never_a_debit(
     request = read(mti, de3=processing)
     assert request.kind is kind
     assert request.completes is (mti == "0220")
+    assert request.refusable is (mti == "0200")
 
 
 @pytest.mark.parametrize("processing", ["010000", "090000", "170000", "310000", "400000", "990000"])
