@@ -1,8 +1,12 @@
 """How often somebody may ask: a token bucket for each name, in one number a name. Pure."""
 
 from collections import OrderedDict
+from typing import Final
 
 from msgspec import Struct
+
+MICROSECONDS: Final = 6
+"""Digits of a second that count; a clock of years keeps them."""
 
 
 class Rate(Struct, frozen=True):
@@ -32,7 +36,8 @@ class Buckets:
 
     def wait_s(self, name: object, now_s: float) -> float:
         """0.0 if there is a token, else the seconds until there is; none is taken."""
-        return max(self._full_at_s.get(name, now_s) - now_s - self._depth_s, 0.0)
+        wait_s = self._full_at_s.get(name, now_s) - now_s - self._depth_s
+        return max(round(wait_s, MICROSECONDS), 0.0)  # sums of floats: nothing may come to little
 
     def take(self, name: object, now_s: float) -> float:
         """Take one token; 0.0 if there was one, else the seconds until there is, and none taken.

@@ -17,6 +17,14 @@ def test_a_burst_at_once_and_then_the_rate() -> None:
     assert [buckets.take("a", 100.0) for _ in range(4)] == [0, 0, 0, 0.5], "never more than full"
 
 
+@given(now_s=st.floats(0, 1e9), per_s=st.sampled_from([0.001, 0.1, 3, 7]))
+def test_a_burst_is_whole_whenever_it_comes(now_s: float, per_s: float) -> None:
+    """What floats round off is no token less."""
+    buckets = Buckets(Rate(per_s, 3), names_max=10)
+    assert [buckets.take("a", now_s) for _ in range(3)] == [0, 0, 0]
+    assert buckets.take("a", now_s) > 0
+
+
 def test_names_do_not_share_a_bucket() -> None:
     buckets = Buckets(Rate(1, 1), names_max=10)
     assert (buckets.take("a", 0.0), buckets.take("b", 0.0)) == (0, 0)
