@@ -54,8 +54,8 @@ class Branch:
         self.url, self.pool, self.bank = url, pool, bank
         self.now: datetime | None = None
         ids = AuthorizationIds(1, lambda: 1_795_000_000_000)
-        store = Store(pool, Directory(known_max=0), answer_timeout_s=8)
-        self.engine = Engine(store, BOOKS, ids, Metrics(), bank_open=lambda: True)
+        self.store = Store(pool, Directory(known_max=0), answer_timeout_s=8)
+        self.engine = Engine(self.store, BOOKS, ids, Metrics(), bank_open=lambda: True)
         self.desk = BankDesk(pool, link, VAULT, Stans(pool, "99"), "99", 1.5, BankGauges(link))
 
     async def run(self, *requests: Request) -> list[Outcome | None]:

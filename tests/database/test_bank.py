@@ -15,12 +15,13 @@ from msgspec.structs import replace
 from authz.audit.prove import audit
 from authz.bank.stans import Stans
 from authz.bank.teller import finish_of
+from authz.decide.authorize import authorize
 from authz.decide.topup import BankWord
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
 from authz.storage import database, reading
 from rules.decision import Reason
-from tests.authz.builders import BOOKS, again
+from tests.authz.builders import BOOKS, again, numbers
 from tests.database.branch import Branch, a_branch, forty
 from tests.database.roads import buys
 
@@ -221,6 +222,21 @@ async def test_a_settlement_between_two_readings_of_a_reversal_is_not_overlooked
         assert undone is not None and undone.approved_minor == 4000
         await branch.recover_notices(branch.desk)
         assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
+
+
+@pytest.mark.parametrize("word", [BankWord.APPROVED, BankWord.SILENT])
+async def test_a_settlement_in_doubt_counts_only_as_what_stands_in_the_books(
+    calendar_url: str, tmp_path: Path, word: BankWord
+) -> None:
+    """Our commit was lost; another worker has settled the payment since, perhaps the other way."""
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve_and_ask(asked)
+        ours = finish_of(asked, (reserved.holder_id, reserved.authorization_id), BankWord.APPROVED)
+        lost = authorize([ours], await branch.store.load([ours], {}), BOOKS, numbers(9)).writes
+        await branch.finish(asked, reserved, word)
+        assert await branch.store.committed(lost) is (word is BankWord.APPROVED)
+        await branch.recover_notices(branch.desk)
 
 
 @pytest.mark.parametrize(

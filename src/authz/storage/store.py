@@ -12,7 +12,7 @@ from authz.requests import Request
 from authz.state import State, has_moved
 from authz.storage.reading import LOCK_HOLDERS, Reader, with_owners
 from authz.storage.reference import Reference
-from authz.storage.rows import books_of
+from authz.storage.rows import books_of, columns
 from authz.storage.sessions import LOST, Sessions
 
 if TYPE_CHECKING:
@@ -22,9 +22,21 @@ SAVE: Final = "select save_batch($1, $2, $3, $4)"
 SAVE_RARE: Final = """
     select save_rare_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
-# By its number too: the same key may have been kept by another process since, for a repeat.
-IS_OURS: Final = """
-    select exists (select 1 from request_keys where key_hash = $1 and authorization_id = $2)
+# Everything, and as it was decided: another process may have kept a key since, for a repeat, and
+# may have settled what waited for the bank, the other way.
+STANDS: Final = """
+    select not exists (
+        select from unnest($1::bytea[], $2::bigint[]) as w (key_hash, authorization_id)
+        left join request_keys k
+            on k.key_hash = w.key_hash and k.authorization_id = w.authorization_id
+        where k.key_hash is null
+    ) and not exists (
+        select from unnest($3::authorizations[]) as w
+        left join authorizations a
+            on a.holder_id = w.holder_id and a.authorization_id = w.authorization_id
+            and a.reason = w.reason and a.approved_minor = w.approved_minor
+        where a.holder_id is null
+    )
 """
 FENCE: Final = "update holders set version = version + 1 where holder_id = any ($1)"
 
@@ -133,20 +145,20 @@ class Store:
             raise _meaning(error) from error
 
     async def committed(self, writes: Writes) -> bool:
-        """Whether a save in doubt was committed; if it was not, make sure that it never will be.
+        """Whether what a save in doubt would write stands; if not, make sure that it never will.
 
         The lock waits for the lost statement's end if it is at work; the new version stops it if
         it still lies in a buffer on its way (ARCHITECTURE, corner 6). Raises `StoreDown`.
         """
         holders = writes.holders
-        key_hash, _, _, number = writes.keys[0]  # whole or nothing: one key tells of all
+        key_hashes, _, _, numbers = columns(writes.keys)
         try:
             async with self._sessions.acquire(timeout=self._timeout_s) as sql, sql.transaction():
                 await sql.fetch(LOCK_HOLDERS, holders)
-                ours: bool = await sql.fetchval(IS_OURS, key_hash, number)
-                if not ours:
+                stands: bool = await sql.fetchval(STANDS, key_hashes, numbers, writes.decided)
+                if not stands:
                     await sql.execute(FENCE, holders)
-                return ours
+                return stands
         except (*LOST, asyncpg.PostgresError) as error:
             raise StoreDown(type(error).__name__) from error
 
