@@ -128,7 +128,8 @@ class Payment(Struct, frozen=True, gc=False):
 
     `facts` are as they were kept, empty once they are forgotten. `ceiling_minor` is the least total
     that reversals left it, None where none came; `refunded_minor` is what refunds gave back and
-    their reversals did not take again. `leg` is its part on the bank card, if any.
+    their reversals did not take again. `leg` is its part on the bank card, if any. `stan` is of the
+    message that asked for it.
     """
 
     holder_id: int
@@ -144,6 +145,7 @@ class Payment(Struct, frozen=True, gc=False):
     ceiling_minor: int | None = None
     refunded_minor: int = 0
     leg: Leg | None = None
+    stan: str = ""
 
     @property
     def name(self) -> PaymentName:

@@ -136,6 +136,43 @@ async def test_an_advice_of_what_was_undone_while_it_waited_is_not_posted_again(
         assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "one by one"])
+async def test_an_advice_of_another_amount_waits_for_the_payment_of_its_stan(
+    calendar_url: str, tmp_path: Path, together: bool
+) -> None:
+    """ADV-03: it is no second payment beside the one whose bank has not spoken yet."""
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        named = Original(stan=asked.stan, first_stan=asked.stan, amount_minor=3000)
+        told = replace(buys(3000, kind=Kind.ADVICE, about=named, completes=True), stan=asked.stan)
+        if together:
+            reserved, waits = await branch.run(asked, told)
+            assert isinstance(reserved, Reserved)
+            await branch.ask(asked, reserved)
+        else:
+            reserved = await branch.reserve_and_ask(asked)
+            (waits,) = await branch.run(told)
+        assert isinstance(waits, Later)
+        await branch.finish(asked, reserved, BankWord.APPROVED)
+        (cleared,) = await branch.run(told)
+        assert cleared is not None and cleared.approved_minor == 1000, "what was given back"
+        await branch.recover_notices(branch.desk)
+        assert await branch.available() == 7500
+
+
+async def test_a_repeat_with_another_card_is_told_so_while_the_first_waits(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """AUT-06: 94, though nobody's books were to be read for it."""
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve_and_ask(asked)
+        other = again(replace(asked, card_ref=b"nobody's card...", fingerprint=b"other content..."))
+        (told,) = await branch.run(other)
+        assert told is not None and told.reason is Reason.DUPLICATE_CONFLICT
+        await branch.finish(asked, reserved, BankWord.APPROVED)
+
+
 async def test_a_reversal_of_a_part_waits_for_what_there_will_be_to_reduce(
     calendar_url: str, tmp_path: Path
 ) -> None:

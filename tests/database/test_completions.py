@@ -107,6 +107,19 @@ async def test_the_reversal_of_a_completion_that_was_refused_leaves_the_hold(
     assert await one(people, "select sum(lot_held[1]) from holders") == 1250
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "one by one"])
+@pytest.mark.parametrize(("stan", "stands"), [(STAN, 1000), ("000077", 2250)])
+async def test_an_advice_of_another_amount_is_of_the_payment_of_its_stan_alone(
+    people: str, stan: str, stands: int, together: bool
+) -> None:
+    """ADV-03: DE37 may be that of a bill with several payments."""
+    named = Original(rrn=RRN, stan=stan, first_stan=stan, amount_minor=1000)
+    advice = buys(1000, kind=Kind.ADVICE, stan=stan, rrn=RRN, about=named, completes=True)
+    async with Process(people) as process:
+        await in_turn(process, together, sale(), advice)
+    assert await one(people, STANDS) == stands
+
+
 async def test_another_amount_than_the_completion_took_means_something_else(people: str) -> None:
     async with Process(people) as process:
         await in_turn(process, False, sale(Kind.HOLD, 2000), told(Kind.CAPTURE, 1250))

@@ -98,4 +98,5 @@ def _payment(store: MemoryStore, row: dict[str, Any]) -> Payment:
             for refund in refunds_of(store).values()
             if refund.payment == (row["holder_id"], number)
         ),
+        stan=row["stan"],
     )  # fmt: skip

@@ -64,9 +64,9 @@ def _advised_before(request: Request, draft: Draft) -> list[Payment]:
     found = [payment for payment in find_originals(request, draft) if payment.approved_minor > 0]
     if found or request.about is None:
         return found
-    # Another amount: only the payment's own STAN or key can say that it is the same (ADV-03).
-    surely = replace(request.about, amount_minor=None, rrn=None)
-    same = find_originals(replace(request, about=surely), draft)
+    # Another amount: only the payment's own STAN can say that it is the same (ADV-03).
+    any_amount = replace(request, about=replace(request.about, amount_minor=None))
+    same = (p for p in find_originals(any_amount, draft) if p.stan == request.about.first_stan)
     return [payment for payment in same if payment.approved_minor > 0]
 
 

@@ -268,6 +268,7 @@ class Draft:
             movements,
             b"" if kept.facts is None else _encode(kept.facts),
             leg=self.legs.touched(outcome.holder_id, outcome.authorization_id),
+            stan=request.stan,
         )
 
     def writes(self) -> Writes:

@@ -65,8 +65,12 @@ def _read(request: Request, about: Original, draft: Draft) -> set[PaymentName]:
 
 
 def _agrees(request: Request, about: Original, sent: Request) -> bool:
-    """Whether amount and card are the payment's own, as far as the message says them."""
-    if about.amount_minor not in (None, sent.purchase.amount_minor):
+    """Whether amount and card are the payment's own, as far as the message says them.
+
+    An advice of another amount is of this payment where it has its STAN (ADV-03).
+    """
+    cleared = request.kind is Kind.ADVICE and sent.stan == about.first_stan
+    if not cleared and about.amount_minor not in (None, sent.purchase.amount_minor):
         return False
     return not request.card_ref or request.card_ref == sent.card_ref
 

@@ -89,7 +89,8 @@ READ_PAYMENTS: Final = """
            case n.kind when 'REFUND' then (
                select coalesce(sum(u.approved_minor), 0)::bigint from authorizations u
                where u.holder_id = n.holder_id and u.about_id = n.authorization_id) end as taken,
-           l.holder_id, l.number, l.state, l.amount_minor, l.left_minor, l.refunded_minor, l.notices
+           l.holder_id, l.number, l.state, l.amount_minor, l.left_minor, l.refunded_minor,
+           l.notices, a.stan
     from unnest($1::bigint[], $2::bigint[]) as p (holder_id, authorization_id)
     join authorizations n
         on n.holder_id = p.holder_id and n.authorization_id = p.authorization_id
@@ -240,6 +241,7 @@ def _payment(row: Any, movements: Sequence[Transfer]) -> Payment:
         row[9],
         row[10],
         None if row[15] is None else leg_of(row[15:]),
+        row["stan"],
     )
 
 

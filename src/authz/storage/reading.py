@@ -81,7 +81,8 @@ class Reader:
             holder_of = await with_owners(sql, after_others, holder_of)
         named = await find_named(sql, requests, holder_of, kept)
         strangers = _strangers(requests, holder_of)
-        known = {*holder_of.values(), *named.holders}
+        waiting = {k.outcome.holder_id for k in kept.values() if k.undecided}
+        known = {*holder_of.values(), *named.holders, *waiting}
         rows = await sql.fetch(READ_HOLDERS, [*known], [*strangers])
         epoch, test_clock, business_day = rows[0][:3]
         tables = self._reference.tables(epoch)

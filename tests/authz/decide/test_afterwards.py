@@ -165,7 +165,7 @@ def test_clearing_for_less_releases_and_for_more_is_disputed(
 ) -> None:
     """ADV-03: never a second debit of the same payment."""
     paid = some_request(2000)
-    named = Original(keys=(paid.key_hash,), amount_minor=told_minor)
+    named = Original(keys=(paid.key_hash,), amount_minor=told_minor, first_stan=paid.stan)
     verdict = decided(paid, some_request(told_minor, kind=Kind.ADVICE, about=named))
     assert answers(verdict)[1] == (OK, back)
     assert alarm in verdict.outcomes[1].alarm
