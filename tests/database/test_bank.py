@@ -20,6 +20,7 @@ from authz.decide.topup import BankWord
 from authz.outcomes import Later, Outcome, Reserved
 from authz.requests import Kind, Original, Request
 from authz.storage import database, reading
+from authz.storage.store import Conflict
 from rules.decision import Reason
 from tests.authz.builders import BOOKS, again, numbers
 from tests.database.branch import Branch, a_branch, forty
@@ -261,6 +262,22 @@ async def test_a_settlement_between_two_readings_of_a_reversal_is_not_overlooked
         assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
 
 
+async def test_a_leg_that_is_asked_meanwhile_is_not_dropped_as_never_asked(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """The mark moves no holder's version: the leg's own state keeps its settlement out (MV003)."""
+    async with a_branch(calendar_url, tmp_path) as branch:
+        reserved = await branch.reserve(asked := forty())
+        name = reserved.holder_id, reserved.authorization_id
+        drop = finish_of(asked, name, None, late=True)
+        writes = authorize([drop], await branch.store.load([drop], {}), BOOKS, numbers(9)).writes
+        assert await branch.mark(reserved)
+        with pytest.raises(Conflict, match="MV003"):
+            await branch.store.save(writes)
+        assert await branch.recover() == 1
+        assert await branch.state() == ("REVERSED", 0)
+
+
 @pytest.mark.parametrize("word", [BankWord.APPROVED, BankWord.SILENT])
 async def test_a_settlement_in_doubt_counts_only_as_what_stands_in_the_books(
     calendar_url: str, tmp_path: Path, word: BankWord
@@ -286,6 +303,19 @@ async def test_a_settlement_in_doubt_counts_only_as_what_stands_in_the_books(
         ("update bank_legs set state = 'ASKED'", "legs_have_one_answer"),
         ("update authorizations set bank_minor = 1499 where bank_minor > 0", "both_legs"),
         ("update bank_legs set notices = 1", "bank_is_told"),
+        ("update bank_legs set state = 'CAPTURED'", "legs_keep_to_their_road"),
+        ("delete from bank_leg_moves", "legs_keep_to_their_road"),
+        ("delete from bank_leg_moves where state = 'ASKED'", "legs_keep_to_their_road"),
+        (
+            "update bank_leg_moves set event = 'DROP' where state = 'APPROVED'",
+            "legs_keep_to_their_road",
+        ),
+        (
+            "insert into bank_leg_moves select holder_id, number, 'DECLINED', 'DROP', '', '', at"
+            " from bank_leg_moves where state = 'ASKED'",
+            "legs_keep_to_their_road",
+        ),
+        ("update bank_leg_moves set number = 1", "legs_keep_to_their_road"),
     ],
 )
 async def test_a_leg_that_is_not_as_it_was_answered_is_found(

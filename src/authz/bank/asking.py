@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from msgspec import Struct
 
 from authz.bank.kept import open_card
+from authz.bank.moves import note_moves
 from authz.bank.stans import Stans
 from authz.bank.words import BankCard, Stamp
 from authz.custody.vault import Unreadable, Vault
@@ -15,7 +16,7 @@ from authz.decide.topup import Event, LegState, moved
 from authz.storage.rows import columns
 
 if TYPE_CHECKING:
-    from ledger.journal import Tx
+    pass
 
 # Only a leg that nobody settled or reversed meanwhile, and only with a card that is still linked.
 MARK: Final = """
@@ -31,11 +32,6 @@ MARK: Final = """
         and p.reversed_by is null
     returning l.holder_id, l.number, l.stan, l.asked_at, c.card_no, c.expiry,
         s.key_id, s.encrypted, p.reserved_at
-"""
-NOTE: Final = """
-    insert into bank_leg_moves (holder_id, number, state, event, why, who, at)
-    select m.holder_id, m.number, $3, $4, $5, 'engine', m.at
-    from unnest($1::bigint[], $2::bigint[], $6::timestamptz[]) as m (holder_id, number, at)
 """
 Name = tuple[int, int]
 
@@ -58,13 +54,14 @@ async def mark_asked(
     stamps = await stans.stamps(len(names))
     wanted = [(*name, stamp.stan, stamp.at) for name, stamp in zip(names, stamps, strict=True)]
     holders, numbers, texts, instants = columns(sorted(wanted))
-    state = moved(LegState.RESERVED, Event.ASK).value
+    state = moved(LegState.RESERVED, Event.ASK)
     async with pool.acquire() as sql, sql.transaction():
         rows = await sql.fetch(
-            MARK, holders, numbers, texts, state, instants, LegState.RESERVED.value
+            MARK, holders, numbers, texts, state.value, instants, LegState.RESERVED.value
         )
         if rows:
-            await _note(sql, rows, state)
+            places = [(row[0], row[1], row[3]) for row in rows]
+            await note_moves(sql, places, state, Event.ASK, "the question leaves", "engine")
     asked: dict[Name, Asked] = {}
     for row in rows:
         try:
@@ -74,9 +71,3 @@ async def mark_asked(
         stamp = Stamp(row["stan"], row["asked_at"])
         asked[row["holder_id"], row["number"]] = Asked(card, stamp, row["reserved_at"])
     return asked
-
-
-async def _note(sql: "Tx", rows: Sequence[Any], state: str) -> None:
-    holders, numbers, instants = columns([(row[0], row[1], row[3]) for row in rows])
-    why = "the question leaves"
-    await sql.execute(NOTE, holders, numbers, state, Event.ASK.value, why, instants)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from authz.bank.kept import open_card
 from authz.bank.link import NotSent, Silent
+from authz.bank.moves import note_moves
 from authz.bank.stans import NoStanLeft
 from authz.bank.teller import BankDesk, finish_of
 from authz.bank.words import (
@@ -94,10 +95,6 @@ LEG: Final = """
     where holder_id = $1 and number = $2 for update
 """
 STEP: Final = "update bank_legs set state = $3 where holder_id = $1 and number = $2"
-NOTE: Final = """
-    insert into bank_leg_moves (holder_id, number, state, event, why, who, at)
-    values ($1, $2, $3, $4, $5, 'store-and-forward', $6)
-"""
 
 _decode: Final = msgpack.Decoder(Request).decode
 _log = structlog.get_logger()
@@ -219,9 +216,9 @@ async def acknowledge(pool: asyncpg.Pool, name: tuple[int, int, int], code: str)
             return
         event = _end(LegState(row["state"]), NoticeKind(kind), name[2], row)
         if event is not None:
-            state = moved(LegState(row["state"]), event).value
-            await sql.execute(STEP, *leg, state)
-            await sql.execute(NOTE, *leg, state, event.value, f"the bank answered {code}", now)
+            state, why = moved(LegState(row["state"]), event), f"the bank answered {code}"
+            await sql.execute(STEP, *leg, state.value)
+            await note_moves(sql, [(*leg, now)], state, event, why, "store-and-forward")
 
 
 def _end(state: LegState, kind: NoticeKind, notice_no: int, leg: Any) -> Event | None:

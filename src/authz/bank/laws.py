@@ -104,6 +104,40 @@ VERIFIED_FOR_NOTHING: Final = """
             or state not in ('DECLINED', 'UNKNOWN', 'REVERSAL_DUE', 'REVERSED')))
         order by holder_id, number limit $1)
 """
+# What a leg may do, written down again. A state is reached at most once, so that the states of a
+# leg tell their order. A verification begins with its question.
+LEGS_KEEP_TO_THEIR_ROAD: Final = """
+    with allowed (was, event, state) as (values
+        ('', 'RESERVE', 'RESERVED'),
+        ('RESERVED', 'ASK', 'ASKED'), ('RESERVED', 'DROP', 'DECLINED'),
+        ('ASKED', 'APPROVE', 'APPROVED'), ('ASKED', 'DECLINE', 'DECLINED'),
+        ('ASKED', 'FALL_SILENT', 'UNKNOWN'), ('ASKED', 'UNDO', 'REVERSAL_DUE'),
+        ('APPROVED', 'CAPTURE', 'CAPTURED'),
+        ('APPROVED', 'UNDO', 'REVERSAL_DUE'), ('CAPTURED', 'UNDO', 'REVERSAL_DUE'),
+        ('APPROVED', 'ACKNOWLEDGE_REFUND', 'REFUNDED'),
+        ('CAPTURED', 'ACKNOWLEDGE_REFUND', 'REFUNDED'),
+        ('UNKNOWN', 'ACKNOWLEDGE_REVERSAL', 'REVERSED'),
+        ('REVERSAL_DUE', 'ACKNOWLEDGE_REVERSAL', 'REVERSED')
+    ), moves as (
+        select holder_id, number, coalesce(lag(state) over road, '') as was, event, state,
+            lead(state) over road is null as is_last
+        from bank_leg_moves
+        window road as (partition by holder_id, number order by array_position(array[
+            'RESERVED', 'ASKED', 'APPROVED', 'CAPTURED', 'UNKNOWN', 'DECLINED', 'REVERSAL_DUE',
+            'REVERSED', 'REFUNDED'], state))
+    ), compared as (
+        select holder_id, number, l.kind, l.state as stands, m.was, m.event, m.state, m.is_last
+        from bank_legs l full join moves m using (holder_id, number)
+    )
+    select (select count(*) from compared), array(
+        select format('holder %s payment %s: a leg in state %s moved from %s by %s to %s',
+            holder_id, number, stands, was, event, state)
+        from compared
+        where stands is null or state is null or is_last and state <> stands
+            or (was, event, state) not in (select was, event, state from allowed)
+                and (kind, was, event, state) <> ('VERIFY', '', 'ASK', 'ASKED')
+        order by holder_id, number limit $1)
+"""
 LAWS: Final = (
     Law(
         "legs_have_one_answer",
@@ -120,4 +154,9 @@ LAWS: Final = (
         "bank_is_told", "what the bank may have charged in vain is being reversed", THE_BANK_IS_TOLD
     ),
     Law("verified_for_nothing", "the euro that verifies a card is undone", VERIFIED_FOR_NOTHING),
+    Law(
+        "legs_keep_to_their_road",
+        "every step of a leg begins where the last one ended, and the last led to where it stands",
+        LEGS_KEEP_TO_THEIR_ROAD,
+    ),
 )

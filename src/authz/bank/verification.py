@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from authz.bank.kept import Wallet
+from authz.bank.moves import note_moves
 from authz.bank.words import Stamp
 from authz.decide.legs import AT_ONCE
 from authz.decide.topup import ENDINGS, OWED, BankWord, Event, LegState, moved
@@ -28,7 +29,6 @@ LEFT_AFTER: Final = timedelta(seconds=30)
 ADD_LEG: Final = """
     insert into bank_legs values ($1, $2, $3, 'VERIFY', $4, $5, $5, 0, 0, $6, $7, $8, $9, $10)
 """
-NOTE: Final = "insert into bank_leg_moves values ($1, $2, $3, $4, $5, $6, $7)"
 # Once: by who asked, or by who found it left behind.
 SETTLE: Final = """
     update bank_legs set state = $4, left_minor = 0, notices = $5
@@ -62,13 +62,13 @@ async def open_leg(
     tx: "Tx", name: Name, wallet: Wallet, card_no: int, stamp: Stamp, verify_minor: int
 ) -> None:
     """The row says that the bank is asked, before the question leaves."""
-    state = LegState.ASKED.value
+    state = LegState.ASKED
     await tx.execute(
-        ADD_LEG, *name, wallet.account_no, state, verify_minor, TERMINAL, MID, card_no, stamp.stan,
-        stamp.at,
+        ADD_LEG, *name, wallet.account_no, state.value, verify_minor, TERMINAL, MID, card_no,
+        stamp.stan, stamp.at,
     )  # fmt: skip
     why = "a card is enrolled"
-    await tx.execute(NOTE, *name, state, Event.ASK.value, why, "enrolment", stamp.at)
+    await note_moves(tx, [(*name, stamp.at)], state, Event.ASK, why, "enrolment")
 
 
 async def undo(tx: "Tx", name: Name, word: BankWord, who: str) -> bool:
@@ -80,7 +80,7 @@ async def undo(tx: "Tx", name: Name, word: BankWord, who: str) -> bool:
     asked = LegState.ASKED.value
     if await tx.fetchval(SETTLE, *name, asked, state.value, int(owed)) is None:
         return False
-    await tx.execute(NOTE, *name, state.value, event.value, word.value, who, now)
+    await note_moves(tx, [(*name, now)], state, event, word.value, who)
     if owed:
         await tx.execute(TELL, *name, now, AT_ONCE)
     return True
