@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from rules.cap import used_on
 from rules.case import day_zone, open_case
-from rules.days import day_is_allowed
+from rules.days import is_open
 from rules.decision import Debit
 from rules.facts import Facts, Merchant, Purchase
 from rules.geography import PARIS, civil_day
@@ -47,7 +47,7 @@ def post_advice(facts: Facts, book: Rulebook, month_day: str | None) -> Advised:
     cap_minor = case.parameters.cap[case.merchant_class]
     if used_on(facts.usage, day) + voucher_minor > cap_minor:
         overruns.append("CAP_OVERRUN")
-    if day_is_allowed(case) is not None:
+    if not is_open(case):
         overruns.append("DAY_OVERRUN")
     return Advised(
         day,

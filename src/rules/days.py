@@ -11,15 +11,22 @@ SUNDAY = 6
 
 
 def day_is_allowed(case: Case) -> Reason | None:
-    """Require a working day, or one that the law or the employer opens; both for both (DAY-04)."""
+    """Require a day that is open to vouchers, or to the bank card alone (TOP-05)."""
+    if is_open(case) or case.parameters.topup_on_blocked_day:
+        return None
+    return Reason.DAY_NOT_ALLOWED
+
+
+def is_open(case: Case) -> bool:
+    """Whether it is a working day, or the law or the employer opens it; both for both (DAY-04)."""
     is_sunday = case.day.weekday() == SUNDAY
     if not is_sunday and not holidays_on(case.day).somewhere:
-        return None
+        return True
     holiday = holiday_of(case)
     free = case.parameters.open_days[case.merchant_class]
     sunday_ok = not is_sunday or free.sunday or any(d.sunday for d in _derogations(case))
     holiday_ok = holiday is None or free.holiday or any(d.holiday for d in _derogations(case))
-    return None if sunday_ok and holiday_ok else Reason.DAY_NOT_ALLOWED
+    return sunday_ok and holiday_ok
 
 
 def holiday_of(case: Case) -> str | None:
@@ -86,4 +93,7 @@ def tell_day(case: Case) -> str:
         | {"holiday" for d in _derogations(case) if d.holiday}
     )
     words.append(f"derogation on this day: {' and '.join(opened) or 'none'}")
+    if case.parameters.topup_on_blocked_day and not is_open(case):
+        source = case.parameters.sources["topup_on_blocked_day"]
+        words.append(f"only the bank card may pay ({source})")
     return "; ".join(words)

@@ -116,6 +116,7 @@ class Simple(Struct, frozen=True):
     topup_max_minor: Cents
     topup_min_balance_minor: Cents
     topup_zero_voucher: bool
+    topup_on_blocked_day: bool
     topup_channels: tuple[Channel, ...]
     topup_verify_minor: Cents
     require_subtotal_mccs: frozenset[Mcc]

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from rules.cap import headroom, used_on
 from rules.case import Case
+from rules.days import is_open
 from rules.decision import Reason
 from rules.facts import Lot
 from rules.topup import bank_share
@@ -11,7 +12,10 @@ from rules.vouchers import usable_lots
 
 
 class Payment(Struct, frozen=True, gc=False):
-    """`B`, cap, `U(D)`, `H`, `v` and `b`, in cents (RULES, steps 11 to 13)."""
+    """`B`, cap, `U(D)`, `H`, `v` and `b`, in cents (RULES, steps 11 to 13).
+
+    On a `closed` day the bank card alone may pay (P-TOPUP-ON-BLOCKED-DAY).
+    """
 
     lots: tuple[Lot, ...]
     balance_minor: int
@@ -20,6 +24,7 @@ class Payment(Struct, frozen=True, gc=False):
     headroom_minor: int
     voucher_minor: int
     bank_minor: int
+    closed: bool
 
 
 def share(case: Case) -> Payment:
@@ -32,7 +37,9 @@ def share(case: Case) -> Payment:
     cap_minor = case.parameters.cap[case.merchant_class]
     used_minor = used_on(facts.usage, case.day)
     headroom_minor = headroom(cap_minor, used_minor)
-    voucher_minor = min(eligible_minor, headroom_minor, balance_minor)
+    # Elsewhere a closed day ends the decision before the money (DAY-03).
+    closed = case.parameters.topup_on_blocked_day and not is_open(case)
+    voucher_minor = 0 if closed else min(eligible_minor, headroom_minor, balance_minor)
     rest_minor = eligible_minor - voucher_minor
     bank_minor = bank_share(case, rest_minor, balance_minor, voucher_minor) if rest_minor else 0
     return Payment(
@@ -43,6 +50,7 @@ def share(case: Case) -> Payment:
         headroom_minor,
         voucher_minor,
         bank_minor,
+        closed,
     )
 
 
@@ -66,6 +74,8 @@ def something_is_paid(case: Case, payment: Payment) -> Reason | None:
 
 def shortfall(case: Case, payment: Payment) -> Reason:
     """Name the tightest limit (RULES, the steps of a decision)."""
+    if payment.closed:
+        return Reason.DAY_NOT_ALLOWED
     paid_minor = payment.voucher_minor + payment.bank_minor
     if payment.balance_minor == 0:
         return Reason.INSUFFICIENT_BALANCE

@@ -158,5 +158,5 @@ def _approved(case: Case, payment: Payment) -> Approved:
         bank_minor,
         take(payment.lots, voucher_minor),
         balance_minor,
-        min(balance_minor, payment.headroom_minor - voucher_minor),
+        0 if payment.closed else min(balance_minor, payment.headroom_minor - voucher_minor),
     )

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rules.case import Case, open_case
-from rules.days import day_is_allowed
+from rules.days import is_open
 from rules.facts import Facts, Lot
 from rules.payment import share
 from rules.rulebook import Rulebook
@@ -44,7 +44,6 @@ def standing(facts: Facts, book: Rulebook) -> Standing:
 def standing_of(case: Case) -> Standing:
     """Return the standing of a case, without its next expiry."""
     payment = share(case)
-    forbidden = day_is_allowed(case) is not None
     return Standing(
         case.day,
         case.zone.key,
@@ -52,7 +51,7 @@ def standing_of(case: Case) -> Standing:
         payment.cap_minor,
         payment.used_minor,
         payment.headroom_minor,
-        0 if forbidden else min(payment.balance_minor, payment.headroom_minor),
+        min(payment.balance_minor, payment.headroom_minor) if is_open(case) else 0,
         payment.lots,
         None,
     )

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from rules.decision import Approved
+from rules.advice import post_advice
+from rules.decision import Approved, Reason
 from rules.facts import Channel, TopUp
 from rules.pipeline import decide, explain
-from tests.rules.builders import BOOK, CARD, TOP_UP, lot, some_facts, used
+from rules.standing import standing
+from tests.rules.builders import BOOK, CARD, TOP_UP, at, derogation, lot, some_facts, used
 
 # What changes, and the bank leg of a bill of 40.00 (a part of it accepted).
 LEGS: tuple[tuple[str, dict[str, Any], int], ...] = (
@@ -50,6 +52,45 @@ def test_the_minimum_balance_is_a_parameter() -> None:
     decision = decide(facts, BOOK.derive(topup_min_balance_minor=10))
     assert isinstance(decision, Approved)
     assert decision.bank_minor == 0
+
+
+RESCUED = BOOK.derive(topup_on_blocked_day=True)
+ON_SUNDAY = {"now": at("2026-11-22T12:00:00+01:00")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "changes", "paid"),
+    [
+        (2000, {}, (0, 2000)),
+        (2000, {"derogations": (derogation(sunday=True),)}, (2000, 0)),
+        (4000, {"partial_ok": True}, (0, 3000)),
+        (4000, {}, None),
+        (2000, {"top_up": None}, None),
+        (2000, {"bank_open": False}, None),
+        (2000, {"lots": ()}, None),
+    ],
+)
+def test_by_a_parameter_the_bank_card_pays_alone_on_a_day_closed_to_vouchers(
+    asked: int, changes: dict[str, Any], paid: tuple[int, int] | None
+) -> None:
+    """P-TOPUP-ON-BLOCKED-DAY, TOP-05: no voucher is touched, and without a bank it is the day."""
+    facts = some_facts(asked, **{"top_up": TOP_UP, **ON_SUNDAY, **changes})
+    decision = decide(facts, RESCUED)
+    assert explain(facts, RESCUED).decision == decision
+    if isinstance(decision, Approved):
+        assert (decision.voucher_minor, decision.bank_minor) == paid
+        assert decision.usable_minor == (500 if decision.voucher_minor else 0)
+    else:
+        assert (decision.reason, paid) == (Reason.DAY_NOT_ALLOWED, None)
+
+
+def test_what_such_a_day_says_of_itself() -> None:
+    facts = some_facts(2000, top_up=TOP_UP, **ON_SUNDAY)
+    (step,) = (s for s in explain(facts, RESCUED).steps if s.rule == "day_is_allowed")
+    assert step.held
+    assert "only the bank card may pay" in step.words
+    assert standing(facts, RESCUED).usable_minor == 0
+    assert "DAY_OVERRUN" in post_advice(facts, RESCUED, None).overruns
 
 
 def test_the_channels_are_a_parameter() -> None:
