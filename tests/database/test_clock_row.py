@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from authz.service.parts import sql_sessions
 from authz.service.prepare import prepare
 from authz.settings import load
 from authz.storage import database
@@ -39,6 +40,19 @@ async def test_a_real_engine_is_not_put_on_a_test_clock(calendar_url: str) -> No
         await set_clock(sql, NOON)
     await engine.close()
     await sql.close()
+
+
+async def test_more_workers_than_the_database_lets_in_are_refused_before_any_starts(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    sql: asyncpg.Connection = await database.connect(calendar_url)
+    room = await sql.fetchval("select current_setting('max_connections')::int") - 3
+    await sql.close()
+    flags = {"database_url": calendar_url, "data_dir": tmp_path, "lanes": 2}
+    each = sql_sessions(load(flags | {"workers": 1}))
+    with pytest.raises(UsageError, match=f"has room for {room}; raise its max_connections"):
+        await prepare(load(flags | {"workers": room // each + 1}), calendar_url)
+    await prepare(load(flags | {"workers": room // each}), calendar_url)
 
 
 async def test_who_is_refused_for_the_world_leaves_the_clock(

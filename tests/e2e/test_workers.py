@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from authz.service.parts import sql_sessions
+from authz.settings import load
 from simulators.engine_process import Engine
 from simulators.link import Link
 from simulators.messages import Stamp, purchase
@@ -25,6 +27,10 @@ pytestmark = [
 PERSON = Setting(lots={2026: 100_000}, used={})
 PEOPLE = 40
 PATIENCE_S = 60
+SESSIONS = """
+    select count(*) from pg_stat_activity
+    where datname = current_database() and application_name = 'millesime'
+"""
 _STANS = count(1)
 
 
@@ -77,6 +83,8 @@ async def test_a_killed_worker_is_replaced_and_all_drain_when_asked(
         first = workers_of(engine.pid)
         assert len(first) == 2
         await pay_until(engine, database_url, 2)
+        [(held,)] = await ask_books(database_url, SESSIONS)
+        assert held == sql_sessions(load({"workers": 2})), "what the start-up reckons with"
         os.kill(min(first), signal.SIGKILL)
         await newcomers(engine, first)
         await pay_until(engine, database_url, 3)

@@ -38,6 +38,8 @@ from ledger.seal import SealKey
 from rules.rulebook import Rulebook
 
 DIRECTORY_KNOWN_MAX: Final = 1_000_000
+SPARE_LANES: Final = 2
+"""SQL connections of the road beside one for each batch at work: while one of those is replaced."""
 BANK_SESSIONS: Final = 3
 """SQL connections that mark legs as asked, and what the bank has heard."""
 READERS: Final = 4
@@ -88,7 +90,7 @@ class Parts(Struct):
         patience_s = settings.statement_timeout_ms / 1000 * ANSWER_TIMEOUT_FACTOR
         pool = partial(_opened, parts, url)
         hot = await pool(
-            size=settings.lanes + 2,
+            size=settings.lanes + SPARE_LANES,
             statement_timeout_ms=settings.statement_timeout_ms,
             answer_timeout_s=patience_s,
             hot=True,
@@ -147,6 +149,13 @@ class Parts(Struct):
             bank,
             None if bank is None else Enrolment(bank, next_id),
         )
+
+
+def sql_sessions(settings: Settings) -> int:
+    """All SQL connections that the workers of these settings hold."""
+    bank = BANK_SESSIONS if settings.bank is not None else 0
+    road = settings.lanes + SPARE_LANES
+    return settings.workers * (road + READERS + PROMPT + JOB_SESSIONS + CLERKS + KEEPERS + bank)
 
 
 def batch_limits(settings: Settings) -> BatchLimits:

@@ -14,6 +14,7 @@ from authz.door.addresses import Address
 from authz.door.dialects import dialect, doors_have_keys, profiles_are_good
 from authz.door.server import listening_socket
 from authz.senders.choice import refuse_unsigned
+from authz.service.parts import sql_sessions
 from authz.settings import Settings
 from authz.sources import keys_of, rulebooks
 from authz.storage import database, schema, server_check
@@ -71,6 +72,7 @@ async def prepare(settings: Settings, url: str) -> None:
     sql = await database.connect(url)
     try:
         await server_check.check(sql)
+        await server_check.refuse_too_few_sessions(sql, sql_sessions(settings))
         keys = keys_of(settings)
         digester, safe = keys.digester(), Safe.of(keys)
         keys_suffice(settings, keys)

@@ -8,6 +8,12 @@ from authz.storage import schema
 from authz.storage.database import DatabaseError
 from ledger import passes
 
+# What stands aside for superusers and, from PostgreSQL 16 on, for pg_use_reserved_connections.
+_ROOM: Final = """
+    select sum(setting::bigint * case name when 'max_connections' then 1 else -1 end)::bigint
+    from pg_settings
+    where name in ('max_connections', 'superuser_reserved_connections', 'reserved_connections')
+"""
 _BOOKS: Final = ("transfers", "ledger_accounts", "authorizations", "request_keys", "acts")
 
 
@@ -25,6 +31,16 @@ async def check(connection: asyncpg.Connection) -> None:
     await _refuse_passed_numbers(connection)
     await _refuse_powerful_role(connection)
     await _refuse_lossy_settings(connection)
+
+
+async def refuse_too_few_sessions(connection: asyncpg.Connection, wanted: int) -> None:
+    """Refuse to start workers of which the last would find no SQL connection left."""
+    room = await connection.fetchval(_ROOM)
+    if wanted > room:
+        raise DatabaseError(
+            f"the workers want {wanted} SQL connections, the database has room for {room}; "
+            "raise its max_connections, or lower workers or lanes"
+        )
 
 
 async def _refuse_passed_numbers(connection: asyncpg.Connection) -> None:
