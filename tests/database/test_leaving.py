@@ -8,7 +8,6 @@ import asyncpg
 import pytest
 
 from authz.credentials.change import profile_of
-from authz.credentials.life import token_of
 from authz.holders.gifts import Gift, add_charity, give
 from authz.holders.leaving import Closed, close_account
 from authz.refusal import Refused, Unknown
@@ -87,7 +86,7 @@ async def test_an_account_whose_record_says_so_is_closed_like_any_other(
         assert (await t.run("exchange-vintages"))["returned"] == 10_000
         assert await t.lots() == [(2026, None, 0, 0, 0)]
         async with t.pool.acquire() as sql:
-            token = token_of(await profile_of(sql, "token", "tok-1"), "tok-1")
+            token = (await profile_of(sql, "token", "tok-1")).token("tok-1")
         assert token.status is TokenStatus.DELETED
         assert await t.pool.fetchval(CLOSED_AT) == [t.now]
         assert await leave(t) == Closed(0, 0)

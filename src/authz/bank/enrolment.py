@@ -124,12 +124,8 @@ async def _set_top_up(sql: "Tx", wallet: Wallet, top_up: TopUp | None) -> None:
 
     def build(locked: Locked) -> Change:
         profile = decode_profile(locked.profile)
-        accounts = tuple(
-            replace(held, account=replace(held.account, top_up=top_up))
-            if held.account.account_no == wallet.account_no
-            else held
-            for held in profile.accounts
-        )
-        return Change(profile=encode_profile(replace(profile, accounts=accounts)))
+        held = profile.account(wallet.account_no)
+        after = replace(held, account=replace(held.account, top_up=top_up))
+        return Change(profile=encode_profile(profile.with_account(after)))
 
     await journal.post_many(sql, [wallet.holder_id], build)

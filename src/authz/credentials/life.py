@@ -89,16 +89,6 @@ class Unsuitable(Exception):
     """What was given does not fit the card: other digits than its last four."""
 
 
-def card_of(profile: Profile, card_id: str) -> Card:
-    """The person's card of this name."""
-    return next(card for card in profile.cards if card.card_id == card_id)
-
-
-def token_of(profile: Profile, token_id: str) -> Token:
-    """The person's token of this name."""
-    return next(token for token in profile.tokens if token.token_id == token_id)
-
-
 def own_credential(profile: Profile, card_id: str) -> Credential:
     """The card's own number, not that of a token."""
     return next(c for c in profile.credentials if c.card_id == card_id and c.token_id is None)
@@ -116,7 +106,7 @@ def inactive_beside_another(profile: Profile, account_no: int) -> Card | None:
 
 def activate(profile: Profile, card_id: str, last4: str) -> Profile:
     """Take a card into use: its last four digits prove that it arrived. Raises Unsuitable."""
-    after, card = taken_into_use(profile, card_id), card_of(profile, card_id)
+    after, card = taken_into_use(profile, card_id), profile.card(card_id)
     if not card.last4 or card.last4 != last4:
         raise Unsuitable("these are not the last four digits of the card")
     return after
@@ -129,33 +119,33 @@ def taken_into_use(profile: Profile, card_id: str) -> Profile:
     before that, still in use because the one in between was lost on its way; and so is one that was
     issued in the same place and has not come yet.
     """
-    card = card_of(profile, card_id)
-    after = _with_card(profile, _moved(card, CardAction.ACTIVATE))
+    card = profile.card(card_id)
+    after = profile.with_card(_moved(card, CardAction.ACTIVATE))
     for old in _replaced_by(profile, card):
-        after = _rebound(_with_card(after, _moved(old, CardAction.SUPERSEDE)), old.card_id, card)
+        after = _rebound(after.with_card(_moved(old, CardAction.SUPERSEDE)), old.card_id, card)
     for other in after.cards:
         if other.status is _C.ISSUED and other.replaces == card.replaces is not None:
-            after = _with_card(after, _moved(other, CardAction.SUPERSEDE))
+            after = after.with_card(_moved(other, CardAction.SUPERSEDE))
     return after
 
 
 def block(profile: Profile, card_id: str) -> Profile:
     """Block a card; which of its tokens were active is remembered (TOK-07)."""
-    after = _with_card(profile, _moved(card_of(profile, card_id), CardAction.BLOCK))
+    after = profile.with_card(_moved(profile.card(card_id), CardAction.BLOCK))
     return _marked(after, card_id)
 
 
 def unblock(profile: Profile, card_id: str) -> Profile:
     """Unblock a card: everything is as it was (CRD-03)."""
-    after = _with_card(profile, _moved(card_of(profile, card_id), CardAction.UNBLOCK))
+    after = profile.with_card(_moved(profile.card(card_id), CardAction.UNBLOCK))
     tokens = (_outliving(token, card_id, outlives=True) for token in after.tokens)
     return replace(after, tokens=tuple(tokens))
 
 
 def oppose(profile: Profile, card_id: str, opposed_as: OpposedAs) -> Profile:
     """Oppose a card as lost or stolen, for good."""
-    card = card_of(profile, card_id)
-    after = _with_card(profile, replace(_moved(card, CardAction.OPPOSE), opposed_as=opposed_as))
+    card = profile.card(card_id)
+    after = profile.with_card(replace(_moved(card, CardAction.OPPOSE), opposed_as=opposed_as))
     return after if card.status is CardStatus.BLOCKED else _marked(after, card_id)
 
 
@@ -164,20 +154,20 @@ def replaced(profile: Profile, card_id: str, new: Card) -> Profile:
 
     `new` has the account and the make of the card that it replaces, whatever it says itself.
     """
-    old = _moved(card_of(profile, card_id), CardAction.REPLACE)
+    old = _moved(profile.card(card_id), CardAction.REPLACE)
     issued = replace(new, account_no=old.account_no, status=CardStatus.ISSUED, replaces=card_id)
     return replace(profile, cards=(*profile.cards, issued))
 
 
 def with_pin(profile: Profile, card_id: str, pin_ref: bytes) -> Profile:
     """Give a card this PIN, and all its tries back."""
-    _moved(card_of(profile, card_id), CardAction.CHANGE_PIN)
+    _moved(profile.card(card_id), CardAction.CHANGE_PIN)
     return with_pin_ref(profile, card_id, pin_ref)
 
 
 def with_tries_back(profile: Profile, card_id: str) -> Profile:
     """Leave a card its PIN, and give all its tries back."""
-    _moved(card_of(profile, card_id), CardAction.UNBLOCK_PIN)
+    _moved(profile.card(card_id), CardAction.UNBLOCK_PIN)
     return with_pin_ref(profile, card_id, own_credential(profile, card_id).pin_ref)
 
 
@@ -194,7 +184,7 @@ def with_pin_ref(profile: Profile, card_id: str, pin_ref: bytes | None) -> Profi
 
 def move_token(profile: Profile, token_id: str, action: TokenAction) -> Profile:
     """Do something to a token; the card and its other tokens do not notice (TOK-05)."""
-    token = token_of(profile, token_id)
+    token = profile.token(token_id)
     status = TOKEN_LIFE.get((token.status, action))
     if status is None:
         raise StateMismatch(token.status)
@@ -210,11 +200,6 @@ def _moved(card: Card, action: CardAction) -> Card:
     if status is None:
         raise StateMismatch(card.status)
     return replace(card, status=status)
-
-
-def _with_card(profile: Profile, card: Card) -> Profile:
-    cards = (card if each.card_id == card.card_id else each for each in profile.cards)
-    return replace(profile, cards=tuple(cards))
 
 
 def _marked(profile: Profile, card_id: str) -> Profile:
@@ -234,10 +219,10 @@ def _replaced_by(profile: Profile, card: Card) -> Iterator[Card]:
     """The card in whose place this one came, and so on back to one that was superseded before."""
     before = card.replaces
     while before is not None:
-        old = card_of(profile, before)
+        old = profile.card(before)
         yield old
         before = old.replaces
-        if before is not None and card_of(profile, before).status is _C.REPLACED:
+        if before is not None and profile.card(before).status is _C.REPLACED:
             return
 
 

@@ -15,7 +15,7 @@ from authz.credentials import codes
 from authz.credentials.change import By, Changed, Numbered, Step, add_credential, carry_out, change
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Courier, NoPhone, Sending
-from authz.credentials.life import StateMismatch, TokenAction, card_of, move_token, token_of
+from authz.credentials.life import StateMismatch, TokenAction, move_token
 from authz.credentials.numbers import new_device_pan, new_token_id
 from authz.custody.pan import Pan, PanDigester
 from authz.custody.safe import Safe
@@ -23,7 +23,7 @@ from authz.custody.sealed_numbers import find_card
 from authz.hsm import Pin
 from authz.refusal import Refused
 from authz.state import Credential, Profile
-from rules.facts import Account, CardStatus, Token, TokenStatus, Wallet
+from rules.facts import CardStatus, Token, TokenStatus, Wallet
 from rules.geography import PARIS
 from rules.provision import Path, Provision, Verdict, Wish, provide
 from rules.rulebook import Rulebook
@@ -143,8 +143,8 @@ class Tokens:
         """
         # Of the act nothing is noted yet: a wrong code is refused after this was committed.
         done = await carry_out(tx, "token", token_id, "TRY_CODE", by, _waiting(token_id))
-        token = token_of(done.profile, token_id)
-        if card_of(done.profile, token.card_id).status is not CardStatus.ACTIVE:
+        token = done.profile.token(token_id)
+        if done.profile.card(token.card_id).status is not CardStatus.ACTIVE:
             raise Refused("CARD_BLOCKED", "the card of this token is not in use")
         ref = _ref_of(done.profile, token_id)
         tried = await codes.attempt(
@@ -179,8 +179,8 @@ class Tokens:
         return await self._courier.prepare(tx, done, token_id, ref, book)
 
     def _book_of(self, profile: Profile, token_id: str) -> Rulebook:
-        account = _account_of(profile, token_of(profile, token_id).card_id)
-        return self._books[account.programme]
+        card = profile.card(profile.token(token_id).card_id)
+        return self._books[profile.account(card.account_no).account.programme]
 
     async def _draw(self, tx: "Tx") -> Pan:
         for _ in range(DRAWS_MAX):
@@ -191,14 +191,10 @@ class Tokens:
 
 
 def _wish(profile: Profile, asked: Asked, now: datetime) -> Wish:
-    card, account = card_of(profile, asked.card_id), _account_of(profile, asked.card_id)
+    card = profile.card(asked.card_id)
+    account = profile.account(card.account_no).account
     month = f"{now.astimezone(PARIS):%y%m}"
     return Wish(card, account, asked.wallet, asked.path, asked.attested, month)
-
-
-def _account_of(profile: Profile, card_id: str) -> Account:
-    account_no = card_of(profile, card_id).account_no
-    return next(h.account for h in profile.accounts if h.account.account_no == account_no)
 
 
 def _refuse_second(profile: Profile, asked: Asked) -> None:
@@ -217,7 +213,7 @@ def _refuse_one_more(profile: Profile, card_id: str) -> None:
 
 
 def _token(profile: Profile, asked: Asked, status: TokenStatus) -> Token:
-    expiry = card_of(profile, asked.card_id).expiry
+    expiry = profile.card(asked.card_id).expiry
     return Token(new_token_id(), asked.card_id, asked.wallet, status, expiry, asked.device)
 
 
@@ -225,7 +221,7 @@ def _waiting(token_id: str) -> Step:
     """Change nothing of a token that waits for its code, and refuse any other."""
 
     def step(profile: Profile) -> Profile:
-        status = token_of(profile, token_id).status
+        status = profile.token(token_id).status
         if status is not TokenStatus.REQUESTED:
             raise StateMismatch(status)
         return profile

@@ -109,10 +109,7 @@ def _left(payment: Payment, left_minor: int) -> Payment:
 
 
 def _account(draft: Draft, payment: Payment) -> Account:
-    profile = draft.purse(payment.holder_id).holder.profile
-    return next(
-        held.account for held in profile.accounts if held.account.account_no == payment.account_no
-    )
+    return draft.purse(payment.holder_id).holder.profile.account(payment.account_no).account
 
 
 def _is_closed(draft: Draft, payment: Payment) -> bool:

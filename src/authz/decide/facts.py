@@ -38,12 +38,9 @@ def find_credential(purse: Purse, card_ref: bytes, *, of_wallet: bool = False) -
 
 
 def _found(profile: Profile, credential: Credential) -> Found:
-    (card,) = [card for card in profile.cards if card.card_id == credential.card_id]
-    token = None
-    if credential.token_id is not None:
-        (token,) = [token for token in profile.tokens if token.token_id == credential.token_id]
-    (held,) = [h for h in profile.accounts if h.account.account_no == card.account_no]
-    return Found(card, token, held, credential)
+    card = profile.card(credential.card_id)
+    token = None if credential.token_id is None else profile.token(credential.token_id)
+    return Found(card, token, profile.account(card.account_no), credential)
 
 
 def facts_of(request: Request, state: State, purse: Purse, found: Found, book: Rulebook) -> Facts:

@@ -266,11 +266,10 @@ async def _change(tx: "Tx", card_id: str, action: CardAction, who: Who, step: St
 
 
 async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:
-    found = life.card_of(profile, card_id)
-    held = next(h for h in profile.accounts if h.account.account_no == found.account_no)
+    found = profile.card(card_id)
     return CardOut(
         id=card_id,
-        account=held.account.account_id,
+        account=profile.account(found.account_no).account.account_id,
         status=found.status.value,
         opposed_as=None if found.opposed_as is None else found.opposed_as.value,
         last4=None if found.status is CardStatus.ISSUED else found.last4,

@@ -13,7 +13,7 @@ from pydantic.config import JsonDict
 from authz.credentials.change import Changed
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Sending
-from authz.credentials.life import TokenAction, token_of
+from authz.credentials.life import TokenAction
 from authz.credentials.tokens import TOO_SOON, Asked, Provisioned, Tokens
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
 from authz.gateway.deps import Deps
@@ -288,7 +288,7 @@ def _moving(deps: Deps, token_id: str, action: TokenAction, who: Who) -> Operati
 
 
 async def _shown(tx: "Tx", done: Changed, token_id: str) -> TokenOut:
-    token = token_of(done.profile, token_id)
+    token = done.profile.token(token_id)
     return TokenOut(
         id=token_id,
         card=token.card_id,

@@ -88,7 +88,7 @@ async def find_account(tx: "Tx", name: str) -> FoundAccount | None:
     if row is None:
         return None
     holder = _holder(row)
-    held = next(h for h in holder.profile.accounts if h.account.account_id == name)
+    held = holder.profile.account_named(name)
     employer = employer_of(await tx.fetchval(EMPLOYER, held.employer_no))
     now = row["test_clock"] or datetime.now(UTC)
     day = civil_day(now, zone_of(employer.workplace.department))
@@ -115,11 +115,10 @@ def account_view(found: FoundAccount, book: Rulebook) -> AccountView:
         usage=purse.usage(account_no, per_person=book.cap_per_person),
     )
     lots: dict[tuple[int, int], LotView] = {}
-    for info in found.holder.profile.lots:
-        if info.account_no == account_no:
-            for view in _lot_views(info, _Money.of(info, purse, found.expired), day, book):
-                key = _root(info, found.holder.profile.lots), view.vintage
-                lots[key] = _added(lots[key], view) if key in lots else view
+    for info in found.holder.profile.lots_of(account_no):
+        for view in _lot_views(info, _Money.of(info, purse, found.expired), day, book):
+            key = _root(info, found.holder.profile.lots), view.vintage
+            lots[key] = _added(lots[key], view) if key in lots else view
     return AccountView(
         found.held,
         found.holder.profile.person,

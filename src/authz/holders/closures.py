@@ -23,32 +23,21 @@ NOTE: Final = """
 
 def closed(profile: Profile, account: str) -> Profile:
     """The person without this account: no token of its cards lives on. Pure."""
-    account_no = number_of(profile, account)
-    cards = {card.card_id for card in profile.cards if card.account_no == account_no}
-    return replace(
-        profile,
-        accounts=tuple(
-            replace(held, account=replace(held.account, status=AccountStatus.CLOSED))
-            if held.account.account_no == account_no
-            else held
-            for held in profile.accounts
-        ),
-        tokens=tuple(
-            replace(token, status=TokenStatus.DELETED) if token.card_id in cards else token
-            for token in profile.tokens
-        ),
+    held = profile.account_named(account)
+    after = replace(held, account=replace(held.account, status=AccountStatus.CLOSED))
+    number = held.account.account_no
+    cards = {card.card_id for card in profile.cards if card.account_no == number}
+    tokens = (
+        replace(token, status=TokenStatus.DELETED) if token.card_id in cards else token
+        for token in profile.tokens
     )
+    return replace(profile.with_account(after), tokens=tuple(tokens))
 
 
 def closed_of(profile: Profile) -> list[int]:
     """The numbers of the accounts that are closed. Pure."""
     accounts = (held.account for held in profile.accounts)
     return [each.account_no for each in accounts if each.status is AccountStatus.CLOSED]
-
-
-def number_of(profile: Profile, account: str) -> int:
-    """The account's number among the person's. Pure."""
-    return next(h.account.account_no for h in profile.accounts if h.account.account_id == account)
 
 
 async def note_closures(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
 
-from authz.holders.closures import closed, note_closures, number_of
+from authz.holders.closures import closed, note_closures
 from authz.refusal import Unknown
 from authz.state import Profile
 from authz.vintages.job import settle
@@ -56,11 +56,9 @@ async def close_account(tx: "Tx", account: str, why: str, books: Mapping[str, Ru
         return Change(profile=_encode(profiles[0]))
 
     running = await journal.post_for_holder(tx, holder_id, build)
-    account_no = number_of(profiles[0], account)
+    account_no = profiles[0].account_named(account).account.account_no
     await note_closures(tx, [(holder_id, account_no)], now, why)
     moves = await settle(tx, [holder_id], books, now)
     returned = sum(m.transfer.amount_minor for m in moves if m.why is Why.RETURNED)
-    held = sum(
-        running.lot_held[lot.lot_no - 1] for lot in profiles[0].lots if lot.account_no == account_no
-    )
+    held = sum(running.lot_held[lot.lot_no - 1] for lot in profiles[0].lots_of(account_no))
     return Closed(returned, held)

@@ -82,14 +82,8 @@ async def movements_of(
     if row is None:
         return None
     holder_id, profile = row["holder_id"], _decode_profile(row["profile"])
-    number = next(
-        held.account.account_no for held in profile.accounts if held.account.account_id == account
-    )
-    vintages = {
-        lot_account(holder_id, lot.lot_no): lot.vintage
-        for lot in profile.lots
-        if lot.account_no == number
-    }
+    number = profile.account_named(account).account.account_no
+    vintages = {lot_account(holder_id, lot.lot_no): lot.vintage for lot in profile.lots_of(number)}
     bank = int(House.BANK_RECEIVABLE)
     rows = await tx.fetch(PAGE, holder_id, list(vintages), before, count_max, bank, number)
     return [_entry(holder_id, row, vintages) for row in rows]

@@ -127,8 +127,7 @@ async def tell_holders(pool: asyncpg.Pool, sender: NoticeSender, vault: Vault | 
 async def _message(tx: "Tx", vault: Vault | None, row: asyncpg.Record) -> NoticeMessage:
     holder_id, account_no, what, day, at, profile = row
     notice = HolderNotice(holder_id, account_no, News(what), day, at)
-    accounts = (held.account for held in _decode_profile(profile).accounts)
-    account_id = next(each.account_id for each in accounts if each.account_no == account_no)
+    account_id = _decode_profile(profile).account(account_no).account.account_id
     try:
         phone = await phone_of(tx, vault, holder_id)
     except Unreadable:  # the holder is known by the account all the same

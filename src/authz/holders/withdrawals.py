@@ -88,7 +88,7 @@ async def customer_of(tx: "Tx", account: str, books: Mapping[str, Rulebook]) -> 
     row = await tx.fetchrow(ACCOUNT, account)
     if row is None:
         raise Unknown("there is no such account")
-    held = next(h for h in _decode(row["profile"]).accounts if h.account.account_id == account)
+    held = _decode(row["profile"]).account_named(account)
     if held.account.status is AccountStatus.CLOSED:
         raise Refused("ACCOUNT_CLOSED", "the account is closed")
     record = await tx.fetchval(EMPLOYER, held.employer_no)
@@ -127,8 +127,7 @@ def _lots(locked: Locked, held: HolderAccount) -> list[Lot]:
     available = locked.running.lot_available
     return [
         Lot(lot.lot_no, lot.vintage, lot.origin, lot.loaded_on, available[lot.lot_no - 1])
-        for lot in _decode(locked.profile).lots
-        if lot.account_no == held.account.account_no
+        for lot in _decode(locked.profile).lots_of(held.account.account_no)
     ]
 
 

@@ -183,7 +183,7 @@ class _Desk:
         the money stays prepaid.
         """
         self._move(House.TRUST_CASH, House.EMPLOYER_PREPAID, amount_minor)
-        held = next(h for h in self._profile.accounts if h.account.account_no == account_no)
+        held = self._profile.account(account_no)
         full = len(self._lots) >= LOTS_LOADED_MAX
         gone = held.employer_no != self._employer_no
         if full or gone or held.account.status is AccountStatus.CLOSED:
@@ -224,13 +224,10 @@ async def _house(
 
 
 def _line(row: Any) -> LineView:
-    accounts = _decode(row["profile"]).accounts
-    name = next(
-        held.account.account_id for held in accounts if held.account.account_no == row["account_no"]
-    )
+    held = _decode(row["profile"]).account(row["account_no"])
     return LineView(
         row["line_no"],
-        name,
+        held.account.account_id,
         row["count"],
         row["face_minor"],
         row["share_minor"],

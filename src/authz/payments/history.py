@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct, msgpack
 
 from authz.decide.aftermath import bank_minor, spent_by_lot
+from authz.decide.answering import NO_ACCOUNT
 from authz.outcomes import APPROVALS
 from authz.payments.progress import Step
 from authz.requests import Kind, Request
@@ -231,10 +232,8 @@ async def _account(tx: "Tx", name: str) -> tuple[int, int] | None:
     row = await tx.fetchrow(ACCOUNT, name)
     if row is None:
         return None
-    held = _decode_profile(row["profile"]).accounts
-    return row["holder_id"], next(
-        each.account.account_no for each in held if each.account.account_id == name
-    )
+    held = _decode_profile(row["profile"]).account_named(name)
+    return row["holder_id"], held.account.account_no
 
 
 async def _complete(
@@ -303,12 +302,10 @@ def _step(row: Any) -> Step:
 def _payment(story: _Story, books: Sequence[Rulebook], until: int | None = None) -> Payment:
     row, (steps, movements) = story.row, story.told(until)
     profile = _decode_profile(row["profile"])
-    held = (h.account for h in profile.accounts if h.account.account_no == row["account_no"])
-    account = next(held, None)
     facts = _decode_facts(row["facts"]) if row["facts"] else None
     vouchers = _by_vintage(movements, profile, facts, _book(row["rulebook"], books))
     return Payment(
-        account_id=account.account_id if account else None,
+        account_id=_account_id(profile, row["account_no"]),
         bank_left_minor=row["bank_minor"] if row["reason"] is None else bank_minor(movements),
         kind=Kind(row["kind"]),
         reason=story.steps[0].reason,
@@ -318,6 +315,10 @@ def _payment(story: _Story, books: Sequence[Rulebook], until: int | None = None)
         vouchers=vouchers,
         **{name: row[name] for name in _AS_READ},
     )
+
+
+def _account_id(profile: Profile, account_no: int) -> str | None:
+    return None if account_no == NO_ACCOUNT else profile.account(account_no).account.account_id
 
 
 def _by_vintage(

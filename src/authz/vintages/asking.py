@@ -71,7 +71,7 @@ async def request_exchange(
     row = await tx.fetchrow(ACCOUNT, account)
     if row is None:
         raise Unknown("there is no such account")
-    held = next(h for h in _decode(row["profile"]).accounts if h.account.account_id == account)
+    held = _decode(row["profile"]).account_named(account)
     now, book = row["test_clock"] or datetime.now(UTC), books[held.account.programme]
     day = _day(await tx.fetchval(EMPLOYER_RECORD, held.employer_no), now)
     _refuse_wrong_time(book, vintage, day, book.request_until(vintage))

@@ -196,23 +196,21 @@ class _CardChange:
         self._pin_ref = staged.pin_ref
 
     def __call__(self, profile: Profile) -> Profile:
-        before = next(card for card in profile.cards if card.card_id == self._record.id)
+        before = profile.card(self._record.id)
         self._check(profile, before)
         after = replace(self._wanted, account_no=before.account_no, replaces=before.replaces)
         if before.status is CardStatus.ISSUED and after.status is CardStatus.ACTIVE:
             profile = taken_into_use(profile, before.card_id)  # whoever says so (CRD-04)
-        cards = (after if card.card_id == before.card_id else card for card in profile.cards)
-        tokens = profile.tokens
+        changed = profile.with_card(after)
         if after.status is CardStatus.BLOCKED and before.status is not CardStatus.BLOCKED:
-            tokens = tuple(self._remembered(token) for token in tokens)
-        changed = replace(profile, cards=tuple(cards), tokens=tokens)
+            tokens = (self._remembered(token) for token in profile.tokens)
+            changed = replace(changed, tokens=tuple(tokens))
         if self._pin_ref is None:
             return changed
         return with_pin_ref(changed, self._record.id, self._pin_ref)
 
     def _check(self, profile: Profile, before: Card) -> None:
-        account = next(h.account for h in profile.accounts
-                       if h.account.account_no == before.account_no)  # fmt: skip
+        account = profile.account(before.account_no).account
         number = own_credential(profile, before.card_id).card_ref
         if account.account_id != self._record.account:
             raise Refused("ACCOUNT_IS_FIXED", "a card stays with its account")

@@ -44,9 +44,10 @@ def linked_of(holder_id: int, change: Change, parts: Iterable[Part]) -> list[Lin
     if not linked:
         return []
     assert change.profile is not None, "folding always writes a profile"
-    accounts = [held.account for held in decode_profile(change.profile).accounts]
-    numbers = {account.account_id: account.account_no for account in accounts}
-    return [Linked(holder_id, numbers[each.account.account_id], each) for each in linked]
+    profile = decode_profile(change.profile)
+    held = [profile.account_named(draft.account.account_id) for draft in linked]
+    numbers = [each.account.account_no for each in held]
+    return [Linked(holder_id, no, draft) for no, draft in zip(numbers, linked, strict=True)]
 
 
 async def keep_linked(
@@ -102,9 +103,8 @@ async def is_linked_as(
 
 
 async def _wallet(tx: asyncpg.Connection, holder_id: int, record: AccountRecord) -> Wallet:
-    held = decode_profile(await tx.fetchval(PROFILE, holder_id)).accounts
-    numbers = {each.account.account_id: each.account.account_no for each in held}
-    return Wallet(holder_id, numbers[record.id])
+    profile = decode_profile(await tx.fetchval(PROFILE, holder_id))
+    return Wallet(holder_id, profile.account_named(record.id).account.account_no)
 
 
 async def put_bank_card(

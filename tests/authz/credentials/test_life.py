@@ -70,7 +70,7 @@ def test_a_card_moves_by_the_table(state: str, action: str, then: str) -> None:
             DO[action](before)
         assert refused.value.state is CardStatus(state)
     else:
-        assert life.card_of(DO[action](before), "card-1").status is CardStatus(then)
+        assert DO[action](before).card("card-1").status is CardStatus(then)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_token_moves_by_the_table(state: str, action: str, then: str) -> None:
         assert refused.value.state is TokenStatus(state)
     else:
         after = life.move_token(before, "tok-1", TokenAction(action))
-        assert life.token_of(after, "tok-1").status is TokenStatus(then)
+        assert after.token("tok-1").status is TokenStatus(then)
         assert after.cards == before.cards
 
 
@@ -114,35 +114,35 @@ def test_tok_07_a_stopped_card_remembers_which_tokens_were_active(
     stop: str, token: TokenStatus, outlives: bool
 ) -> None:
     after = DO[stop](person(token=token))
-    assert life.token_of(after, "tok-1").active_before_block is outlives
-    assert life.token_of(after, "tok-1").status is token
+    assert after.token("tok-1").active_before_block is outlives
+    assert after.token("tok-1").status is token
 
 
 def test_tok_07_a_token_resumed_under_a_block_was_still_not_active_before_it() -> None:
     blocked = life.block(person(token=TokenStatus.SUSPENDED), "card-1")
     resumed = life.move_token(blocked, "tok-1", TokenAction.RESUME)
-    assert life.token_of(resumed, "tok-1").active_before_block is False
+    assert resumed.token("tok-1").active_before_block is False
     opposed = life.oppose(resumed, "card-1", OpposedAs.LOST)
-    assert life.token_of(opposed, "tok-1").active_before_block is False
+    assert opposed.token("tok-1").active_before_block is False
     freed = life.unblock(resumed, "card-1")
-    assert life.token_of(freed, "tok-1").active_before_block is True
+    assert freed.token("tok-1").active_before_block is True
 
 
 def test_another_cards_tokens_do_not_notice() -> None:
     other = Token("tok-2", "card-9", Wallet.APPLE_PAY, TokenStatus.SUSPENDED, "2912")
     before = replace(person(), tokens=(*person().tokens, other))
-    assert life.token_of(life.block(before, "card-1"), "tok-2") == other
+    assert life.block(before, "card-1").token("tok-2") == other
 
 
 def test_crd_04_the_new_card_ends_the_old_one_when_it_is_activated() -> None:
     before = person()
     ordered = life.replaced(before, "card-1", NEW)
-    assert life.card_of(ordered, "card-1").status is CardStatus.ACTIVE
-    new = life.card_of(ordered, "card-2")
+    assert ordered.card("card-1").status is CardStatus.ACTIVE
+    new = ordered.card("card-2")
     assert (new.status, new.account_no, new.replaces) == (CardStatus.ISSUED, 1, "card-1")
     after = life.activate(ordered, "card-2", "0020")
-    assert life.card_of(after, "card-1").status is CardStatus.REPLACED
-    assert life.token_of(after, "tok-1").card_id == "card-2"
+    assert after.card("card-1").status is CardStatus.REPLACED
+    assert after.token("tok-1").card_id == "card-2"
     assert after.credentials == (
         Credential(REF, "card-1"),
         Credential(TOKEN_REF, "card-2", "tok-1"),
@@ -155,7 +155,7 @@ def test_crd_04_a_token_that_moves_lives_as_long_as_the_new_card() -> None:
         new = replace(NEW, card_id=f"card-{number}", expiry=expiry)
         after = life.replaced(after, f"card-{old}", new)
         after = life.activate(after, f"card-{number}", "0020")
-    token = life.token_of(after, "tok-1")
+    token = after.token("tok-1")
     assert (token.card_id, token.expiry, token.former) == ("card-4", "3512", ("2912", "3112"))
 
 
@@ -171,7 +171,7 @@ def test_crd_04_a_renewal_that_was_lost_in_the_post_leaves_no_card_in_use_beside
     assert [card.status for card in after.cards] == [
         ended, CardStatus.OPPOSED, CardStatus.ACTIVE,
     ]  # fmt: skip
-    assert life.token_of(after, "tok-1").card_id == "card-3"
+    assert after.token("tok-1").card_id == "card-3"
     # What was superseded then stays as it is when the next one comes.
     fourth = replace(NEW, card_id="card-4", last4="0040")
     last = life.activate(life.replaced(after, "card-3", fourth), "card-4", "0040")
@@ -195,14 +195,14 @@ def test_crd_04_of_two_cards_issued_in_one_place_one_is_taken_into_use() -> None
 def test_a_stolen_card_stays_stolen_when_its_successor_comes() -> None:
     ordered = life.replaced(life.oppose(person(), "card-1", OpposedAs.STOLEN), "card-1", NEW)
     after = life.activate(ordered, "card-2", "0020")
-    assert life.card_of(after, "card-1").status is CardStatus.OPPOSED
-    assert life.card_of(after, "card-1").opposed_as is OpposedAs.STOLEN
+    assert after.card("card-1").status is CardStatus.OPPOSED
+    assert after.card("card-1").opposed_as is OpposedAs.STOLEN
 
 
 def test_a_deleted_token_stays_with_the_card_that_it_had() -> None:
     ordered = life.replaced(person(token=TokenStatus.DELETED), "card-1", NEW)
     after = life.activate(ordered, "card-2", "0020")
-    assert life.token_of(after, "tok-1").card_id == "card-1"
+    assert after.token("tok-1").card_id == "card-1"
     assert after.credentials[1].card_id == "card-1"
 
 
