@@ -84,7 +84,8 @@ def chip_of(facts: Facts | None) -> ChipUse | None:
 class Later(Outcome, frozen=True, gc=False):
     """No answer yet: it depends on a payment, named here, that waits for the bank.
 
-    Whoever has nobody to wait for it must be silent; no peer is told (ARCHITECTURE, corner 4).
+    Whoever has nobody to wait for it must be silent; no peer is told (ARCHITECTURE, corner 4). Its
+    reason is for nobody's ears: whoever took it for an answer would at least not hear an approval.
     """
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from authz.decide.counters import Counters
 from authz.decide.topup import Leg
-from authz.outcomes import Outcome
+from authz.outcomes import Later, Outcome
 from authz.requests import Kind
 from ledger.transfers import Transfer
 from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Workplace
@@ -140,14 +140,15 @@ class Holder(Struct, frozen=True, gc=False):
 
 
 class KeptAnswer(Struct, frozen=True, gc=False):
-    """What was answered under a request key, and to which content.
-
-    `undecided`: the payment still waits for the bank; the outcome then names it and says no more.
-    """
+    """What was answered under a request key, and to which content."""
 
     fingerprint: bytes
     outcome: Outcome
-    undecided: bool = False
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the payment, which the outcome names, still waits for the bank."""
+        return isinstance(self.outcome, Later)
 
 
 class Employer(Struct, frozen=True, gc=False):

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from authz.decide.counters import Counters
 from authz.decide.topup import Leg, LegState
 from authz.decide.writes import Writes
-from authz.outcomes import Outcome, chip_of
+from authz.outcomes import Outcome, chip_of, later
 from authz.requests import Kind, Request
 from authz.state import Holder, KeptAnswer, PaymentName, Pending, State, UsedDay
 from authz.storage.store import Conflict, HolderOf, InDoubt, Save, Store
@@ -155,9 +155,8 @@ class MemoryStore:
             holds = tuple(t for t in moved if t.authorization_id == number)
             name = holder_id, number
             self.pending[name] = key_hash, Pending(leg, account_no, request, facts, holds)
-            waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
             fingerprint = self.state.kept[key_hash].fingerprint
-            self.state.kept[key_hash] = KeptAnswer(fingerprint, waits, undecided=True)
+            self.state.kept[key_hash] = KeptAnswer(fingerprint, later(name))
 
     def ask_the_bank(self, name: PaymentName) -> None:
         """The leg says so before the question leaves."""

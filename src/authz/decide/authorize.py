@@ -19,7 +19,7 @@ from authz.decide.finishing import finish
 from authz.decide.news import top_up_missed
 from authz.decide.purse import Purse
 from authz.decide.writes import Writes
-from authz.outcomes import Outcome, Reserved, later, outcome_of, overtaken
+from authz.outcomes import Outcome, Reserved, outcome_of, overtaken
 from authz.requests import ABOUT_A_PAYMENT, Kind, Request
 from authz.state import KeptAnswer, State
 from ledger.accounts import lot_account, payable_account
@@ -167,7 +167,7 @@ def _replay(request: Request, kept: KeptAnswer) -> Outcome:
     if kept.fingerprint != request.fingerprint:
         return _refused(request, Reason.DUPLICATE_CONFLICT, "key_has_one_content")
     if kept.undecided:
-        return later((stored.holder_id, stored.authorization_id))
+        return stored
     return replace(stored, replayed=True, alarm="")
 
 

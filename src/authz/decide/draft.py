@@ -14,11 +14,10 @@ from authz.decide.purse import Purse
 from authz.decide.topup import Leg, LegState
 from authz.decide.writes import Row, Writes
 from authz.identity import NO_CONTENT
-from authz.outcomes import Outcome, Reserved, chip_of
+from authz.outcomes import Outcome, Reserved, chip_of, later
 from authz.requests import COMPLETIONS, PAYMENTS, Kind, Request
 from authz.state import Completion, KeptAnswer, Payment, PaymentName, Pending, Refund, State
 from ledger.transfers import Transfer
-from rules.decision import Reason
 from rules.facts import Facts
 from rules.geography import PARIS, civil_day
 
@@ -96,8 +95,7 @@ class Draft:
         self._decided_about.add(holder_id)
         key_hash, bank_minor = request.key_hash, reserved.bank_minor
         written = replace(request, pin_refs=None)
-        waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
-        self.answers[key_hash] = KeptAnswer(request.fingerprint, waits, undecided=True)
+        self.answers[key_hash] = KeptAnswer(request.fingerprint, later((holder_id, number)))
         self.reserved_here.append((request, (holder_id, number)))
         self._loose_ends.note_repeat(request)
         self._keys.append((key_hash, request.fingerprint, holder_id, number))

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from msgspec import msgpack
 
-from authz.outcomes import Outcome, chip_of
+from authz.outcomes import Outcome, chip_of, later
 from authz.state import KeptAnswer
 from rules.decision import Reason
 from rules.facts import Facts
@@ -20,8 +20,7 @@ def kept_answer(row: Any) -> KeptAnswer:
     (fingerprint, reason, requested, approved, balance, usable, code, holder_id, number, day,
      facts) = row  # fmt: skip
     if reason is None and holder_id:
-        waits = Outcome(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
-        return KeptAnswer(fingerprint, waits, undecided=True)
+        return KeptAnswer(fingerprint, later((holder_id, number)))
     if reason is None:
         return KeptAnswer(fingerprint, Outcome(Reason.REVERSED_BEFORE_REQUEST))
     outcome = Outcome(
