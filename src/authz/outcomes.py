@@ -116,6 +116,17 @@ def later(payment: tuple[int, int]) -> Later:
     return Later(Reason.ISSUER_DOWN, holder_id=holder_id, authorization_id=number)
 
 
+def reserved(payment: tuple[int, int], bank_minor: int) -> Reserved:
+    """The bank is to be asked for so many cents of this payment, named by holder and number."""
+    holder_id, number = payment
+    return Reserved(
+        Reason.ISSUER_DOWN,
+        holder_id=holder_id,
+        authorization_id=number,
+        bank_minor=bank_minor,
+    )
+
+
 def refusal(request: Request) -> Outcome | None:
     """What a request gets that cannot be served: 91, or silence where 91 would be a lie.
 

@@ -5,6 +5,7 @@ rules decide; this module turns their decision into movements of the books.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -19,7 +20,7 @@ from authz.decide.finishing import finish
 from authz.decide.news import top_up_missed
 from authz.decide.purse import Purse
 from authz.decide.writes import Writes
-from authz.outcomes import Outcome, Reserved, outcome_of, overtaken
+from authz.outcomes import Outcome, outcome_of, overtaken
 from authz.requests import ABOUT_A_PAYMENT, Kind, Request
 from authz.state import KeptAnswer, State
 from ledger.accounts import lot_account, payable_account
@@ -90,10 +91,11 @@ def _decide(
         return outcome
     account_no = found.card.account_no
     if type(decision) is Approved and request.kind is not Kind.INQUIRY:
+        # While the bank is asked the vouchers are set aside, and there is no answer yet (TOP-10).
+        hold = request.kind is Kind.HOLD or decision.bank_minor > 0
+        _book(request, draft, purse, account_no, decision, number, facts.now, hold=hold)
         if decision.bank_minor:
-            return _reserve(request, draft, purse, account_no, decision, number, facts)
-        hold = request.kind is Kind.HOLD
-        _book(request, draft, purse, account_no, decision, number, facts, hold=hold)
+            return draft.reserve(request, number, decision.bank_minor, account_no, facts)
     if found.held.account.top_up is not None and (news := top_up_missed(facts, decision, book)):
         draft.tell_holder(purse.holder.holder_id, account_no, news, facts)
     kept = Kept(account_no, decision.day, decision.eligible_minor, 0, book.version, facts)
@@ -109,27 +111,6 @@ def _count(request: Request, purse: Purse, found: Found, facts: Facts, decision:
     return purse.counters is not before
 
 
-def _reserve(
-    request: Request,
-    draft: Draft,
-    purse: Purse,
-    account_no: int,
-    decision: Approved,
-    number: int,
-    facts: Facts,
-) -> Reserved:
-    """Set the vouchers aside and let the bank be asked; no answer yet (TOP-10)."""
-    _book(request, draft, purse, account_no, decision, number, facts, hold=True)
-    reserved = Reserved(
-        Reason.ISSUER_DOWN,
-        holder_id=purse.holder.holder_id,
-        authorization_id=number,
-        bank_minor=decision.bank_minor,
-    )
-    draft.reserve(request, reserved, account_no, facts)
-    return reserved
-
-
 def _book(
     request: Request,
     draft: Draft,
@@ -137,7 +118,7 @@ def _book(
     account_no: int,
     decision: Approved,
     number: int,
-    facts: Facts,
+    at: datetime,
     *,
     hold: bool,
 ) -> None:
@@ -151,7 +132,7 @@ def _book(
         lot_no, amount_minor = debit.lot_no, debit.amount_minor
         purse.take(account_no, lot_no, amount_minor, day, hold=hold)
         lot, seq = lot_account(holder_id, lot_no), purse.next_seq()
-        draft.post(make(holder_id, seq, lot, payable, amount_minor, number, day, facts.now))
+        draft.post(make(holder_id, seq, lot, payable, amount_minor, number, day, at))
 
 
 def _replay(request: Request, kept: KeptAnswer) -> Outcome:

@@ -14,7 +14,7 @@ from authz.decide.purse import Purse
 from authz.decide.topup import Leg, LegState
 from authz.decide.writes import Row, Writes
 from authz.identity import NO_CONTENT
-from authz.outcomes import Outcome, Reserved, chip_of, later
+from authz.outcomes import Outcome, Reserved, chip_of, later, reserved
 from authz.requests import COMPLETIONS, PAYMENTS, Kind, Request
 from authz.state import Completion, KeptAnswer, Payment, PaymentName, Pending, Refund, State
 from ledger.transfers import Transfer
@@ -89,11 +89,12 @@ class Draft:
         refunded_minor = payment.refunded_minor + back_minor
         self.payments[name] = replace(payment, refunded_minor=refunded_minor)
 
-    def reserve(self, request: Request, reserved: Reserved, account_no: int, facts: Facts) -> None:
+    def reserve(
+        self, request: Request, number: int, bank_minor: int, account_no: int, facts: Facts
+    ) -> Reserved:
         """A payment that waits for the bank: its key is taken, its answer not yet known."""
-        holder_id, number = reserved.holder_id, reserved.authorization_id
+        holder_id, key_hash = self.state.holder_of[request.card_ref], request.key_hash
         self._decided_about.add(holder_id)
-        key_hash, bank_minor = request.key_hash, reserved.bank_minor
         written = replace(request, pin_refs=None)
         self.answers[key_hash] = KeptAnswer(request.fingerprint, later((holder_id, number)))
         self.reserved_here.append((request, (holder_id, number)))
@@ -108,6 +109,7 @@ class Draft:
         )  # fmt: skip
         leg = Leg(holder_id, number, LegState.RESERVED, bank_minor, bank_minor)
         self.legs.reserve(leg, account_no, request, facts.now)
+        return reserved((holder_id, number), bank_minor)
 
     def mark_reversed(self, pending: Pending) -> None:
         """Whoever settles the payment must see that it was reversed: its holder moves on."""
