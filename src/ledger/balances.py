@@ -5,7 +5,7 @@ available; pending credits are not yet.
 """
 
 from ledger.accounts import is_lot, is_spending
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 
 
 def movement(transfer: Transfer, hold_minor: int) -> tuple[int, int]:
@@ -14,13 +14,13 @@ def movement(transfer: Transfer, hold_minor: int) -> tuple[int, int]:
     `hold_minor` is the amount of the hold that a post or void settles; others ignore it.
     """
     match transfer.kind:
-        case Kind.DIRECT:
+        case Movement.DIRECT:
             return 0, transfer.amount_minor
-        case Kind.HOLD:
+        case Movement.HOLD:
             return transfer.amount_minor, 0
-        case Kind.POST:
+        case Movement.POST:
             return -hold_minor, transfer.amount_minor
-        case Kind.VOID:
+        case Movement.VOID:
             return -hold_minor, 0
 
 

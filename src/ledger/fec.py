@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from ledger.accounts import AccountKind, House, is_lot, kind_of, lot_no_of
 from ledger.names import authorization_of
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 
 COLUMNS: Final = (
     "JournalCode", "JournalLib", "EcritureNum", "EcritureDate", "CompteNum", "CompteLib",
@@ -77,7 +77,7 @@ class Booked(Struct, frozen=True):
 
 def is_entry(transfer: Transfer) -> bool:
     """Whether money moved."""
-    return transfer.kind in (Kind.DIRECT, Kind.POST)
+    return transfer.kind in (Movement.DIRECT, Movement.POST)
 
 
 def entry(booked: Booked, number: int) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _auxiliary(account_id: int, compte: Compte) -> tuple[str, str]:
 def _words(transfer: Transfer) -> str:
     if transfer.debit_account < 0 and transfer.credit_account in (House.TRUST_CASH, House.OWN_CASH):
         return "Remboursement au commerçant"
-    if transfer.about_seq is not None and transfer.kind is Kind.DIRECT:
+    if transfer.about_seq is not None and transfer.kind is Movement.DIRECT:
         return f"Annulation ou remboursement du mouvement {transfer.about_seq}"
     if transfer.credit_account < 0:
         return "Paiement chez un commerçant"

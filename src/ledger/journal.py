@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ledger.accounts import AccountRow
 from ledger.running import Running, after
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 
 if TYPE_CHECKING:
     import asyncpg
@@ -138,7 +138,7 @@ async def _lock(tx: "Tx", holder_ids: Collection[int]) -> list[Locked]:
 
 async def _hold_amounts(tx: "Tx", transfers: Collection[Transfer]) -> dict[int, dict[int, int]]:
     """The amounts of holds that are posted, by holder and number. A void says its own amount."""
-    posts = [transfer for transfer in transfers if transfer.kind is Kind.POST]
+    posts = [transfer for transfer in transfers if transfer.kind is Movement.POST]
     holder_ids = [transfer.holder_id for transfer in posts]
     rows = await tx.fetch(HOLD_AMOUNTS, holder_ids, [transfer.about_seq for transfer in posts])
     amounts: dict[int, dict[int, int]] = {}

@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 
 from ledger.accounts import lot_no_of
 from ledger.balances import lot_effects, usage_effect
-from ledger.transfers import Kind, Row, Transfer
+from ledger.transfers import Movement, Row, Transfer
 
 
 class Running(Struct, frozen=True, gc=False):
@@ -64,7 +64,7 @@ def after(
     used = dict(zip(keys, running.usage_minor, strict=True))
     for seq, transfer in enumerate(transfers, running.last_seq + 1):
         assert transfer.seq == seq, "movements are numbered without a gap"
-        if transfer.kind is Kind.HOLD:
+        if transfer.kind is Movement.HOLD:
             held[seq] = transfer.amount_minor
         amount_minor = _hold_minor(transfer, held)
         _move_lots(lots, transfer, amount_minor)
@@ -83,9 +83,9 @@ def after(
 
 
 def _hold_minor(transfer: Transfer, held: Mapping[int, int]) -> int:
-    if transfer.kind is Kind.VOID:
+    if transfer.kind is Movement.VOID:
         return transfer.amount_minor  # a void names all of its hold
-    if transfer.kind is Kind.POST and transfer.about_seq is not None:
+    if transfer.kind is Movement.POST and transfer.about_seq is not None:
         return held[transfer.about_seq]
     return 0
 

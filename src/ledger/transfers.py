@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 
-class Kind(StrEnum):
+class Movement(StrEnum):
     """How a movement moves; the words of `transfers.kind`."""
 
     DIRECT = "direct"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 # Bound once: a movement is made for every purchase, and looking a member up costs as much again.
-_DIRECT, _HOLD, _POST, _VOID = Kind.DIRECT, Kind.HOLD, Kind.POST, Kind.VOID
+_DIRECT, _HOLD, _POST, _VOID = Movement.DIRECT, Movement.HOLD, Movement.POST, Movement.VOID
 
 
 class Row(Protocol):
@@ -47,7 +47,7 @@ class Transfer(Struct, frozen=True, gc=False):
 
     holder_id: int
     seq: int
-    kind: Kind
+    kind: Movement
     debit_account: int
     credit_account: int
     amount_minor: int
@@ -153,7 +153,7 @@ class Transfer(Struct, frozen=True, gc=False):
     def from_row(cls, row: Row) -> Self:
         """A movement as it was read from the table."""
         fields = {name: row[name] for name in cls.__struct_fields__}
-        fields["kind"] = Kind(fields["kind"])
+        fields["kind"] = Movement(fields["kind"])
         return cls(**fields)
 
     def as_row(self) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from ledger.accounts import AccountRow, House, lot_account, payable_account
 from ledger.audit import audit
 from ledger.journal import Locked
 from ledger.running import Running, after
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 from tests.database.books import AT, LOADED, books_url
 from tests.ledger.books import Books, Refusal
 
@@ -63,18 +63,18 @@ def histories(draw: st.DrawFn) -> tuple[list[Transfer], Refusal | None]:
 def movements(draw: st.DrawFn, rows: list[Transfer]) -> Transfer:
     """A next movement: something new, or what follows from an earlier one, right or nearly."""
     seq, about_seq = len(rows) + 1, None
-    kind = draw(st.sampled_from(Kind))
+    kind = draw(st.sampled_from(Movement))
     day = date(2026, 11, draw(st.integers(1, 2)))
     amount_minor = draw(amounts)
-    if kind is Kind.HOLD or (kind is Kind.DIRECT and draw(st.booleans())):
+    if kind is Movement.HOLD or (kind is Movement.DIRECT and draw(st.booleans())):
         debit, credit = draw(fresh)
-        about_seq = draw(st.sampled_from([None, None, None, 1])) if kind is Kind.HOLD else None
+        about_seq = draw(st.sampled_from([None, None, None, 1])) if kind is Movement.HOLD else None
     else:
-        wanted = [r for r in rows if (r.kind is Kind.HOLD) == (kind is not Kind.DIRECT)]
+        wanted = [r for r in rows if (r.kind is Movement.HOLD) == (kind is not Movement.DIRECT)]
         about = draw(st.sampled_from(wanted or rows))
         about_seq = draw(st.sampled_from([about.seq] * 9 + [None]))
         debit, credit = about.debit_account, about.credit_account
-        if kind is Kind.DIRECT:
+        if kind is Movement.DIRECT:
             debit, credit = credit, debit
         share = draw(st.sampled_from([about.amount_minor] * 4 + [about.amount_minor // 2 or 1]))
         amount_minor = draw(st.sampled_from([share] * 9 + [share + 1]))

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ledger.accounts import holder_of, is_lot, is_spending
 from ledger.balances import lot_effects, movement
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 
 
 class Balance(Struct, frozen=True, gc=False):
@@ -119,7 +119,7 @@ class Books:
             for account in (t.debit_account, t.credit_account)
         ):
             return Refusal.LOT_OF_ANOTHER
-        if t.kind in (Kind.POST, Kind.VOID):
+        if t.kind in (Movement.POST, Movement.VOID):
             refusal = self._settling_refusal(t)
         elif t.about_seq is not None:
             refusal = self._give_back_refusal(t, t.about_seq)
@@ -131,7 +131,7 @@ class Books:
 
     def _settling_refusal(self, t: Transfer) -> Refusal | None:
         hold = self._about(t)
-        if hold is None or hold.kind is not Kind.HOLD:
+        if hold is None or hold.kind is not Movement.HOLD:
             return Refusal.UNKNOWN_HOLD
         if (hold.holder_id, hold.seq) in self.settled:
             return Refusal.ALREADY_SETTLED
@@ -141,15 +141,15 @@ class Books:
             return Refusal.OTHER_DAY
         if t.amount_minor > hold.amount_minor:
             return Refusal.MORE_THAN_THE_HOLD
-        if t.kind is Kind.VOID and t.amount_minor < hold.amount_minor:
+        if t.kind is Movement.VOID and t.amount_minor < hold.amount_minor:
             return Refusal.LESS_THAN_THE_HOLD
         return None
 
     def _give_back_refusal(self, t: Transfer, about_seq: int) -> Refusal | None:
         original = self._about(t)
-        if original is None or original.kind not in (Kind.DIRECT, Kind.POST):
+        if original is None or original.kind not in (Movement.DIRECT, Movement.POST):
             return Refusal.UNKNOWN_ORIGINAL
-        if t.kind is not Kind.DIRECT or t.debit_account != original.credit_account:
+        if t.kind is not Movement.DIRECT or t.debit_account != original.credit_account:
             return Refusal.OTHER_ACCOUNTS
         if t.day != original.day:
             return Refusal.OTHER_DAY
@@ -169,16 +169,16 @@ class Books:
             self.balances[account] = apply(self.balance(account), account, t, hold_minor)
         self.transfers[t.holder_id, t.seq] = t
         self.last_seq[t.holder_id] = t.seq
-        if t.about_seq is not None and t.kind is not Kind.DIRECT:
+        if t.about_seq is not None and t.kind is not Movement.DIRECT:
             self.settled.add((t.holder_id, t.about_seq))
-        if t.kind is Kind.DIRECT or t.kind is Kind.POST:
+        if t.kind is Movement.DIRECT or t.kind is Movement.POST:
             self._book_what_is_left(t)
 
     def _book_what_is_left(self, t: Transfer) -> None:
-        about = self._about(t) if t.kind is Kind.DIRECT else None
+        about = self._about(t) if t.kind is Movement.DIRECT else None
         if about is not None:
             self.left_minor[about.holder_id, about.seq] -= t.amount_minor
-        if about is not None and about.kind is Kind.DIRECT and about.about_seq is not None:
+        if about is not None and about.kind is Movement.DIRECT and about.about_seq is not None:
             self.left_minor[t.holder_id, about.about_seq] += t.amount_minor
         else:
             self.left_minor[t.holder_id, t.seq] = t.amount_minor
@@ -187,6 +187,6 @@ class Books:
         return None if t.about_seq is None else self.transfers.get((t.holder_id, t.about_seq))
 
     def _hold_minor(self, t: Transfer) -> int:
-        settles = t.kind in (Kind.POST, Kind.VOID)
+        settles = t.kind in (Movement.POST, Movement.VOID)
         hold = self._about(t) if settles else None
         return hold.amount_minor if hold is not None else 0

@@ -15,7 +15,7 @@ says what must then be available and held.
 from datetime import UTC, date, datetime
 
 from ledger.accounts import House, lot_account, payable_account
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 from tests.ledger.books import Books
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -62,7 +62,7 @@ def movement(words: str, books: Books) -> Transfer:
     return Transfer(
         holder_id=holder_id,
         seq=said.get("seq", books.last_seq.get(holder_id, 0) + 1),
-        kind=Kind(kind),
+        kind=Movement(kind),
         debit_account=account(debit),
         credit_account=account(credit),
         amount_minor=int(amount),

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ledger.accounts import House, lot_account, payable_account
 from ledger.running import Running, after
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 from tests.ledger.books import Books
 from tests.ledger.table import AT
 
@@ -88,12 +88,12 @@ class BooksAgainstAPlainModel(RuleBasedStateMachine):
     def step(self, row: PlainRow) -> None:
         seq = len(self.rows) + 1
         debit, credit, kind = {
-            "load": (int(House.EMPLOYER_PREPAID), row.lot, Kind.DIRECT),
-            "buy": (row.lot, row.shop, Kind.DIRECT),
-            "back": (row.shop, row.lot, Kind.DIRECT),
-            "hold": (row.lot, row.shop, Kind.HOLD),
-            "post": (row.lot, row.shop, Kind.POST),
-            "void": (row.lot, row.shop, Kind.VOID),
+            "load": (int(House.EMPLOYER_PREPAID), row.lot, Movement.DIRECT),
+            "buy": (row.lot, row.shop, Movement.DIRECT),
+            "back": (row.shop, row.lot, Movement.DIRECT),
+            "hold": (row.lot, row.shop, Movement.HOLD),
+            "post": (row.lot, row.shop, Movement.POST),
+            "void": (row.lot, row.shop, Movement.VOID),
         }[row.verb]
         transfer = Transfer(
             1, seq, kind, debit, credit, row.amount, None, row.about or None,

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.accounts import House, lot_account, payable_account
 from ledger.schema import TRANSFERS
-from ledger.transfers import Kind, Transfer
+from ledger.transfers import Movement, Transfer
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = AT + timedelta(days=3)
@@ -45,7 +45,7 @@ def test_a_row_that_was_read_is_the_movement_that_was_written() -> None:
 
 def plain(value: Any) -> Any:
     """The value as a driver gives it: a string, not a member of an enum."""
-    return str(value) if isinstance(value, Kind) else value
+    return str(value) if isinstance(value, Movement) else value
 
 
 def test_a_post_keeps_the_accounts_and_the_day_of_its_hold() -> None:

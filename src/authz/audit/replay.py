@@ -18,8 +18,7 @@ from authz.state import Profile
 from ledger.accounts import House, is_lot, lot_account, lot_no_of
 from ledger.audit import VIOLATIONS_NAMED_MAX, LawResult
 from ledger.balances import lot_effects, usage_effect
-from ledger.transfers import Kind as Movement
-from ledger.transfers import Transfer
+from ledger.transfers import Movement, Transfer
 from rules.decision import Approved, Decision, Reason
 from rules.facts import ChipUse, Facts
 from rules.pipeline import decide

@@ -17,8 +17,7 @@ from authz.decide.purse import Purse
 from authz.requests import Kind
 from authz.state import Payment
 from ledger.accounts import House, is_lot, is_spending
-from ledger.transfers import Kind as Movement
-from ledger.transfers import Transfer
+from ledger.transfers import Movement, Transfer
 
 
 class Leg(Struct, frozen=True, gc=False):

@@ -7,8 +7,7 @@ from authz.outcomes import APPROVALS
 from authz.payments.progress import Step
 from authz.requests import Kind
 from ledger.accounts import House, is_lot
-from ledger.transfers import Kind as Movement
-from ledger.transfers import Transfer
+from ledger.transfers import Movement, Transfer
 from rules.words import euros
 
 DEEDS: Final = {
