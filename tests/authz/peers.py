@@ -7,8 +7,7 @@ import asyncio
 from typing import Any, Final, cast
 
 from authz.access.rates import Buckets
-from authz.batch.batcher import Batcher
-from authz.batch.batcher import Limits as BatchLimits
+from authz.batch.batcher import Batcher, BatchLimits
 from authz.batch.batches import Done
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine

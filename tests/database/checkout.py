@@ -14,7 +14,7 @@ import httpx
 import msgspec
 import pytest
 
-from authz.batch.batcher import Batcher, Limits
+from authz.batch.batcher import Batcher, BatchLimits
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine
 from authz.credentials.sending import Mailbox
@@ -152,7 +152,7 @@ async def opened(url: str) -> AsyncIterator[Checkout]:
     pool = await database.open_pool(url, size=6)
     directory = Directory(known_max=100)
     engine = Engine(Store(pool, directory, answer_timeout_s=10), BOOKS, numbers(), Metrics())
-    batcher = Batcher(engine.run, directory, Limits(2, 64, 1_000, 100))
+    batcher = Batcher(engine.run, directory, BatchLimits(2, 64, 1_000, 100))
     road = Road(batcher.ask, DIGESTER, PROOF_KEY, proof_wanted=False, patience_s=DAYS_S)
     desk = CardDesk(DIGESTER, some_safe(), Mailbox())
     deps = Deps(pool, Metrics(), BOOKS, lambda: True, test_clock=True, road=road, cards=desk)

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from authz.batch.batcher import Batcher, Limits
+from authz.batch.batcher import Batcher, BatchLimits
 from authz.batch.directory import Directory
 from authz.commands.jobs import app, run_job
 from authz.jobs.timers import JOBS, LOOK_BACK, Counts, Job, Work, keep_running, road_of, timers
@@ -61,7 +61,7 @@ async def test_the_service_sends_expiries_with_everybody_elses_batches(
         await t.at(FRIDAY)
         await t.pay(2300, kind=Kind.HOLD)
         await t.at("2026-12-05T00:00:00+01:00")
-        batcher = Batcher(t.engine.run, Directory(known_max=10), Limits(2, 8, 100, 10))
+        batcher = Batcher(t.engine.run, Directory(known_max=10), BatchLimits(2, 8, 100, 10))
         work = Work(t.pool, road_of(batcher), t.books, t.now)
         async with asyncio.timeout(10), timers(work):
             while (await t.lots())[0][3]:  # noqa: ASYNC110

@@ -24,7 +24,7 @@ Wait = Callable[[Request, Later, Done], None]
 _log = structlog.get_logger()
 
 
-class Limits(Struct, frozen=True):
+class BatchLimits(Struct, frozen=True):
     """How much may wait, in requests. `repeats_reserved` of `waiting_max` is for repeats alone.
 
     `lanes` is how many batches may be at work at a time.
@@ -39,7 +39,7 @@ class Limits(Struct, frozen=True):
 class Batcher:
     """Takes requests in, gives each exactly one outcome."""
 
-    def __init__(self, run: Run, directory: Directory, limits: Limits) -> None:
+    def __init__(self, run: Run, directory: Directory, limits: BatchLimits) -> None:
         """`run` decides and saves one batch, and does not raise."""
         assert 0 <= limits.repeats_reserved < limits.waiting_max
         self._run = run

@@ -15,8 +15,7 @@ from authz.access.tls import Certificates
 from authz.bank.desk import bank_desk
 from authz.bank.enrolment import Enrolment
 from authz.bank.teller import BankDesk, Teller
-from authz.batch.batcher import Batcher
-from authz.batch.batcher import Limits as BatchLimits
+from authz.batch.batcher import Batcher, BatchLimits
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine
 from authz.custody.key_changes import DatabaseBook, NetworkKeys

@@ -8,7 +8,7 @@ import pytest
 
 from authz.bank import teller
 from authz.bank.teller import Teller, word_of
-from authz.batch.batcher import Batcher, Limits
+from authz.batch.batcher import Batcher, BatchLimits
 from authz.batch.directory import Directory
 from authz.decide.topup import BankWord
 from authz.iso8583.message import Message
@@ -41,7 +41,7 @@ class Road:
         self.settled = False
         self.asked = 0
         self.batcher = Batcher(
-            self._run, Directory(known_max=10), Limits(2, 1_000, 1_000, repeats_reserved=10)
+            self._run, Directory(known_max=10), BatchLimits(2, 1_000, 1_000, repeats_reserved=10)
         )
         self.teller = Teller(self.batcher, None)
         self.batcher.wait_for_bank = self.teller.take

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from authz.batch.batcher import Batcher, Limits
+from authz.batch.batcher import Batcher, BatchLimits
 from authz.batch.directory import Directory
 from authz.outcomes import Outcome
 from authz.requests import Request
@@ -14,13 +14,13 @@ from authz.storage.store import HolderOf
 from rules.decision import Reason
 from tests.authz.builders import again, card_ref, reason_of, some_request
 
-LIMITS = Limits(lanes=1, batch_size_max=100, waiting_max=10, repeats_reserved=4)
+LIMITS = BatchLimits(lanes=1, batch_size_max=100, waiting_max=10, repeats_reserved=4)
 
 
 class Desk:
     """A batcher whose batches wait until they are let go."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: BatchLimits = LIMITS) -> None:
         self.directory = Directory(known_max=100)
         self.batches: list[tuple[list[Request], HolderOf]] = []
         self.answered: list[tuple[Request, Outcome | None]] = []
@@ -94,7 +94,7 @@ async def test_a_lone_request_goes_at_once(desk: Desk) -> None:
 
 
 async def test_a_batch_is_never_larger_than_allowed() -> None:
-    desk = Desk(Limits(lanes=1, batch_size_max=3, waiting_max=50, repeats_reserved=4))
+    desk = Desk(BatchLimits(lanes=1, batch_size_max=3, waiting_max=50, repeats_reserved=4))
     desk.submit(*(some_request(100 + n) for n in range(8)))
     await desk.finish_all()
     assert [len(batch) for batch, _ in desk.batches] == [3, 3, 2]
