@@ -39,7 +39,7 @@ BY_NUMBER: Final = """
 """
 
 
-class Purse(StrEnum):
+class DebtorAccount(StrEnum):
     """The issuer's account that a transfer leaves; one letter of its end-to-end id."""
 
     VOUCHERS = "V"
@@ -47,10 +47,10 @@ class Purse(StrEnum):
     OWN = "O"
 
 
-PURSES: Final = {
-    Source.VOUCHER: Purse.VOUCHERS,
-    Source.BANK: Purse.BANK,
-    Source.LOSS: Purse.OWN,
+DEBTOR_ACCOUNTS: Final = {
+    Source.VOUCHER: DebtorAccount.VOUCHERS,
+    Source.BANK: DebtorAccount.BANK,
+    Source.LOSS: DebtorAccount.OWN,
 }
 
 
@@ -77,9 +77,9 @@ class Remittance(Struct, frozen=True):
         """All of it."""
         return sum(self.by_source.values())
 
-    def end_to_end_id(self, purse: Purse) -> str:
+    def end_to_end_id(self, debited: DebtorAccount) -> str:
         """What the payee's statement shows: by it the payment is found again."""
-        return f"{PREFIX}{self.number:012d}{purse.value}"
+        return f"{PREFIX}{self.number:012d}{debited.value}"
 
 
 class Run(Struct, frozen=True):
@@ -114,7 +114,7 @@ async def find_payment(tx: "Tx", end_to_end_id: str) -> Run | None:
     if row is None:
         return None
     found = _remittance(row)
-    ids = {found.end_to_end_id(purse) for purse in Purse}
+    ids = {found.end_to_end_id(debited) for debited in DebtorAccount}
     return _run(row, [found]) if end_to_end_id.strip() in ids else None
 
 
@@ -132,32 +132,33 @@ def as_csv(run: Run) -> Iterator[str]:
 def as_credit_transfers(run: Run, payer: IssuerRecord) -> str:
     """The run as pain.001: a batch for each account of the issuer, a transfer for each merchant."""
     batches = [
-        Batch(f"{PREFIX}-{run.number}-{purse.value}", Party(payer.name, account.iban, account.bic),
-              run.execute_on, payments)
-        for purse, account in _accounts(payer).items()
-        if (payments := _payments(run, purse))
+        Batch(f"{PREFIX}-{run.number}-{debited.value}",
+              Party(payer.name, account.iban, account.bic), run.execute_on, payments)
+        for debited, account in _accounts(payer).items()
+        if (payments := _payments(run, debited))
     ]  # fmt: skip
     return document(f"{PREFIX}-{run.number}", run.made_at, payer.name, batches)
 
 
-def _accounts(payer: IssuerRecord) -> dict[Purse, BankAccountRecord]:
+def _accounts(payer: IssuerRecord) -> dict[DebtorAccount, BankAccountRecord]:
     return {
-        Purse.VOUCHERS: payer.vouchers,
-        Purse.BANK: payer.bank or payer.own,
-        Purse.OWN: payer.own,
+        DebtorAccount.VOUCHERS: payer.vouchers,
+        DebtorAccount.BANK: payer.bank or payer.own,
+        DebtorAccount.OWN: payer.own,
     }
 
 
-def _payments(run: Run, purse: Purse) -> list[Payment]:
+def _payments(run: Run, debited: DebtorAccount) -> list[Payment]:
     """The transfers out of one account; money that may not be mixed goes by itself (L.3262-2)."""
     text = f"Titres-restaurant jusqu'au {run.last_day:%d/%m/%Y}"
     payments = []
     for each in run.remittances:
-        minor = sum(m for source, m in each.by_source.items() if PURSES[source] is purse)
+        parts = each.by_source.items()
+        minor = sum(part for source, part in parts if DEBTOR_ACCOUNTS[source] is debited)
         if minor and each.payee.iban is not None:
             payee = Party(each.payee.name or each.payee.mid, each.payee.iban, each.payee.bic)
             said = f"{text} {each.payee.mid}"
-            payments.append(Payment(each.end_to_end_id(purse), payee, minor, said))
+            payments.append(Payment(each.end_to_end_id(debited), payee, minor, said))
     return payments
 
 
