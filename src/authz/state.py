@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.decide.counters import Counters
-from authz.decide.topup import Leg
+from authz.decide.topup import BankLeg
 from authz.outcomes import Later, Outcome
 from authz.requests import Kind
 from ledger.transfers import Transfer
@@ -193,7 +193,7 @@ class Payment(Struct, frozen=True, gc=False):
     facts: bytes
     ceiling_minor: int | None = None
     refunded_minor: int = 0
-    leg: Leg | None = None
+    leg: BankLeg | None = None
     stan: str = ""
 
     @property
@@ -237,7 +237,7 @@ class Pending(Struct, frozen=True, gc=False):
     `request` and `facts` are as they were kept; `reversed` says whether it is to be undone.
     """
 
-    leg: Leg
+    leg: BankLeg
     account_no: int
     request: bytes
     facts: bytes

@@ -14,7 +14,7 @@ from msgspec import msgpack
 from msgspec.structs import replace
 
 from authz.decide.counters import Counters
-from authz.decide.topup import Leg, LegState
+from authz.decide.topup import BankLeg, LegState
 from authz.decide.writes import Writes
 from authz.outcomes import Outcome, chip_of, later
 from authz.requests import Kind, Request
@@ -150,7 +150,7 @@ class MemoryStore:
         """What was reserved has its key and its holds, and no answer yet."""
         for row in cast(list[tuple[Any, ...]], writes.reserved):
             holder_id, number, key_hash, account_no, bank_minor, request, facts = row[:7]
-            leg = Leg(holder_id, number, LegState.RESERVED, bank_minor, bank_minor)
+            leg = BankLeg(holder_id, number, LegState.RESERVED, bank_minor, bank_minor)
             moved = (Transfer(*each) for each in self.movements)
             holds = tuple(t for t in moved if t.authorization_id == number)
             name = holder_id, number

@@ -11,7 +11,7 @@ from authz.decide.legs import AT_ONCE, LegBook
 from authz.decide.loose_ends import NOBODY, TOMBSTONE, LooseEnds, is_same_message
 from authz.decide.news import News
 from authz.decide.purse import Purse
-from authz.decide.topup import Leg, LegState
+from authz.decide.topup import BankLeg, LegState
 from authz.decide.writes import Row, Writes
 from authz.identity import NO_CONTENT
 from authz.outcomes import Outcome, Reserved, chip_of, later, reserved
@@ -107,7 +107,7 @@ class Draft:
                 facts.now, request.received_at + OWNERS_TIME, None,
             )
         )  # fmt: skip
-        leg = Leg(holder_id, number, LegState.RESERVED, bank_minor, bank_minor)
+        leg = BankLeg(holder_id, number, LegState.RESERVED, bank_minor, bank_minor)
         self.legs.reserve(leg, account_no, request, facts.now)
         return reserved((holder_id, number), bank_minor)
 

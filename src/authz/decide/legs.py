@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from authz.decide.topup import Event, Leg, LegState, NoticeKind, moved
+from authz.decide.topup import BankLeg, Event, LegState, NoticeKind, moved
 from authz.decide.writes import LegRows, Row
 from authz.requests import Request
 
@@ -25,11 +25,11 @@ class LegBook:
         """Nothing is touched yet."""
         self._new: list[Row] = []
         self._was: dict[tuple[int, int], LegState] = {}
-        self._now: dict[tuple[int, int], Leg] = {}
+        self._now: dict[tuple[int, int], BankLeg] = {}
         self._moves: list[Row] = []
         self._notices: list[Row] = []
 
-    def reserve(self, leg: Leg, account_no: int, request: Request, at: datetime) -> None:
+    def reserve(self, leg: BankLeg, account_no: int, request: Request, at: datetime) -> None:
         """A leg begins."""
         self._new.append(
             (
@@ -40,13 +40,13 @@ class LegBook:
         )  # fmt: skip
         self._note(leg, "RESERVE", "vouchers are held", at)
 
-    def move(self, leg: Leg, event: Event, why: str, at: datetime) -> Leg:
+    def move(self, leg: BankLeg, event: Event, why: str, at: datetime) -> BankLeg:
         """Take a step of the table."""
         after = self._touch(leg, replace(leg, state=moved(leg.state, event)))
         self._note(after, event.value, why, at)
         return after
 
-    def tell(self, leg: Leg, kind: NoticeKind, amount_minor: int, at: datetime) -> Leg:
+    def tell(self, leg: BankLeg, kind: NoticeKind, amount_minor: int, at: datetime) -> BankLeg:
         """Let the bank be told of the leg as it is now."""
         after = self._touch(leg, replace(leg, notices=leg.notices + 1))
         self._notices.append(
@@ -57,11 +57,11 @@ class LegBook:
         )  # fmt: skip
         return after
 
-    def settle(self, leg: Leg, *, left_minor: int, refunded_minor: int) -> Leg:
+    def settle(self, leg: BankLeg, *, left_minor: int, refunded_minor: int) -> BankLeg:
         """Less of it stands than before."""
         return self._touch(leg, replace(leg, left_minor=left_minor, refunded_minor=refunded_minor))
 
-    def touched(self, holder_id: int, number: int) -> Leg | None:
+    def touched(self, holder_id: int, number: int) -> BankLeg | None:
         """A leg as this batch left it, if it did anything to it."""
         return self._now.get((holder_id, number))
 
@@ -77,11 +77,11 @@ class LegBook:
         ]  # fmt: skip
         return LegRows(self._new, steps, self._moves, self._notices)
 
-    def _touch(self, before: Leg, after: Leg) -> Leg:
+    def _touch(self, before: BankLeg, after: BankLeg) -> BankLeg:
         name = before.holder_id, before.number
         self._was.setdefault(name, before.state)
         self._now[name] = after
         return after
 
-    def _note(self, leg: Leg, event: str, why: str, at: datetime) -> None:
+    def _note(self, leg: BankLeg, event: str, why: str, at: datetime) -> None:
         self._moves.append((leg.holder_id, leg.number, leg.state.value, event, why, WHO, at))

@@ -95,8 +95,8 @@ class NoticeKind(Enum):
     """0200 with DE3 20: give `amount_minor` back."""
 
 
-class Leg(Struct, frozen=True, gc=False):
-    """A leg as it stands, in cents.
+class BankLeg(Struct, frozen=True, gc=False):
+    """The leg of a bank card as it stands, in cents.
 
     `amount_minor` is what the bank is asked for, `left_minor` what of it was not reversed, and
     `refunded_minor` what was given back of that. `notices` counts what the bank was told so far.

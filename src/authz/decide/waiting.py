@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from authz.decide import aftermath
 from authz.decide.draft import Draft, Kept
-from authz.decide.topup import STANDING, Event, Leg, LegState, NoticeKind
+from authz.decide.topup import STANDING, BankLeg, Event, LegState, NoticeKind
 from authz.ids import approval_code
 from authz.outcomes import Outcome, later
 from authz.requests import Kind, Original, Request
@@ -115,7 +115,7 @@ def follow_leg(draft: Draft, kind: Kind, before: Payment, at: datetime) -> None:
     draft.payments[before.name] = replace(after, leg=leg)
 
 
-def _captured(draft: Draft, leg: Leg, now_minor: int, at: datetime) -> Leg:
+def _captured(draft: Draft, leg: BankLeg, now_minor: int, at: datetime) -> BankLeg:
     leg = draft.legs.settle(leg, left_minor=now_minor, refunded_minor=leg.refunded_minor)
     leg = draft.legs.move(leg, Event.CAPTURE, "the hold was captured", at)
     return draft.legs.tell(leg, NoticeKind.CAPTURE, now_minor, at)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
-from authz.decide.topup import Leg, LegState
+from authz.decide.topup import BankLeg, LegState
 from authz.state import PaymentName, Pending
 from authz.storage.rows import columns
 from ledger.transfers import Transfer
@@ -46,7 +46,7 @@ async def read_pending(sql: "Tx", names: Collection[PaymentName]) -> dict[Paymen
     }
 
 
-def leg_of(row: Any) -> Leg:
+def leg_of(row: Any) -> BankLeg:
     """The first seven columns of a row of a leg."""
     holder_id, number, state, *rest = row[:7]
-    return Leg(holder_id, number, LegState(state), *rest)
+    return BankLeg(holder_id, number, LegState(state), *rest)
