@@ -16,12 +16,11 @@ from structlog.typing import EventDict, WrappedLogger
 from authz.access.rates import Buckets, Rate
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-FOREIGN_EVERY_S: Final = 1.0
-"""What a library says again and again is written so often at most."""
-
+FOREIGN_RATE: Final = Rate(per_s=1, burst_max=1)
+"""How often a library writes from one place of its code."""
 EVENT_RATE: Final = Rate(per_s=10, burst_max=200)
 """How often one event of ours is written that is less than an error."""
-EVENTS_MAX: Final = 1_000
+SAYINGS_MAX: Final = 1_000
 
 _log = structlog.get_logger()
 
@@ -51,20 +50,37 @@ LINES: Final = Lines()
 """Those of this process."""
 
 
+class Throttle:
+    """Leaves out what is said too often, and knows how often."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._buckets = Buckets(rate, SAYINGS_MAX)
+        self._left_out: Counter[object] = Counter()
+
+    def too_often(self, saying: object) -> bool:
+        """Whether this is to be left out: then it is counted."""
+        if not self._buckets.take(saying, monotonic()):
+            return False
+        self._left_out[saying] += 1
+        return True
+
+    def left_out(self, saying: object) -> int:
+        """How many like it were left out since this was asked last."""
+        return self._left_out.pop(saying, 0)
+
+
 class Seldom:
     """Leaves out what is said too often, unless it is an error: peers can make us say it."""
 
     def __init__(self) -> None:
-        self._events = Buckets(EVENT_RATE, EVENTS_MAX)
-        self._left_out: Counter[str] = Counter()
+        self._throttle = Throttle(EVENT_RATE)
 
     def __call__(self, _logger: WrappedLogger, level: str, said: EventDict) -> EventDict:
         """Of a line, itself, with how many like it were left out. Raises `DropEvent`."""
         event = str(said["event"])
-        if LEVELS.get(level, 0) < LEVELS["error"] and self._events.take(event, monotonic()):
-            self._left_out[event] += 1
+        if LEVELS.get(level, 0) < LEVELS["error"] and self._throttle.too_often(event):
             raise structlog.DropEvent
-        left_out = self._left_out.pop(event, 0)
+        left_out = self._throttle.left_out(event)
         return {**said, "left_out": left_out} if left_out else said
 
 
@@ -100,23 +116,19 @@ class Foreign(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, int], tuple[float, int]] = {}
+        self._throttle = Throttle(FOREIGN_RATE)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record unless its like was written just now."""
-        key = (record.pathname, record.lineno)  # where it is said, so that they stay few
-        written_s, left_out = self._said.get(key, (-FOREIGN_EVERY_S, 0))
-        now = monotonic()
-        if now - written_s < FOREIGN_EVERY_S:
-            self._said[key] = written_s, left_out + 1
+        place = record.pathname, record.lineno  # and not the words, so that they stay few
+        if self._throttle.too_often(place):
             return
-        self._said[key] = now, 0
         error = record.exc_info[1] if record.exc_info else None
         _log.log(
             record.levelno,
             record.name,
             said=record.getMessage(),
-            left_out=left_out,
+            left_out=self._throttle.left_out(place),
             error=None if error is None else type(error).__name__,
             # That the system refuses something is no fault of ours: where it happened says nothing.
             exc_info=None if isinstance(error, OSError) else error,
