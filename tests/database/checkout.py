@@ -155,7 +155,7 @@ async def opened(url: str) -> AsyncIterator[Checkout]:
     batcher = Batcher(engine.run, directory, BatchLimits(2, 64, 1_000, 100))
     road = Road(batcher.ask, DIGESTER, PROOF_KEY, proof_wanted=False, patience_s=DAYS_S)
     desk = CardDesk(DIGESTER, some_safe(), Mailbox())
-    deps = Deps(pool, Metrics(), BOOKS, lambda: True, test_clock=True, road=road, cards=desk)
+    deps = Deps(pool, pool, Metrics(), BOOKS, lambda: True, test_clock=True, road=road, cards=desk)
     yield Checkout(url, deps, batcher.ask)
     await batcher.drained()
     await pool.close()

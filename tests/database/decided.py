@@ -110,7 +110,7 @@ async def parts(url: str) -> AsyncIterator[Deps]:
     """What the application is given; the clock stands at Tuesday noon."""
     pool = await database.open_pool(url, size=2)
     await set_clock(pool, TUESDAY)
-    yield Deps(pool, Metrics(), {"fr-meal": BOOK}, lambda: True, test_clock=True)
+    yield Deps(pool, pool, Metrics(), {"fr-meal": BOOK}, lambda: True, test_clock=True)
     await pool.close()
 
 

@@ -35,7 +35,13 @@ async def bank(
 ) -> AsyncIterator[tuple[Town, httpx.AsyncClient]]:
     async with town(url, tmp_path, people) as t:
         deps = Deps(
-            t.pool, Metrics(), t.books, lambda: True, True, cards=CardDesk(DIGESTER, some_safe())
+            t.pool,
+            t.pool,
+            Metrics(),
+            t.books,
+            lambda: True,
+            True,
+            cards=CardDesk(DIGESTER, some_safe()),
         )
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(

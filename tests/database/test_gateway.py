@@ -274,7 +274,9 @@ async def test_a_trace_ends_with_the_reason_that_was_answered(http: httpx.AsyncC
 
 async def test_without_its_rulebook_a_decision_is_shown_but_not_explained(parts: Deps) -> None:
     other = BOOK.derive(cap_scope="ACCOUNT")
-    apart = Deps(parts.pool, parts.metrics, {"fr-meal": other}, parts.ready, test_clock=True)
+    apart = Deps(
+        parts.pool, parts.pool, parts.metrics, {"fr-meal": other}, parts.ready, test_clock=True
+    )
     async with client_of(apart) as http:
         paid = await one(http, BOUGHT)
         answer = await http.get(f"/v1/authorizations/{paid['id']}/trace")

@@ -58,7 +58,7 @@ async def test_the_clock_stays_in_the_years_that_are_known(
 
 
 async def test_there_is_no_clock_to_set_without_the_test_clock(parts: Deps) -> None:
-    plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
+    plain = Deps(parts.pool, parts.pool, parts.metrics, parts.rulebooks, parts.ready)
     async with parts.pool.acquire() as sql, sql.transaction():
         _, key = await create_key(sql, Wanted(None, frozenset({Scope.OPS})))
     async with client_of(plain, headers={"authorization": f"Bearer {key}"}) as http:
@@ -67,7 +67,7 @@ async def test_there_is_no_clock_to_set_without_the_test_clock(parts: Deps) -> N
 
 
 async def test_the_development_key_is_accepted_with_the_test_clock_only(parts: Deps) -> None:
-    plain = Deps(parts.pool, parts.metrics, parts.rulebooks, parts.ready)
+    plain = Deps(parts.pool, parts.pool, parts.metrics, parts.rulebooks, parts.ready)
     async with client_of(parts) as http:
         assert (await http.get("/v1/accounts/acc-1")).status_code == 200
     async with client_of(plain) as http:
@@ -78,7 +78,7 @@ async def test_the_development_key_is_accepted_with_the_test_clock_only(parts: D
 async def test_ready_means_that_payments_can_be_decided(parts: Deps) -> None:
     async with client_of(parts) as http:
         assert (await http.get("/readyz")).json() == {"status": "ready"}
-    draining = Deps(parts.pool, parts.metrics, parts.rulebooks, lambda: False)
+    draining = Deps(parts.pool, parts.pool, parts.metrics, parts.rulebooks, lambda: False)
     async with client_of(draining) as http:
         assert_problem(await http.get("/readyz"), 503, "DRAINING")
         assert (await http.get("/healthz")).status_code == 200
@@ -87,7 +87,7 @@ async def test_ready_means_that_payments_can_be_decided(parts: Deps) -> None:
 async def test_without_its_database_it_is_alive_and_not_ready(url: str, parts: Deps) -> None:
     gone = await database.open_pool(url, size=1)
     await gone.close()
-    without = Deps(gone, parts.metrics, parts.rulebooks, parts.ready, test_clock=True)
+    without = Deps(gone, gone, parts.metrics, parts.rulebooks, parts.ready, test_clock=True)
     async with client_of(without) as http:
         assert_problem(await http.get("/readyz"), 503, "NOT_READY")
         assert_problem(await http.get("/v1/accounts/acc-1"), 503, "ISSUER_DOWN")

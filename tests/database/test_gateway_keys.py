@@ -121,7 +121,7 @@ async def test_a_key_that_does_not_count_any_more_is_not_listened_to(parts: Deps
 async def test_without_its_database_nobody_is_listened_to(url: str, parts: Deps) -> None:
     gone = await database.open_pool(url, size=1)
     await gone.close()
-    asked = Unread(changed(parts, pool=gone))
+    asked = Unread(changed(parts, pool=gone, prompt_pool=gone))
     answer = await asked.ask("POST", "/v1/test/clock", unknown(1))
     assert_problem(answer, 503, "ISSUER_DOWN")
     assert answer.headers["retry-after"] == "1"

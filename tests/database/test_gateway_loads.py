@@ -28,7 +28,7 @@ async def open_office(
     url: str, tmp_path: Path, setting: Setting, book: Rulebook = BOOK
 ) -> AsyncIterator[tuple[Town, httpx.AsyncClient]]:
     async with town(url, tmp_path, {1: setting}, book) as t:
-        deps = Deps(t.pool, Metrics(), t.books, lambda: True, test_clock=True)
+        deps = Deps(t.pool, t.pool, Metrics(), t.books, lambda: True, test_clock=True)
         async with client_of(deps) as http:
             yield t, http
 

@@ -103,7 +103,7 @@ async def test_a_block_is_told_again_and_another_body_is_another_operation(
 async def test_twenty_at_the_same_time_are_one_block(calendar_url: str, tmp_path: Path) -> None:
     """Half of them come to an engine of their own: there only the database can tell."""
     async with phones(calendar_url, tmp_path) as p:
-        deps = Deps(p.t.pool, Metrics(), p.t.books, lambda: True, True)
+        deps = Deps(p.t.pool, p.t.pool, Metrics(), p.t.books, lambda: True, True)
         apart = [client(replace(deps, at_work=AtWork())) for _ in range(10)]
         everybody = [*apart, *[p.http] * 10]
         answers = await asyncio.gather(*(ask(each, f"{CARD}/block") for each in everybody))
@@ -159,7 +159,7 @@ async def test_the_number_of_a_device_is_told_again_and_not_kept(
         new = ("next", bytes(32))
         await re_encrypt(p.t.pool, Vault([new, ("pan-test", bytes(range(32)))]))
         later = CardDesk(DIGESTER, Safe(some_module(), Vault([new])), provider)
-        deps = Deps(p.t.pool, Metrics(), p.t.books, lambda: True, True, cards=later)
+        deps = Deps(p.t.pool, p.t.pool, Metrics(), p.t.books, lambda: True, True, cards=later)
         assert (await ask(client(deps), "/v1/tokens", APPLE, APPLE["device"])).json() == again
 
 
@@ -227,7 +227,14 @@ async def enrolling(url: str, tmp_path: Path) -> AsyncIterator[tuple[Branch, htt
         enrolment = Enrolment(branch.desk, numbers.__next__)
         desk = CardDesk(DIGESTER, some_safe())
         deps = Deps(
-            branch.pool, Metrics(), BOOKS, lambda: True, True, cards=desk, enrolment=enrolment
+            branch.pool,
+            branch.pool,
+            Metrics(),
+            BOOKS,
+            lambda: True,
+            True,
+            cards=desk,
+            enrolment=enrolment,
         )
         async with client(deps) as http:
             yield branch, http

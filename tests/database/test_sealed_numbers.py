@@ -69,7 +69,7 @@ async def counter(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
 
     road = Road(nobody_pays, DIGESTER, None, False, 1.0)
     desk = CardDesk(DIGESTER, some_safe())
-    deps = Deps(pool, Metrics(), BOOKS, lambda: True, True, road=road, cards=desk)
+    deps = Deps(pool, pool, Metrics(), BOOKS, lambda: True, True, road=road, cards=desk)
     transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://issuer", headers={"authorization": "Bearer dev"}

@@ -99,7 +99,7 @@ async def phones(
     async with town(url, tmp_path, ONE, book) as t:
         await t.at(TEN)
         desk = CardDesk(DIGESTER, some_safe(), sender or Mailbox(), timedelta(seconds=pause_s))
-        deps = Deps(t.pool, Metrics(), t.books, lambda: True, True, cards=desk)
+        deps = Deps(t.pool, t.pool, Metrics(), t.books, lambda: True, True, cards=desk)
         transport = httpx.ASGITransport(create_app(deps), client=("127.0.0.1", 1))
         async with httpx.AsyncClient(
             transport=transport, base_url="http://issuer", headers={"authorization": "Bearer dev"}

@@ -20,7 +20,9 @@ from tests.database.roads import buys
 
 
 def client(branch: Branch) -> httpx.AsyncClient:
-    return client_of(Deps(branch.pool, Metrics(), BOOKS, lambda: True, test_clock=True))
+    return client_of(
+        Deps(branch.pool, branch.pool, Metrics(), BOOKS, lambda: True, test_clock=True)
+    )
 
 
 async def told(http: httpx.AsyncClient, path: str) -> Any:

@@ -82,8 +82,8 @@ class Limiter:
 class Deps:
     """The parts of the running service that HTTP reads from.
 
-    `pool` is HTTP's own; `prompt_pool` is for what is found by its name and never takes long, which
-    long lists must not keep waiting: without one it is `pool` too. `ready` is false while the
+    `pool` is HTTP's own; `prompt_pool` is for what is found by its name and never takes long, as
+    API keys and payments are: long lists must not keep them waiting. `ready` is false while the
     service drains; `rulebooks` are by programme. Without a `road` HTTP can look and not pay;
     without `cards` it takes no card number or PIN; without an `enrolment` no bank card is linked.
     `developer_proves`: the key of the test clock needs the holder's proof as others do. `at_work`
@@ -91,6 +91,7 @@ class Deps:
     """
 
     pool: asyncpg.Pool
+    prompt_pool: asyncpg.Pool
     metrics: Collector
     rulebooks: Mapping[str, Rulebook]
     ready: Callable[[], bool]
@@ -102,12 +103,6 @@ class Deps:
     body_max_bytes: int = BODY_MAX_BYTES
     limiter: Limiter | None = None
     at_work: AtWork = field(default_factory=AtWork)
-    prompt_pool: asyncpg.Pool | None = None
-
-    @property
-    def prompt(self) -> asyncpg.Pool:
-        """Where API keys and payments are looked up."""
-        return self.prompt_pool or self.pool
 
     def content_ref(self, body: bytes) -> bytes:
         """What stands for the body of a write under its key; no number or PIN can be guessed of it.
@@ -122,7 +117,7 @@ class Deps:
         """API keys by their ids, as they stand when they are asked for: a revoked one bites."""
 
         async def look_up(key_ids: Collection[str]) -> Mapping[str, Kept]:
-            async with self.prompt.acquire() as sql:
+            async with self.prompt_pool.acquire() as sql:
                 return await find_keys(sql, key_ids, datetime.now(UTC))
 
         return Together(look_up)
@@ -133,7 +128,7 @@ class Deps:
         books = tuple(self.rulebooks.values())
 
         async def look_up(names: Collection[PaymentName]) -> Mapping[PaymentName, Payment]:
-            async with self.prompt.acquire() as sql:
+            async with self.prompt_pool.acquire() as sql:
                 return await find_all(sql, names, books)
 
         return Together(look_up)

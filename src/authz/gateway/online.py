@@ -168,7 +168,9 @@ async def authorize(call: Asking, body: PurchaseIn) -> AuthorizationOut:
     outcome = await call.decide(asked)
     number = outcome.authorization_id
     if not number:
-        return not_kept(asked, outcome, await civil_instant(call.deps.prompt, asked.received_at))
+        return not_kept(
+            asked, outcome, await civil_instant(call.deps.prompt_pool, asked.received_at)
+        )
     return await call.answer(outcome.holder_id, number, number)
 
 

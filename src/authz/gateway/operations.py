@@ -40,7 +40,7 @@ async def readyz(deps: Given) -> Status:
     if not deps.ready():
         raise ProblemError(503, "DRAINING", "the service is going down")
     try:
-        async with asyncio.timeout(READY_TIMEOUT_S), deps.prompt.acquire() as sql:
+        async with asyncio.timeout(READY_TIMEOUT_S), deps.prompt_pool.acquire() as sql:
             await server_check.check(cast("asyncpg.Connection", sql))
     except database.DatabaseError as refused:
         raise ProblemError(503, "NOT_READY", str(refused)) from refused
