@@ -60,7 +60,7 @@ class Paper:
 
     def capture(self, name: int, cents: int, today: date) -> int:
         paid = self.paid.get(name)
-        if paid is None or paid.captured or cents > paid.held:
+        if paid is None or paid.captured or cents > min(paid.held, paid.most):
             return 0
         if not paid.parts.total():  # too late: only if there is money, and the day has room
             if not paid.most or cents > self.room(paid, today):

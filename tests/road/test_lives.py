@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -217,8 +217,18 @@ def play(paper: Paper, life: Life, verb: str, rest: Any, now: datetime) -> tuple
             return paper.cancel(rest[0]), life.about(Kind.CANCEL, rest[0], ENORMOUS, now)
 
 
+REDUCED_AFTER_ITS_END: Final[list[Deed]] = [
+    ("pay", 1, 1, True, 302, True),
+    ("expire", 1),
+    ("reverse", 1, 300),
+    ("capture", 1, 301),
+]
+"""A hold that had fallen free was reduced: a late capture takes no more than that left."""
+
+
 @settings(max_examples=200)
 @given(LOTS, st.sampled_from(range(len(MOMENTS))), LIFE)
+@example({(1, 2026): 4_000, (1, 2027): 500, (2, 2026): 700}, 0, REDUCED_AFTER_ITS_END)
 def test_a_random_life_is_kept_as_on_paper(
     lots: dict[Lot, int], moment: int, deeds: list[Any]
 ) -> None:
