@@ -137,6 +137,23 @@ async def test_an_advice_of_what_was_undone_while_it_waited_is_not_posted_again(
         assert (await branch.state(), await branch.available()) == (("REVERSED", 0), 10_000)
 
 
+@pytest.mark.parametrize("field", ["rrn", "stan"])
+async def test_a_reference_or_a_stan_means_what_waits_for_its_own_till_only(
+    calendar_url: str, tmp_path: Path, field: str
+) -> None:
+    async with a_branch(calendar_url, tmp_path) as branch:
+        asked = forty()
+        reserved = await branch.reserve(asked)
+        about = Original(**{field: getattr(asked, field)})
+        others: list[dict[str, Any]] = [{"acquirer": "99999"}, {"terminal": "TERM0009"}]
+        for other in others:
+            (answer,) = await branch.run(buys(4000, kind=Kind.REVERSAL, about=about, **other))
+            assert answer is not None and answer.reason is Reason.ORIGINAL_NOT_FOUND
+        (answer,) = await branch.run(buys(4000, kind=Kind.REVERSAL, about=about))
+        assert answer is not None and answer.reason is Reason.APPROVED
+        assert (await branch.finish(asked, reserved, BankWord.SILENT)).approved_minor == 0
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["one batch", "one by one"])
 async def test_an_advice_of_another_amount_waits_for_the_payment_of_its_stan(
     calendar_url: str, tmp_path: Path, together: bool

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from authz.requests import Kind, Original, Request
 from tests.database.roads import Process, buys, one, people, people_template
@@ -38,9 +39,9 @@ def undo(amount_minor: int = 1250, **named: Any) -> Request:
     return buys(amount_minor, kind=Kind.REVERSAL, about=about, stan="000043")
 
 
-def give_back(**named: Any) -> Request:
+def give_back(amount_minor: int = 1250, **named: Any) -> Request:
     """0200 with DE3 20."""
-    return buys(1250, kind=Kind.REFUND, about=Original(**named), stan="000043")
+    return buys(amount_minor, kind=Kind.REFUND, about=Original(**named), stan="000043")
 
 
 BY_REFERENCE: dict[str, Any] = {"rrn": RRN}
@@ -84,6 +85,19 @@ async def test_what_took_a_hold_is_undone_by_its_reversal(people: str, together:
         assert again == [("APPROVED", 0, "")]
     assert await one(people, STANDS) == 0
     assert await one(people, "select sum(lot_held[1]) from holders") == 0
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "one by one"])
+async def test_a_part_of_it_stays_and_may_be_refunded(people: str, together: bool) -> None:
+    """REV-02, REF-01: never more than stands."""
+    whole = undo(800, **BY_THE_ADVICE)
+    asked = [
+        sale(Kind.HOLD), told(Kind.CAPTURE, 800), replace(whole, new_total_minor=500),
+        give_back(300, **BY_THE_ADVICE), undo(800, **BY_THE_ADVICE),
+    ]  # fmt: skip
+    async with Process(people) as process:
+        answers = await in_turn(process, together, *asked)
+    assert [moved_minor for _, moved_minor, _ in answers] == [1250, 800, 300, 300, 200]
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one batch", "one by one"])

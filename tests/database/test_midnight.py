@@ -84,7 +84,7 @@ async def test_the_payment_of_the_very_day_is_meant_where_there_is_one(people: s
         (Kind.REVERSAL, "1123", {"amount_minor": 501}),
         (Kind.REVERSAL, "1123", {"received_at": PAST_MIDNIGHT + timedelta(days=7, seconds=1)}),
         (Kind.REVERSAL, "1123", {"terminal": "TERM0009"}),
-        (Kind.REVERSAL, "1123", {"person": 2}),
+        (Kind.REVERSAL, "1123", {"person": 2, "merchant": 1}),
         (Kind.REFUND, "1123", {}),
     ],
 )

@@ -146,7 +146,12 @@ async def test_what_is_no_advice_is_not_stopped_where_one_was_named(people: str)
 
 @pytest.mark.parametrize(
     "other",
-    [{"person": 2}, {"stan": "000043"}, {"terminal": "TERM0009"}, {"amount_minor": 1251}],
+    [
+        {"person": 2, "merchant": 1},
+        {"stan": "000043"},
+        {"terminal": "TERM0009"},
+        {"amount_minor": 1251},
+    ],
 )
 async def test_another_card_stan_till_or_amount_is_another_payment(
     people: str, other: dict[str, Any]

@@ -30,7 +30,9 @@ async def test_it_undoes_the_payment_of_the_last_day(people: str) -> None:
     assert await one(people, MOVED_BACK) == 1
 
 
-@pytest.mark.parametrize("other", [{"received_at": LATER}, {"terminal": "TERM0009"}, {"person": 2}])
+@pytest.mark.parametrize(
+    "other", [{"received_at": LATER}, {"terminal": "TERM0009"}, {"person": 2, "merchant": 1}]
+)
 async def test_not_an_older_one_nor_one_of_another_till_or_card(
     people: str, other: dict[str, Any]
 ) -> None:

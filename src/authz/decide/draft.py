@@ -112,10 +112,9 @@ class Draft:
         return reserved((holder_id, number), bank_minor)
 
     def mark_reversed(self, pending: Pending) -> None:
-        """Whoever settles the payment must see that it was reversed: its holder moves on."""
+        """Whoever settles the payment must see it: the answer that is kept moves its holder on."""
         self.pending[pending.name] = replace(pending, reversed=True)
         self._marked = True
-        self._decided_about.add(pending.leg.holder_id)
 
     def keep(
         self,
