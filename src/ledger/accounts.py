@@ -97,7 +97,7 @@ CHART: Final = (
     Entry(K.EMPLOYER_PREPAID, House.EMPLOYER_PREPAID, "Employers' prepayments", C,
           "paid by employers, not yet delivered as vouchers", "R.3262-22"),
     Entry(K.RETURNED_TO_EMPLOYER, House.RETURNED_TO_EMPLOYER, "To return to employers", C,
-          "loads taken back while unspent", "LOD-04"),
+          "loads taken back while unspent, or paid and not delivered", "LOD-04, CRD-06"),
     Entry(K.SUSPENSE, House.SUSPENSE, "Employers' suspense", C,
           "refunds to accounts that have been closed", "REF-05"),
     Entry(K.CHARITY, House.CHARITY, "Given to charities", C,

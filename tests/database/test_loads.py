@@ -20,7 +20,7 @@ from authz.loads.lines import Bad, Flag, Line
 from authz.loads.orders import BadLines, Order, place_order
 from authz.loads.payments import LoadView, find_load, pay
 from authz.refusal import Refused, Unknown
-from ledger.accounts import LOT_NO_MAX
+from ledger.accounts import LOT_NO_MAX, House
 from rules.decision import Reason
 from tests.database.town import Town, town
 from tests.road.people import Setting
@@ -31,6 +31,10 @@ LINE = Line(1, "acc-1", 8, 1250, 700, "2026-11")
 PAID_IN = """
     select sum(case debit_account when 100 then amount_minor else -amount_minor end)
     from transfers where 100 in (debit_account, credit_account)
+"""
+STANDING = """
+    select coalesce(sum(case credit_account when $1 then amount_minor else -amount_minor end), 0)
+    from transfers where $1 in (debit_account, credit_account)
 """
 HEAD = "Compte;Nombre;Valeur faciale;Part employeur;Période\r\n"
 
@@ -50,6 +54,11 @@ async def paid(t: Town, placed: Order, amount_minor: int | None = None, ref: str
 async def found(t: Town, placed: Order) -> LoadView:
     async with t.pool.acquire() as sql:
         return await find_load(sql, placed.load_no)
+
+
+async def standing(t: Town, house: House) -> int:
+    """What an account of the house owes, in cents."""
+    return int(await t.pool.fetchval(STANDING, int(house)))
 
 
 async def taken(t: Town, content: str, **options: bool) -> Imported:
@@ -200,7 +209,9 @@ async def test_a_correction_of_nothing_is_a_bad_line(calendar_url: str, tmp_path
         assert await t.lots() == [(2026, None, 10_000, 0, 0)]
 
 
-async def test_crd_06_no_load_reaches_who_has_left(calendar_url: str, tmp_path: Path) -> None:
+async def test_crd_06_no_load_reaches_who_has_left_and_its_money_goes_back(
+    calendar_url: str, tmp_path: Path
+) -> None:
     async with town(calendar_url, tmp_path, ONE) as t:
         placed = await order(t)
         async with t.pool.acquire() as sql, sql.transaction():
@@ -208,6 +219,8 @@ async def test_crd_06_no_load_reaches_who_has_left(calendar_url: str, tmp_path: 
         view = await paid(t, placed)
         assert [(line.booked_minor, line.frozen) for line in view.lines] == [(0, True)]
         assert await t.lots() == []
+        assert await standing(t, House.EMPLOYER_PREPAID) == 0
+        assert await standing(t, House.RETURNED_TO_EMPLOYER) == 10_000
         with pytest.raises(BadLines, match="cannot be taken"):
             await order(t)
 
@@ -333,7 +346,7 @@ async def test_json_lines_are_taken_as_well(calendar_url: str, tmp_path: Path) -
         assert [o.total_minor for o in done.orders] == [10_000]
 
 
-async def test_a_person_has_room_for_so_many_loads_and_the_rest_stays_prepaid(
+async def test_a_person_has_room_for_so_many_loads_and_the_rest_goes_back(
     calendar_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines, "LOTS_LOADED_MAX", 3)
@@ -347,6 +360,7 @@ async def test_a_person_has_room_for_so_many_loads_and_the_rest_stays_prepaid(
         await paid(t, one)
         booked = [(line.booked_minor, line.frozen) for line in (await paid(t, three)).lines]
         assert booked == [(10_000, False), (10_000, False), (0, True)]
+        assert await standing(t, House.RETURNED_TO_EMPLOYER) == 10_000
         with pytest.raises(BadLines):
             await order(t)
         assert (await t.pay(1250)).balance_minor == 28_750

@@ -35,8 +35,8 @@ _encode: Final = msgpack.Encoder().encode
 class LineView(Struct, frozen=True):
     """A line as it stands. `booked_minor` is None until something was booked of it.
 
-    `frozen` means that it was paid and not loaded: the account had been closed, was full, or had
-    gone to another employer.
+    `frozen` means that it was paid and not loaded, and is to be returned: the account had been
+    closed, was full, or had gone to another employer.
     """
 
     line_no: int
@@ -180,13 +180,14 @@ class _Desk:
         """The lot and its cents; no lot where the account was closed since the order (CRD-06).
 
         Nor where it went to another employer (R.3262-6), or other loads took the holder's last lot:
-        the money stays prepaid.
+        the money is to be returned to who paid it.
         """
         self._move(House.TRUST_CASH, House.EMPLOYER_PREPAID, amount_minor)
         held = self._profile.account(account_no)
         full = len(self._lots) >= LOTS_LOADED_MAX
         gone = held.employer_no != self._employer_no
         if full or gone or held.account.status is AccountStatus.CLOSED:
+            self._move(House.EMPLOYER_PREPAID, House.RETURNED_TO_EMPLOYER, amount_minor)
             return None, 0
         lot_no, vintage = len(self._lots) + 1, self._day.year
         self._lots.append(

@@ -43,7 +43,7 @@ LOADS = (
     """,
     "create index load_lines_of_load on load_lines (load_no, line_no)",
     # What the books made of a line: vouchers into a lot, or so much taken back out of it. A line of
-    # an account that closed meanwhile is kept without a lot: its money stays with the employer.
+    # an account that closed meanwhile is kept without a lot: its money goes back to the employer.
     """
     create table load_bookings (
         holder_id    bigint not null check (holder_id > 0),
