@@ -193,8 +193,9 @@ def kind_of(account_id: int) -> AccountKind:
 class AccountRow(Struct, frozen=True, gc=False):
     """One row of `ledger_accounts`, its fields in the order of the table's columns.
 
-    A lot keeps what never changes of it: the `vintage` it counts as, whether it came from a load
-    or an exchange, the vintage it was before (`from_vintage`) and the day it was loaded.
+    A lot keeps what never changes of it: the `vintage` it counts as, whether it came from a load,
+    from an exchange or with its account out of other books (`origin` LOAD, EXCHANGE, OPENING), the
+    vintage it was before (`from_vintage`) and the day it was loaded.
     """
 
     holder_id: int
@@ -216,9 +217,13 @@ class AccountRow(Struct, frozen=True, gc=False):
         opened_at: datetime,
         *,
         from_vintage: int | None = None,
+        opening: bool = False,
     ) -> Self:
-        """A lot of a holder; with `from_vintage` it is what an exchange made of an older one."""
-        origin = "LOAD" if from_vintage is None else "EXCHANGE"
+        """A lot of a holder; with `from_vintage` it is what an exchange made of an older one.
+
+        `opening`: no order loaded it here, it came with its account.
+        """
+        origin = "OPENING" if opening else "LOAD" if from_vintage is None else "EXCHANGE"
         account_id = lot_account(holder_id, lot_no)
         kind = AccountKind.HOLDER_LOT
         return cls(holder_id, account_id, kind, vintage, origin, from_vintage, loaded_on, opened_at)

@@ -103,7 +103,7 @@ async def test_every_named_law_of_the_books_is_seen_refusing(tx: "Tx") -> None:
     assert {row["conname"] for row in rows} - elsewhere == seen - {"transfers_settle_once"}
 
 
-async def test_an_origin_is_a_load_or_an_exchange(tx: "Tx") -> None:
+async def test_an_origin_is_a_load_an_exchange_or_an_opening(tx: "Tx") -> None:
     await refused(
         tx,
         "ledger_accounts_origin_check",

@@ -116,6 +116,7 @@ def test_a_lot_is_opened_with_what_never_changes_of_it() -> None:
     lot = (3, 3 * 4096 + 2, "HOLDER_LOT", 2027, "EXCHANGE", 2026, date(2027, 3, 1), AT)
     assert row.as_row() == lot
     assert AccountRow.lot(3, 1, 2026, date(2026, 3, 1), AT).origin == "LOAD"
+    assert AccountRow.lot(3, 1, 2026, date(2026, 3, 1), AT, opening=True).origin == "OPENING"
 
 
 def test_a_house_account_is_opened_under_nobody() -> None:

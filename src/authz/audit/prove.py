@@ -18,9 +18,12 @@ from authz.audit.laws import (
 from authz.audit.replay import Proof, Replay
 from authz.bank.laws import LAWS as BANK_LAWS
 from authz.holders.withdrawals import WITHDRAWALS_ARE_NOTED
+from authz.loads.laws import LAWS_OF_HOLDERS as LOAD_LAWS
+from authz.loads.laws import ORDERS_ADD_UP
 from authz.settlement.laws import LAWS as SETTLEMENT_LAWS
 from authz.settlement.payables import ZONE
 from authz.state import Profile
+from authz.vintages.laws import MOVES_ARE_NOTED
 from ledger.accounts import HOLDER_ID_MAX
 from ledger.audit import SLICE, AuditReport, LawResult, check, sliced
 from ledger.audit import audit as audit_books
@@ -53,15 +56,29 @@ WAITING: Final = """
     select holder_id, number from pending_payments where holder_id between $1 and $2
 """
 # These look at one holder at a time, so a slice of holders can be held against them.
-LAWS_OF_HOLDERS: Final = (REVERSED_STAYS_REVERSED, PAYEES_ARE_THE_MERCHANTS, *BANK_LAWS)
-THEIR_SLICE: Final = ", ".join(
-    (SLICE, sliced("authorizations", "bank_legs", "bank_notices", "pending_payments"))
+LAWS_OF_HOLDERS: Final = (
+    REVERSED_STAYS_REVERSED,
+    PAYEES_ARE_THE_MERCHANTS,
+    *BANK_LAWS,
+    *LOAD_LAWS,
+    MOVES_ARE_NOTED,
 )
+THEIR_TABLES: Final = (
+    "authorizations",
+    "bank_legs",
+    "bank_notices",
+    "pending_payments",
+    "load_lines",
+    "load_bookings",
+    "vintage_moves",
+)
+THEIR_SLICE: Final = ", ".join((SLICE, sliced(*THEIR_TABLES)))
 LAWS_OF_ALL: Final = (
     KEYS_NAME_AN_ANSWER,
     totals_are_the_books(ZONE),
     *SETTLEMENT_LAWS,
     WITHDRAWALS_ARE_NOTED,
+    ORDERS_ADD_UP,
 )
 SEALS_HOLD: Final = "seals_hold"
 SEALS_WORDS: Final = "what was sealed is still in the books, to the byte"

@@ -145,8 +145,9 @@ class _Clerk:
             raise WorldError(f"person {self._person}: more than {LOT_NO_MAX} lots")
         info = LotInfo(len(self._lots) + 1, account_no, vintage, Origin.LOAD, loaded_on)
         self._lots.append(info)
-        row = AccountRow.lot(self._holder_id, info.lot_no, vintage, loaded_on, self._at)
-        self._opened.append(row)
+        self._opened.append(
+            AccountRow.lot(self._holder_id, info.lot_no, vintage, loaded_on, self._at, opening=True)
+        )
         return info
 
     def _fund(self, lot: LotInfo, amount_minor: int, day: date) -> None:

@@ -57,9 +57,8 @@ def test_a_lot_is_paid_for_and_then_delivered(tmp_path: Path) -> None:
         (PREPAID, LOT_1, 10_000, day),
     ]
     assert (running.lot_available, running.lot_held, running.last_seq) == ((10_000,), (0,), 2)
-    assert [(row.account_id, row.vintage, row.loaded_on) for row in change.accounts] == [
-        (LOT_1, 2026, day)
-    ]
+    opened = [(row.account_id, row.vintage, row.origin, row.loaded_on) for row in change.accounts]
+    assert opened == [(LOT_1, 2026, "OPENING", day)]
 
 
 def test_a_lot_without_a_date_came_on_the_first_day_of_its_vintage(tmp_path: Path) -> None:

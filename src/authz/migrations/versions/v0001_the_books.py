@@ -15,13 +15,14 @@ depends_on = None
 BOOKS = (
     # An account of the books. A lot of a holder is `holder_id * 4096 + lot_no`; the house keeps its
     # accounts below 4096 under holder 0, and merchant payables are negative, under holder 0 too.
+    # No order loaded a lot of origin `OPENING`: it came with its account, out of other books.
     """
     create table ledger_accounts (
         holder_id    bigint not null check (holder_id >= 0),
         account_id   bigint not null,
         kind         text not null,
         vintage      smallint,
-        origin       text check (origin in ('LOAD', 'EXCHANGE')),
+        origin       text check (origin in ('LOAD', 'EXCHANGE', 'OPENING')),
         from_vintage smallint,
         loaded_on    date,
         opened_at    timestamptz not null,
