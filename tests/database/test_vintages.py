@@ -21,6 +21,7 @@ from authz.vintages.plan import Plan, plan
 from authz.vintages.shares import Share, shares_of
 from ledger.running import Running
 from rules.decision import Reason
+from rules.rulebook import rulebook_of
 from tests.database.town import Town, town
 from tests.road.people import Setting
 from tests.rules.builders import BOOK
@@ -31,6 +32,12 @@ MARCH_FIRST = "2027-03-01T00:00:00+01:00"
 MONDAY_NOON = "2027-03-01T12:30:00+01:00"
 ON_REQUEST = BOOK.derive(exchange_mode="ON_REQUEST")
 NONE = BOOK.derive(exchange_mode="NONE")
+MODES = [
+    {"to": date(2026, 12, 31), "value": "AUTO", "source": "test"},
+    {"from": date(2027, 1, 1), "value": "ON_REQUEST", "source": "test"},
+]
+FROM_2027 = rulebook_of({**BOOK._content, "exchange_mode": MODES}, "from-2027.toml")
+"""By itself up to the vintage of 2026, on request from the next on."""
 TWO = {1: Setting(lots={2026: 4230, 2027: 6000})}
 
 
@@ -274,6 +281,37 @@ async def test_vin_09_a_refund_is_never_lost_though_its_successor_has_ended_too(
         done = await t.run("exchange-vintages")
         assert {why: minor for why, minor in done.items() if minor} == moved
         assert [lot for lot in await t.lots() if lot[2]] == [(vintage, vintage - 1, 1800, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("refunded_at", "moved"),
+    [
+        ("2028-02-29T12:00:00+01:00", {"exchanged": 1800}),
+        ("2028-03-10T12:00:00+01:00", {"exchanged": 3600}),
+        ("2028-04-10T12:00:00+02:00", {"exchanged": 1800, "exchanged_late": 1800}),
+    ],
+)
+@pytest.mark.parametrize("left_minor", [0, 100])
+async def test_vin_09_a_refund_is_never_lost_though_its_successor_is_exchanged_on_request(
+    calendar_url: str,
+    tmp_path: Path,
+    refunded_at: str,
+    moved: dict[str, int],
+    left_minor: int,
+) -> None:
+    """Whether the lot had a successor before, or nothing was left of it."""
+    people = {1: Setting(lots={2026: 1800 + left_minor})}
+    async with town(calendar_url, tmp_path, people, FROM_2027) as t:
+        await t.at(LAST_FRIDAY)
+        paid = await t.pay(1800)
+        await t.at("2027-04-02T12:00:00+02:00")
+        await t.run("exchange-vintages")
+        if left_minor:
+            await t.pay(left_minor)
+        await t.at(refunded_at)
+        await t.about(Kind.REFUND, paid, 1800)
+        done = await t.run("exchange-vintages")
+        assert {why: minor for why, minor in done.items() if minor} == moved
 
 
 @pytest.mark.parametrize(

@@ -176,9 +176,10 @@ def _where(
 
 
 def _needs_history(profile: Profile, where: Mapping[int, Where]) -> bool:
-    """Whether any lot of the person is not exchanged by itself."""
+    """Whether a lot of the person, or one that may follow it by now, is not exchanged by itself."""
     return any(
-        lot.account_no in where
-        and where[lot.account_no].book.exchange_mode(lot.vintage) is not ExchangeMode.AUTO
+        where[lot.account_no].book.exchange_mode(vintage) is not ExchangeMode.AUTO
         for lot in profile.lots
+        if lot.account_no in where
+        for vintage in range(lot.vintage, where[lot.account_no].day.year + 1)
     )

@@ -9,7 +9,7 @@ when the clock is set back.
 """
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -77,7 +77,7 @@ class Asked(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """What the books tell of expired lots; AUTO needs none of it.
+    """What the books tell of expired lots; where all is exchanged by itself none of it is needed.
 
     `arrivals` are by lot, oldest first; `asked` by account and vintage.
     """
@@ -187,30 +187,40 @@ class _Planner:
         match where.book.exchange_mode(lot.vintage):
             case ExchangeMode.AUTO:
                 if where.day >= where.book.exchange_day(lot.vintage):
-                    self._exchange(lot, free_minor, Why.EXCHANGED)
+                    self._exchange_by_itself(lot, free_minor)
             case ExchangeMode.ON_REQUEST:
                 self._settle_on_request(lot, free_minor)
             case ExchangeMode.NONE:
                 self._expire(lot, free_minor)
 
+    def _exchange_by_itself(self, lot: LotInfo, free_minor: int) -> None:
+        to = self._exchange(lot, free_minor, Why.EXCHANGED)
+        for arrival in self._arrived(lot, free_minor):
+            self._came(to, arrival)
+
     def _settle_on_request(self, lot: LotInfo, free_minor: int) -> None:
-        """Share what is free out by when it came, the newest first; the rest was always there."""
+        where = self._where[lot.account_no]
+        for arrival in self._arrived(lot, free_minor):
+            free_minor -= arrival.amount_minor
+            day = civil_day(arrival.at, where.zone)
+            why = _fate(day, lot.vintage, where.book, refund=arrival.refund)
+            if why is Why.EXPIRED:
+                self._expire(lot, arrival.amount_minor)
+            else:
+                self._came(self._exchange(lot, arrival.amount_minor, why), arrival)
+        if free_minor:
+            self._expire(lot, free_minor)
+
+    def _arrived(self, lot: LotInfo, free_minor: int) -> Iterator[Arrival]:
+        """What came to this lot after its last day and is still free, the newest first."""
         where = self._where[lot.account_no]
         last_day = where.book.vintage_end(lot.vintage)
         for arrival in reversed(self._arrivals.get(lot.lot_no, ())):
-            day = civil_day(arrival.at, where.zone)
             part_minor = min(free_minor, arrival.amount_minor)
-            if part_minor == 0 or day <= last_day:
-                break
+            if part_minor == 0 or civil_day(arrival.at, where.zone) <= last_day:
+                return
             free_minor -= part_minor
-            why = _fate(day, lot.vintage, where.book, refund=arrival.refund)
-            if why is Why.EXPIRED:
-                self._expire(lot, part_minor)
-            else:
-                to = self._exchange(lot, part_minor, why)
-                self._came(to, replace(arrival, amount_minor=part_minor))
-        if free_minor:
-            self._expire(lot, free_minor)
+            yield replace(arrival, amount_minor=part_minor)
 
     def _came(self, to: LotInfo, arrival: Arrival) -> None:
         """What came back stays so in the successor: that may have ended before it came (VIN-09)."""
