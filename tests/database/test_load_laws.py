@@ -19,9 +19,10 @@ from authz.loads.payments import bounce
 from authz.requests import Kind
 from authz.vintages.laws import MOVES_ARE_NOTED
 from tests.database.conftest import MakeDatabase
+from tests.database.test_exchange_requests import ask
+from tests.database.test_exchange_requests import order as order_exchange
 from tests.database.test_loads import order, paid
-from tests.database.test_vintages import ON_REQUEST, ask
-from tests.database.test_vintages import order as order_exchange
+from tests.database.test_vintages import ON_REQUEST
 from tests.database.town import Town, town
 from tests.road.people import Setting
 

@@ -48,7 +48,7 @@ class ExchangeOrderIn(BaseModel):
 
 
 class ExchangeOut(BaseModel):
-    """What was exchanged at once; the rest waits for the other side."""
+    """The day of the request or order, and what is exchanged by now; the rest waits."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"day": "2027-03-12", "exchanged": 0}]}
@@ -187,7 +187,7 @@ class SharesOut(BaseModel):
     "Ask for expired vouchers' exchange",
 )
 async def ask(once: Keyed, account_id: AccountId, body: ExchangeIn) -> Response:
-    """Until 15 March, where vouchers are not exchanged by themselves; the first request counts."""
+    """Until 15 March, where vouchers are not exchanged by themselves; once for each vintage."""
 
     async def operation(tx: "Tx") -> ExchangeOut:
         books = once.deps.rulebooks

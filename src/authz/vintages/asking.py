@@ -14,7 +14,7 @@ from authz.refusal import Refused, Unknown
 from authz.state import Profile
 from authz.storage.reference import employer_of
 from authz.vintages.job import settle, settle_apart
-from authz.vintages.plan import Move, Why
+from authz.vintages.plan import Why
 from rules.geography import civil_day, zone_of
 from rules.parameters import ExchangeMode
 from rules.rulebook import Rulebook
@@ -26,6 +26,8 @@ NOT_ON_REQUEST: Final = "NOT_ON_REQUEST"
 """Vouchers of this vintage are not exchanged on request, or not yet."""
 TOO_LATE: Final = "TOO_LATE"
 """The last day for it has passed."""
+ALREADY_REQUESTED: Final = "ALREADY_REQUESTED"
+"""The account asked for this vintage before, for another amount."""
 
 ACCOUNT: Final = """
     select c.test_clock, h.holder_id, h.profile from directory d join holders h using (holder_id)
@@ -40,6 +42,14 @@ ASK: Final = """
     insert into exchange_requests (holder_id, account_no, vintage, amount_minor, requested_on)
     values ($1, $2, $3, $4, $5) on conflict do nothing
 """
+ASKED: Final = """
+    select amount_minor, requested_on from exchange_requests
+    where holder_id = $1 and account_no = $2 and vintage = $3
+"""
+DONE: Final = """
+    select coalesce(sum(amount_minor), 0)::bigint from vintage_moves
+    where holder_id = $1 and account_no = $2 and vintage = $3 and reason = 'REQUESTED'
+"""
 ORDER: Final = """
     insert into exchange_orders (employer_no, vintage, ordered_on)
     values ($1, $2, $3) on conflict do nothing
@@ -50,7 +60,10 @@ _decode: Final = msgpack.Decoder(Profile).decode
 
 
 class Exchanged(Struct, frozen=True):
-    """What was exchanged at once, in cents; the rest waits for the other side or its time."""
+    """What was asked for or ordered on `day` and is exchanged by now, in cents.
+
+    The rest waits for the other side or its time.
+    """
 
     day: date
     exchanged_minor: int
@@ -63,10 +76,11 @@ async def request_exchange(
     amount_minor: int | None,
     books: Mapping[str, Rulebook],
 ) -> Exchanged:
-    """The employee asks for so much of a vintage (None: all). The first request counts.
+    """The employee asks for so much of a vintage (None: all), once.
 
-    Runs in the caller's SQL transaction. Raises Unknown, and Refused as
-    NOT_ON_REQUEST, TOO_LATE or NO_ROOM.
+    The same again, while there is time, is told as it stands since the first. Runs in the caller's
+    SQL transaction. Raises Unknown, and Refused as NOT_ON_REQUEST, TOO_LATE, ALREADY_REQUESTED or
+    NO_ROOM.
     """
     row = await tx.fetchrow(ACCOUNT, account)
     if row is None:
@@ -75,16 +89,24 @@ async def request_exchange(
     now, book = row["test_clock"] or datetime.now(UTC), books[held.account.programme]
     day = _day(await tx.fetchval(EMPLOYER_RECORD, held.employer_no), now)
     _refuse_wrong_time(book, vintage, day, book.request_until(vintage))
-    await tx.execute(ASK, row["holder_id"], held.account.account_no, vintage, amount_minor, day)
-    return Exchanged(day, _requested(await settle(tx, [row["holder_id"]], books, now)))
+    name = row["holder_id"], held.account.account_no, vintage
+    await tx.execute(ASK, *name, amount_minor, day)
+    asked = await tx.fetchrow(ASKED, *name)
+    assert asked is not None, "it stands, since now or since before"
+    if asked["amount_minor"] != amount_minor:
+        what = "all of it" if asked["amount_minor"] is None else f"{asked['amount_minor']} cents"
+        raise Refused(ALREADY_REQUESTED, f"{what} was asked for on {asked['requested_on']}")
+    await settle(tx, [row["holder_id"]], books, now)
+    return Exchanged(asked["requested_on"], await tx.fetchval(DONE, *name))
 
 
 async def order_exchange(
     tx: "Tx", employer: str, vintage: int, books: Mapping[str, Rulebook], programme: str
 ) -> Exchanged:
-    """The employer orders the exchange for all who asked in time. Same errors, but NO_ROOM.
+    """The employer orders the exchange for all who asked in time.
 
-    The exchange of a holder who has no room for a lot waits, and is in the log.
+    The exchange of a holder who has no room for a lot waits, and is in the log. Raises Unknown, and
+    Refused as NOT_ON_REQUEST or TOO_LATE.
     """
     row = await tx.fetchrow(EMPLOYER, employer)
     if row is None:
@@ -95,7 +117,7 @@ async def order_exchange(
     await tx.execute(ORDER, row["employer_no"], vintage, day)
     holders = [asked["holder_id"] for asked in await tx.fetch(WHO_ASKED, vintage)]
     moves, _ = await settle_apart(tx, holders, books, now)  # one who has no room stops nobody
-    return Exchanged(day, _requested(moves))
+    return Exchanged(day, sum(m.transfer.amount_minor for m in moves if m.why is Why.REQUESTED))
 
 
 def _day(record: str, now: datetime) -> date:
@@ -110,7 +132,3 @@ def _refuse_wrong_time(book: Rulebook, vintage: int, day: date, until: date) -> 
         raise Refused(NOT_ON_REQUEST, f"vouchers of {vintage} have not expired yet")
     if day > until:
         raise Refused(TOO_LATE, f"the last day was {until.isoformat()}")
-
-
-def _requested(moves: list[Move]) -> int:
-    return sum(m.transfer.amount_minor for m in moves if m.why is Why.REQUESTED)
