@@ -18,7 +18,7 @@ from rules.parameters import Parameters
 COUNT_MAX: Final = 1_000
 FACE_MINOR_MAX: Final = 100_000
 WORKING_DAYS_MAX: Final = 31
-"""More titles than a month has days cannot be one for each meal worked (LOD-02)."""
+"""More titles of a month than it has days cannot be one for each meal worked (LOD-02)."""
 LOTS_LOADED_MAX: Final = LOT_NO_MAX // 2
 """No load makes more lots of one person than this: the other numbers are kept for what 1 March
 exchanges, a lot for each lot. A load a week comes here after 39 years."""
@@ -116,8 +116,10 @@ def faults_of_lots(lines: Iterable[Line], known: Mapping[str, Known]) -> dict[in
     return faults
 
 
-def flags_of(line: Line, parameters: Parameters) -> tuple[Flag, ...]:
+def flags_of(line: Line, parameters: Parameters, titles: int) -> tuple[Flag, ...]:
     """What is unusual about a line by the rules of the day on which it is ordered.
+
+    `titles` are all of its account for the month, with this line.
 
     The exemption goes by the year of issue, which is that of the payment: who orders in December
     and pays in January looks at the flag again. It is what the employer was told, and stays.
@@ -131,6 +133,6 @@ def flags_of(line: Line, parameters: Parameters) -> tuple[Flag, ...]:
         Flag.SHARE_ABOVE_RANGE: line.share_minor * 100 > high * line.face_minor,
         Flag.SHARE_ABOVE_EXEMPTION: exempt is not None and line.share_minor > exempt,
         Flag.EXEMPTION_UNKNOWN: exempt is None,
-        Flag.MORE_THAN_A_MONTH: line.count > WORKING_DAYS_MAX,
+        Flag.MORE_THAN_A_MONTH: titles > WORKING_DAYS_MAX,
     }
     return tuple(flag for flag, there in seen.items() if there)

@@ -23,6 +23,7 @@ from authz.loads.lines import (
     flags_of,
 )
 from authz.loads.reference import reference_of
+from authz.loads.titles import titles_with
 from authz.refusal import Unknown
 from authz.state import Profile
 from authz.storage.reference import employer_of
@@ -112,7 +113,8 @@ async def place_order(
     good = [line for line in good if line.line_no not in lost]
     if bad and not (only_good and good):
         raise BadLines(bad)
-    taken = tuple(_taken(line, known, books, place.day, taken_back) for line in good)
+    titles = await titles_with(tx, good, known, taken_back)
+    taken = tuple(_taken(line, known, books, place.day, taken_back, titles) for line in good)
     return await _keep(tx, place, order_ref, taken, known, tuple(bad), taken_back)
 
 
@@ -140,12 +142,14 @@ def _taken(
     books: Mapping[str, Rulebook],
     day: date,
     taken_back: Mapping[int, tuple[int, int]],
+    titles: Mapping[int, int],
 ) -> Taken:
     if line.count < 0:
         _, minor = taken_back[line.line_no]
         limited = minor < line.amount_minor
         return Taken(line, (Flag.LIMITED_TO_UNSPENT,) if limited else (), minor)
-    return Taken(line, flags_of(line, books[known[line.account].programme].on(day)))
+    parameters = books[known[line.account].programme].on(day)
+    return Taken(line, flags_of(line, parameters, titles[line.line_no]))
 
 
 async def _keep(

@@ -35,6 +35,17 @@ DELIVERED: Final = """
     order by l.load_no desc, l.line_no desc
 """
 
+# Titles by account and month. A correction is booked in cents, below zero; what is booked without a
+# lot was frozen (LOD-02).
+TITLES: Final = """
+    select l.holder_id, l.account_no, l.period,
+        sum(case when l.count > 0 then l.count else b.amount_minor / l.face_minor end)::bigint
+    from load_lines l left join load_bookings b using (holder_id, load_no, line_no)
+    where l.holder_id = any ($1) and l.period = any ($2)
+        and (b.holder_id is null or b.lot_no is not null)
+    group by 1, 2, 3
+"""
+
 LOAD: Final = """
     select c.test_clock, l.*, e.employer_id, e.record, p.paid_at, p.amount_minor as paid_minor,
         exists (

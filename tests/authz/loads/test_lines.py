@@ -73,10 +73,11 @@ def test_shares_are_flagged_by_the_day_of_emission_and_never_refused(
 ) -> None:
     line = replace(GOOD, face_minor=face_minor, share_minor=share_minor)
     assert fault_of(line) is None
-    assert flags_of(line, BOOK.on(day)) == flags
+    assert flags_of(line, BOOK.on(day), titles=20) == flags
 
 
-def test_more_titles_than_days_are_flagged() -> None:
+def test_more_titles_of_a_month_than_days_are_flagged() -> None:
     on = BOOK.on(date(2026, 11, 24))
-    assert flags_of(replace(GOOD, count=31), on) == ()
-    assert flags_of(replace(GOOD, count=32), on) == (Flag.MORE_THAN_A_MONTH,)
+    assert flags_of(GOOD, on, titles=31) == ()
+    assert flags_of(GOOD, on, titles=32) == (Flag.MORE_THAN_A_MONTH,)
+    assert flags_of(replace(GOOD, count=-1), on, titles=32) == ()
