@@ -18,8 +18,7 @@ from authz.audit.laws import (
 from authz.audit.replay import Proof, Replay
 from authz.bank.laws import LAWS as BANK_LAWS
 from authz.holders.withdrawals import WITHDRAWALS_ARE_NOTED
-from authz.loads.laws import LAWS_OF_HOLDERS as LOAD_LAWS
-from authz.loads.laws import ORDERS_ADD_UP
+from authz.loads import laws as loads
 from authz.settlement.laws import LAWS as SETTLEMENT_LAWS
 from authz.settlement.payables import ZONE
 from authz.state import Profile
@@ -60,7 +59,7 @@ LAWS_OF_HOLDERS: Final = (
     REVERSED_STAYS_REVERSED,
     PAYEES_ARE_THE_MERCHANTS,
     *BANK_LAWS,
-    *LOAD_LAWS,
+    *loads.LAWS_OF_HOLDERS,
     MOVES_ARE_NOTED,
 )
 THEIR_TABLES: Final = (
@@ -78,7 +77,7 @@ LAWS_OF_ALL: Final = (
     totals_are_the_books(ZONE),
     *SETTLEMENT_LAWS,
     WITHDRAWALS_ARE_NOTED,
-    ORDERS_ADD_UP,
+    *loads.LAWS_OF_ALL,
 )
 SEALS_HOLD: Final = "seals_hold"
 SEALS_WORDS: Final = "what was sealed is still in the books, to the byte"

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
+from msgspec.structs import astuple
 from rich.table import Table
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.saying import say
-from authz.commands.store import as_act, opened, settings_of, url_of
+from authz.commands.store import as_act, opened, settings_of, snapshot, url_of
 from authz.loads import statements
 from authz.loads.imports import Imported, import_file
 from authz.loads.orders import Taken
 from authz.loads.paper_files import convert_file
 from authz.loads.payments import LoadView, find_load, pay
 from authz.loads.reference import normalized
-from authz.refusal import Refused
+from authz.loads.returns import Owed, owed_to_employers, return_to
+from authz.refusal import Refused, Unknown
 from authz.settings import Settings
 from authz.sources import rulebooks
 from authz.usage import UsageError
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 REFUSED: Final = 2
 TABLE_LINES_MAX: Final = 1_000
+REFERENCE_MAX: Final = 35
+"""Characters of the reference of a SEPA transfer."""
+PARTS: Final = "corrected", "left", "frozen", "returned"
 Done = TypeVar("Done")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check only; keep nothing.")]
 
@@ -111,6 +116,36 @@ def pay_(
     say(f"load-{paid.load_no} {paid.state}: {paid.total_minor:,} cents, {len(paid.lines)} lines")
 
 
+@app.command("owed", epilog="Example: millesime loads owed")
+def owed_(
+    database_url: DatabaseUrl = None, data_dir: DataDir = None, config: Config = None
+) -> None:
+    """What is to go back to employers: taken back, left by who left, or paid and never loaded."""
+    settings = settings_of(database_url, data_dir, config)
+    table = Table("employer", "name", *PARTS, "owed, cents", show_edge=False)
+    for each in asyncio.run(_owed(url_of(settings))):
+        employer, name, *minors = astuple(each)
+        table.add_row(employer, name or "", *(f"{minor:,}" for minor in minors))
+    say(table)
+
+
+@app.command("return", epilog="Example: millesime loads return emp-paris 20000 'SCT 2026-118'")
+def return_(
+    employer: Annotated[str, typer.Argument(help="The employer that was paid back.")],
+    amount: Annotated[int, typer.Argument(min=1, help="What it was paid, in cents.")],
+    reference: Annotated[str, typer.Argument(help="The reference of the transfer that paid it.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Book what was paid back to an employer, of what is owed to it; a transfer counts once."""
+    settings = settings_of(database_url, data_dir, config)
+    url = url_of(settings)
+    work = _return(url, employer, amount, reference)
+    booked = asyncio.run(as_act(url, "loads return", employer, work))
+    say(f"{amount:,} cents went back to {employer}{'' if booked else ', booked before'}")
+
+
 @app.command("shares", epilog="Example: millesime loads shares 2026")
 def shares(
     vintage: Annotated[int, typer.Argument(min=2014, max=2099, help="The vintage that was lost.")],
@@ -157,6 +192,21 @@ async def _pay(url: str, reference: str, amount_minor: int) -> LoadView:
         except Refused as refused:
             raise UsageError(f"{refused.code}: {refused}") from None
         return await find_load(sql, load_no)
+
+
+async def _owed(url: str) -> Sequence[Owed]:
+    async with snapshot(url) as sql:
+        return await owed_to_employers(sql)
+
+
+async def _return(url: str, employer: str, amount_minor: int, reference: str) -> bool:
+    if not 0 < len(reference) <= REFERENCE_MAX:
+        raise UsageError(f"a reference has 1 to {REFERENCE_MAX} characters")
+    async with opened(url) as sql, sql.transaction():
+        try:
+            return await return_to(sql, employer, amount_minor, reference)
+        except (Refused, Unknown) as refused:
+            raise UsageError(str(refused)) from None
 
 
 async def _shares(url: str, vintage: int) -> Sequence[Share]:

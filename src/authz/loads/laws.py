@@ -174,6 +174,51 @@ CORRECTIONS_ARE_BOOKED: Final = Law(
     """,
     (RETURNED,),
 )
+RETURNS_ARE_BOOKED: Final = Law(
+    "returns_are_booked",
+    "what is owed to employers leaves as what was paid back to them, from the voucher account",
+    """
+    with moved as (
+        select at, sum(amount_minor) as minor, bool_and(kind = 'direct' and holder_id = $3
+            and credit_account = $4) as to_the_bank
+        from transfers where debit_account = $2 group by at
+    ), noted as (
+        select returned_at as at, sum(amount_minor) as minor from employer_returns group by 1
+    ), compared as (
+        select at, coalesce(m.minor, 0) as moved, coalesce(n.minor, 0) as noted, to_the_bank
+        from moved m full join noted n using (at)
+    )
+    select (select count(*) from compared), array(
+        select format('at %s: %s left what is to go back, %s was paid back', at, moved, noted)
+        from compared where moved <> noted or not to_the_bank order by at limit $1)
+    """,
+    (RETURNED, HOUSE_HOLDER, CASH),
+)
+RETURNS_ARE_OWED: Final = Law(
+    "returns_are_owed",
+    "no employer was paid back more than was taken back, left by who left or never loaded",
+    """
+    with owed as (
+        select o.employer_no, sum(case when l.count < 0 then -b.amount_minor
+            when b.lot_no is null then l.count::bigint * l.face_minor else 0 end) as minor
+        from load_bookings b join load_lines l using (holder_id, load_no, line_no)
+        join loads o using (load_no) group by 1
+    ), left_there as (
+        select employer_no, sum(amount_minor) as minor
+        from vintage_moves where reason = 'RETURNED' group by 1
+    ), returned as (
+        select employer_no, sum(amount_minor) as minor from employer_returns group by 1
+    ), compared as (
+        select employer_no, r.minor as returned, coalesce(o.minor, 0) + coalesce(l.minor, 0) as owed
+        from returned r left join owed o using (employer_no)
+        left join left_there l using (employer_no)
+    )
+    select (select count(*) from compared), array(
+        select format('employer %s: %s was paid back of %s', employer_no, returned, owed)
+        from compared where returned > owed order by employer_no limit $1)
+    """,
+)
+LAWS_OF_ALL: Final = (ORDERS_ADD_UP, RETURNS_ARE_BOOKED, RETURNS_ARE_OWED)
 LAWS_OF_HOLDERS: Final = (
     LINES_ARE_BOOKED,
     LOTS_ARE_ORDERED,

@@ -111,7 +111,7 @@ async def bounce(tx: "Tx", load_no: int, why: str) -> None:
     if await tx.fetchval(sql.ADD_BOUNCE, load_no, now, why) is None:
         raise Refused("ALREADY_BOUNCED", "the payment of this load bounced before")
     money = House.EMPLOYER_PREPAID, House.TRUST_CASH, row["total_minor"]
-    await _house(tx, *money, day, now)
+    await move_of_house(tx, *money, day, now)
 
 
 async def _make_good(tx: "Tx", row: Any, day: date, now: datetime) -> None:
@@ -119,7 +119,7 @@ async def _make_good(tx: "Tx", row: Any, day: date, now: datetime) -> None:
     if await tx.fetchval(sql.SETTLE_BOUNCE, row["load_no"], now) is None:
         raise Refused("ALREADY_PAID", "this load has been paid")
     money = House.TRUST_CASH, House.EMPLOYER_PREPAID, row["total_minor"]
-    await _house(tx, *money, day, now)
+    await move_of_house(tx, *money, day, now)
 
 
 async def _load(tx: "Tx", load_no: int) -> Any:
@@ -211,7 +211,7 @@ class _Desk:
         )
 
 
-async def _house(
+async def move_of_house(
     tx: "Tx", debit: House, credit: House, amount_minor: int, day: date, at: datetime
 ) -> None:
     """A movement that is no cardholder's own."""

@@ -84,3 +84,37 @@ SETTLE_BOUNCE: Final = """
     select load_no, max(bounce_no), $2 from load_bounces where load_no = $1 group by load_no
     on conflict do nothing returning load_no
 """
+
+# What is to go back, by employer ($1, or all of them): the sum of the account of the house.
+OWED: Final = """
+    with parts as (
+        select o.employer_no, 'corrected' as part, -b.amount_minor as minor
+        from load_bookings b join loads o using (load_no) where b.amount_minor < 0
+        union all
+        select o.employer_no, 'frozen', l.count::bigint * l.face_minor
+        from load_bookings b join load_lines l using (holder_id, load_no, line_no)
+        join loads o using (load_no) where b.lot_no is null
+        union all
+        select employer_no, 'left', amount_minor from vintage_moves where reason = 'RETURNED'
+        union all
+        select employer_no, 'returned', amount_minor from employer_returns
+    ), sums as (
+        select employer_no,
+            coalesce(sum(minor) filter (where part = 'corrected'), 0)::bigint as corrected,
+            coalesce(sum(minor) filter (where part = 'left'), 0)::bigint as left_there,
+            coalesce(sum(minor) filter (where part = 'frozen'), 0)::bigint as frozen,
+            coalesce(sum(minor) filter (where part = 'returned'), 0)::bigint as returned
+        from parts where $1::bigint is null or employer_no = $1 group by employer_no
+    )
+    select e.employer_id, e.record ->> 'name', corrected, left_there, frozen, returned,
+        corrected + left_there + frozen - returned
+    from sums join employers e using (employer_no)
+    where corrected + left_there + frozen <> returned order by e.employer_id
+"""
+ADD_RETURN: Final = """
+    insert into employer_returns (employer_no, reference, amount_minor, returned_at)
+    values ($1, $2, $3, $4)
+"""
+RETURNED: Final = """
+    select amount_minor from employer_returns where employer_no = $1 and reference = $2
+"""

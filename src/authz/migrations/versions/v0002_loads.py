@@ -83,6 +83,17 @@ LOADS = (
         primary key (load_no, bounce_no)
     )
     """,
+    # What was paid back to an employer (taken back, left by who left, or never loaded), under the
+    # reference of the transfer that did it: each counts once.
+    """
+    create table employer_returns (
+        employer_no  bigint not null,
+        reference    text not null check (length(reference) between 1 and 35),
+        amount_minor bigint not null check (amount_minor > 0),
+        returned_at  timestamptz not null,
+        primary key (employer_no, reference)
+    )
+    """,
     # The answer to an operation that moves money, under the key that the caller gave it.
     """
     create table operation_keys (
@@ -190,8 +201,8 @@ HOLDS = (
 
 ROLE = (
     "grant select, insert on loads, load_lines, load_bookings, load_payments, load_bounces,"
-    " load_bounces_settled, operation_keys, vintage_moves, exchange_requests, exchange_orders,"
-    " closures, charities, gifts, paper_conversions to millesime_engine",
+    " load_bounces_settled, employer_returns, operation_keys, vintage_moves, exchange_requests,"
+    " exchange_orders, closures, charities, gifts, paper_conversions to millesime_engine",
     "grant usage on sequence load_nos to millesime_engine",
 )
 
