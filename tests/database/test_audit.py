@@ -35,6 +35,10 @@ class Tampering(NamedTuple):
 
 TAMPERINGS = (
     Tampering(
+        "lots_are_as_opened",
+        "update ledger_accounts set vintage = vintage - 1 where kind = 'HOLDER_LOT'",
+    ),
+    Tampering(
         "facts_were_true",
         "update authorizations set facts = (select facts from authorizations b"
         " where b.requested_minor = 400) where requested_minor = 800",

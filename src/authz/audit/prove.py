@@ -15,6 +15,7 @@ from authz.audit.laws import (
     PAYEES_ARE_THE_MERCHANTS,
     REVERSED_STAYS_REVERSED,
 )
+from authz.audit.lots import Opened, check_lots
 from authz.audit.replay import Proof, Replay
 from authz.bank.laws import LAWS as BANK_LAWS
 from authz.holders.withdrawals import WITHDRAWALS_ARE_NOTED
@@ -50,6 +51,18 @@ DECIDED: Final = """
     select holder_id, authorization_id, account_no, kind, reason, requested_minor, eligible_minor,
            approved_minor, bank_minor, day, rulebook, facts
     from authorizations where holder_id between $1 and $2 order by holder_id, authorization_id
+"""
+# A correction is booked with a lot too, and takes from it.
+OPENED: Final = """
+    select a.holder_id, (a.account_id & 4095)::int, a.vintage, a.origin, a.from_vintage,
+        a.loaded_on, l.account_no, o.employer_no
+    from ledger_accounts a
+    left join load_bookings b on b.holder_id = a.holder_id and b.lot_no = a.account_id & 4095
+        and b.amount_minor > 0 and b.holder_id between $1 and $2
+    left join load_lines l on l.holder_id = b.holder_id and l.load_no = b.load_no
+        and l.line_no = b.line_no
+    left join loads o on o.load_no = b.load_no
+    where a.holder_id between $1 and $2 and a.kind = 'HOLDER_LOT'
 """
 WAITING: Final = """
     select holder_id, number from pending_payments where holder_id between $1 and $2
@@ -185,10 +198,15 @@ async def _replay(tx: "Tx", proof: Proof, rows: Sequence[Any]) -> None:
         movements[row[0]].append(Transfer(*row))
     for row in await tx.fetch(DECIDED, first, last):
         decided[row[0]].append(row)
+    opened = defaultdict(list)
+    for holder_id, *lot in await tx.fetch(OPENED, first, last):
+        opened[holder_id].append(Opened(*lot))
     waiting = defaultdict(set)
     for holder_id, number in await tx.fetch(WAITING, first, last):
         waiting[holder_id].add(number)
-    for holder_id, profile in rows:
-        Replay(proof, holder_id, _decode_profile(profile)).run(
+    for holder_id, encoded in rows:
+        profile = _decode_profile(encoded)
+        check_lots(proof, holder_id, profile, opened[holder_id])
+        Replay(proof, holder_id, profile).run(
             movements[holder_id], decided[holder_id], frozenset(waiting[holder_id])
         )

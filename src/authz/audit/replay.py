@@ -31,7 +31,10 @@ TOLD: Final = frozenset({Kind.ADVICE.value, Kind.REFUND_REVERSAL.value})
 UNDONE: Final = frozenset({Reason.ISSUER_DOWN.value, Reason.REVERSED_BEFORE_REQUEST.value})
 """Payments that waited for the bank too long, or were reversed meanwhile: time decided."""
 
+LOTS_AS_OPENED: Final = "lots_are_as_opened"
 REPLAYED: Final[Mapping[str, str]] = {
+    LOTS_AS_OPENED: "the rules are shown each lot as it was opened: its vintage, its day, whose it"
+    " is and who paid it",
     "facts_were_true": "what the rules were shown is what the books held at that moment",
     "decisions_repeat": "the same facts and rulebook give the same answer again",
     "answers_are_booked": "the books moved by what was answered: approvals whole, declines not",
