@@ -47,7 +47,7 @@ COMPLETIONS: Final = frozenset({Kind.CAPTURE, Kind.ADVICE})
 ABOUT_A_PAYMENT: Final = frozenset(
     {Kind.REVERSAL, Kind.CANCEL, Kind.CAPTURE, Kind.REFUND, Kind.EXPIRY}
 )
-_CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.CAPTURE, Kind.ADVICE, Kind.FINISH})
+_CANNOT_BE_REFUSED: Final = frozenset({Kind.REVERSAL, Kind.FINISH})
 
 
 TURNED_OUT: Final = {Kind.REVERSAL: Kind.REFUND_REVERSAL, Kind.ADVICE: Kind.CAPTURE}
@@ -129,6 +129,11 @@ class Request(Struct, frozen=True, gc=False):
         return self.kind is Kind.REVERSAL and self.purchase.processing == REFUND
 
     @property
+    def tells(self) -> bool:
+        """Whether it says what happened already (0120, 0220), be it a sale or a refund."""
+        return self.completes or self.kind in COMPLETIONS
+
+    @property
     def refusable(self) -> bool:
         """Whether 91 would be an honest answer: not to a repeat, nor to what already happened."""
-        return not (self.repeat or self.completes or self.kind in _CANNOT_BE_REFUSED)
+        return not (self.repeat or self.tells or self.kind in _CANNOT_BE_REFUSED)

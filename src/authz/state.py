@@ -253,7 +253,7 @@ class Pending(Struct, frozen=True, gc=False):
 class State(Struct, frozen=True, gc=False):
     """What was read for one batch. `now` is the test clock, or None for the real one.
 
-    `business_day` is the settlement date, or None while no cutover set one.
+    `business_day` is the settlement date that the last cutover began, or None while there was none.
 
     `originals` maps the key of a request about a payment to the payments that its reference names,
     all of them in `payments`, `pending`, `refunds` or `completions` (whose payments are there

@@ -138,6 +138,20 @@ async def test_an_advice_that_was_reversed_before_it_came_is_heard_and_moves_not
     assert await one(people, "select count(*) from transfers where authorization_id > 0") == 0
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_nor_does_a_0221_of_a_refund_move_anything(people: str, together: bool) -> None:
+    """Its 0220 was lost, and reversed before the repeat came under a DE7 of its own."""
+    sale = buys(1250)
+    named = Original(keys=(sale.key_hash,))
+    refund = again(buys(1250, stan=STAN, kind=Kind.REFUND, about=named, completes=True))
+    sent = [sale, undo_advice(), refund]
+    async with Process(people) as process:
+        batches = [sent] if together else [[request] for request in sent]
+        *_, heard = [outcome for batch in batches for outcome in await process.run(*batch)]
+    assert heard is not None
+    assert (heard.reason.value, heard.approved_minor) == ("APPROVED", 0)
+
+
 async def test_what_is_no_advice_is_not_stopped_where_one_was_named(people: str) -> None:
     async with Process(people) as process:
         await process.run(undo_advice())

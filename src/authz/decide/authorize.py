@@ -6,7 +6,6 @@ rules decide; this module turns their decision into movements of the books.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,8 +28,6 @@ from rules.decision import Approved, Decision, Reason
 from rules.facts import Facts
 from rules.pipeline import decide
 from rules.rulebook import Rulebook
-
-_HAPPENED: Final = frozenset({Kind.ADVICE, Kind.CAPTURE})
 
 
 class Verdict(Struct, frozen=True):
@@ -141,7 +138,7 @@ def _replay(request: Request, kept: KeptAnswer) -> Outcome:
     A tombstone stops whatever comes under its identity; what cannot be refused is heard.
     """
     stored = kept.outcome
-    if stored.reason is Reason.REVERSED_BEFORE_REQUEST and request.kind in _HAPPENED:
+    if stored.reason is Reason.REVERSED_BEFORE_REQUEST and request.tells:
         return overtaken(request)
     if stored.reason is Reason.REVERSED_BEFORE_REQUEST:
         return _refused(request, stored.reason, "not_reversed_before")

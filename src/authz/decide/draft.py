@@ -16,6 +16,7 @@ from authz.decide.writes import Row, Writes
 from authz.identity import NO_CONTENT
 from authz.outcomes import Outcome, Reserved, chip_of, later, reserved
 from authz.requests import COMPLETIONS, PAYMENTS, Kind, Request
+from authz.settlement.business_day import current_day
 from authz.state import Completion, KeptAnswer, Payment, PaymentName, Pending, Refund, State
 from ledger.transfers import Transfer
 from rules.facts import Facts
@@ -129,7 +130,7 @@ class Draft:
         `under` is the request whose key is new: that of a payment that waited is there already.
         The holder moves on even where no money does: a decision stands on the version it saw.
         """
-        business_day = self.state.business_day or civil_day(at, PARIS)
+        business_day = current_day(self.state.business_day, at)
         outcome = replace(outcome, business_day=business_day, chip=chip_of(kept.facts))
         holder_id, number = outcome.holder_id, outcome.authorization_id
         self._decided_about.add(holder_id)

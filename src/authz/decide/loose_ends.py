@@ -78,5 +78,5 @@ def _overtook(reversal: Request, repeat: Request) -> bool:
         repeat.terminal,
         repeat.stan,
         repeat.purchase.amount_minor,
-        repeat.kind is Kind.ADVICE,
+        repeat.tells,
     ) and reversal.card_ref in (b"", repeat.card_ref)

@@ -1,7 +1,8 @@
 """The settlement date (DE15): how four digits become a day, and how a cutover moves it on. Pure.
 
-Until the first cutover the settlement date is the civil day in Paris; from then on it stands until
-the next one. It never goes back: what was told to an acquirer under a date stays under it.
+The settlement date is the civil day in Paris, or the day after it that a cutover has begun already:
+at midnight it goes on whether somebody cuts over or not. A cutover never takes it back: what was
+told to an acquirer under a date stays under it.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,7 +17,8 @@ CUTOVER_DAYS_MAX: Final = 7
 
 def current_day(control_day: date | None, now: datetime) -> date:
     """The settlement date at an instant; `control_day` is what the last cutover set."""
-    return control_day or civil_day(now, PARIS)
+    civil = civil_day(now, PARIS)
+    return civil if control_day is None else max(control_day, civil)
 
 
 def day_of(month_day: str, near: date) -> date | None:

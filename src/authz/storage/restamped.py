@@ -16,19 +16,20 @@ from authz.storage.rows import books_of, columns, grouped
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-# A peer that restamps DE7 or changes DE37 still means the same payment (INTERFACE, request key).
+# A peer that restamps DE7 or changes DE37 still means the same payment (INTERFACE, request key). An
+# answer is known by its own fields: its key has the first DE7, which nobody knows here.
 READ_RESTAMPED: Final = """
-    select r.key_hash, k.fingerprint,
+    select r.key_hash, r.fingerprint,
            a.reason, a.requested_minor, a.approved_minor, a.balance_minor, a.usable_minor,
            a.approval_code, a.holder_id, a.authorization_id, a.business_day, a.facts
     from unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
-                $7::text[], $8::timestamptz[], $11::text[])
-        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since, turned_out)
+                $7::text[], $8::timestamptz[], $9::bigint[], $11::text[], $12::text[])
+        as r (key_hash, holder_id, fingerprint, kind, acquirer, terminal, stan, since,
+              amount_minor, turned_out, mid)
     join authorizations a on a.holder_id = r.holder_id and a.holder_id = any ($2)
         and a.kind in (r.kind, r.turned_out) and a.acquirer = r.acquirer and a.terminal = r.terminal
         and a.stan = r.stan and a.at >= r.since
-    join request_keys k on k.holder_id = a.holder_id
-        and k.authorization_id = a.authorization_id and k.fingerprint = r.fingerprint
+        and a.requested_minor = r.amount_minor and a.mid = r.mid
     union all
     select r.key_hash, k.fingerprint, null, null, null, null, null, null,
            p.holder_id, p.number, null, null
@@ -43,11 +44,11 @@ READ_RESTAMPED: Final = """
     select r.key_hash, k.fingerprint, null, null, null, null, null, null,
            0, k.authorization_id, null, null
     from unnest($1::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
-                $9::bigint[], $10::bytea[])
-        as r (key_hash, kind, acquirer, terminal, stan, since, amount_minor, card_ref)
+                $9::bigint[], $10::bytea[], $13::bool[])
+        as r (key_hash, kind, acquirer, terminal, stan, since, amount_minor, card_ref, tells)
     join loose_ends l on l.terminal = r.terminal and l.acquirer = r.acquirer and l.stan = r.stan
         and l.amount_minor = r.amount_minor and l.card_ref in (r.card_ref, '') and l.at >= r.since
-        and r.kind = any ($12) and l.advised = (r.kind = 'ADVICE')
+        and r.kind = any ($14) and l.advised = r.tells
     join request_keys k on k.key_hash = l.key_hash and k.holder_id = 0
     order by 10
 """
@@ -83,7 +84,8 @@ async def read_restamped(
     wanted = [
         (r.key_hash, books_of(r, holder_of), r.fingerprint, r.kind.value, r.acquirer,
          r.terminal, r.stan, (test_clock or r.received_at) - RESTAMPED_WINDOW,
-         r.purchase.amount_minor, r.card_ref, TURNED_OUT.get(r.kind, r.kind).value)
+         r.purchase.amount_minor, r.card_ref, TURNED_OUT.get(r.kind, r.kind).value, r.mid,
+         r.tells)
         for r in requests
         if r.repeat and r.key_hash not in known and (r.card_ref in holder_of or r.kind in _HOUSE)
     ]  # fmt: skip

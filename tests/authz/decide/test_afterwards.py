@@ -103,6 +103,20 @@ def test_a_reversal_that_overtakes_its_purchase_stops_it() -> None:
     assert moves(verdict) == []
 
 
+@pytest.mark.parametrize(
+    ("completes", "reason"), [(False, Reason.REVERSED_BEFORE_REQUEST), (True, OK)]
+)
+def test_a_refund_that_is_told_is_heard_though_its_reversal_came_first(
+    completes: bool, reason: Reason
+) -> None:
+    """INTERFACE, originals: a 0200 is declined 21, a 0220 acknowledged; neither moves anything."""
+    paid = some_request(1000)
+    refund = about(paid, Kind.REFUND, 1000, completes=completes)
+    verdict = decided(paid, about(refund, Kind.REVERSAL, 1000), refund)
+    assert answers(verdict)[2] == (reason, 0)
+    assert len(moves(verdict)) == 1
+
+
 def test_two_candidates_are_as_good_as_none_and_somebody_must_look() -> None:
     """INTERFACE, originals: no effect, 25, and an alert; so no tombstone either."""
     one, other = some_request(100, rrn="1"), some_request(100, rrn="1")

@@ -26,10 +26,11 @@ def test_four_digits_mean_the_nearest_day(month_day: str, near: date, means: dat
     assert day_of(month_day, near) == means
 
 
-def test_without_a_cutover_the_day_is_the_one_in_paris() -> None:
+def test_the_day_is_the_one_in_paris_or_the_one_that_a_cutover_began() -> None:
     late = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
     assert current_day(None, late) == date(2026, 11, 25)
-    assert current_day(TUESDAY, late) == TUESDAY
+    assert current_day(TUESDAY, late) == date(2026, 11, 25), "one cutover is no promise of others"
+    assert current_day(date(2026, 11, 26), late) == date(2026, 11, 26)
 
 
 @pytest.mark.parametrize(
