@@ -1,11 +1,13 @@
-"""The settlement date ends at its time of day, once, and never goes back."""
+"""The settlement date ends at its time of day, once, and never goes back; paid is what is over."""
 
 from datetime import date, time
 from pathlib import Path
 
 import pytest
 
+from authz.commands.settle import refuse_wrong_day
 from authz.settlement.closing import close_day
+from authz.usage import UsageError
 from tests.database.town import town
 from tests.road.people import Setting
 
@@ -47,3 +49,26 @@ async def test_a_payment_after_the_close_counts_for_the_next_day(
         assert await t.run("close-day") == {"closed": 0}  # no time of day is set
         await close_day(t.pool, time(22, 30), t.now)
         assert (await t.pay(100)).business_day == TOMORROW
+
+
+@pytest.mark.parametrize(
+    ("execute_on", "last_day", "says"),
+    [
+        ("2026-11-25", "2026-11-24", "2026-11-24 is not over: the settlement date is 2026-11-24"),
+        ("2026-11-22", "2026-11-22", "2026-11-22 is not over"),
+        ("2026-12-26", "2026-11-22", "2026-12-26 is more than 31 days ahead of 2026-11-24"),
+        ("2036-11-25", "2026-11-22", "more than 31 days ahead"),
+        ("2026-12-25", "2026-11-23", None),
+    ],
+)
+async def test_a_run_pays_days_that_are_over_and_leaves_within_a_month(
+    calendar_url: str, tmp_path: Path, execute_on: str, last_day: str, says: str | None
+) -> None:
+    days = date.fromisoformat(execute_on), date.fromisoformat(last_day)
+    async with town(calendar_url, tmp_path, {1: Setting()}) as t:
+        await t.at("2026-11-24T22:45:00+01:00")
+        if says is None:
+            await refuse_wrong_day(t.pool, *days)
+            return
+        with pytest.raises(UsageError, match=says):
+            await refuse_wrong_day(t.pool, *days)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from authz.instants import day_within_reach
 from authz.usage import UsageError
 
 Config = Annotated[
@@ -30,8 +31,12 @@ Output = Annotated[
 
 
 def day_of_text(text: str) -> date:
-    """A date, as in 2026-11-30. Raises UsageError."""
+    """A date, as in 2026-11-30, of years that calendars know. Raises UsageError."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is no date, as in 2026-11-30") from None
+    try:
+        return day_within_reach(day)
+    except ValueError as error:
+        raise UsageError(f"{text}: {error}") from None

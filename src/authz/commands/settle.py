@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -59,6 +59,10 @@ OWED_COLUMNS: Final = (
     "withheld_minor",
 )
 UNREGISTERED_COLUMNS: Final = ("acquirer", "mid", "since", "minor", "registered")
+
+
+AHEAD_MAX: Final = timedelta(days=31)
+"""How long before the money leaves a run may be made: what is booked for a wrong year stays so."""
 
 
 class Form(StrEnum):
@@ -185,7 +189,7 @@ def _owed_row(payee: Payee, owed: Owed) -> tuple[str | int, ...]:
 async def _pay(url: str, book: Rulebook, order: Order) -> tuple[Paid, Run | None]:
     to_accounts = order.form is Form.PAIN_001
     async with pooled(url) as pool:
-        await _refuse_open_day(pool, order.execute_on, order.last_day)
+        await refuse_wrong_day(pool, order.execute_on, order.last_day)
         async with pool.acquire() as sql:
             if to_accounts and await sql.fetchval(ISSUER) is None:
                 raise UsageError(NO_ISSUER)
@@ -240,9 +244,12 @@ async def _find(url: str, end_to_end_id: str) -> Run | None:
         return await find_payment(sql, end_to_end_id)
 
 
-async def _refuse_open_day(pool: asyncpg.Pool, execute_on: date, last_day: date) -> None:
+async def refuse_wrong_day(pool: asyncpg.Pool, execute_on: date, last_day: date) -> None:
+    """A run pays days that are over, and leaves soon: the books keep both. Raises UsageError."""
     today = current_day(
         await pool.fetchval(BUSINESS_DAY), await civil_instant(pool, datetime.now(UTC))
     )
     if not last_day < min(today, execute_on):
         raise UsageError(f"{last_day} is not over: the settlement date is {today}")
+    if execute_on > today + AHEAD_MAX:
+        raise UsageError(f"{execute_on} is more than {AHEAD_MAX.days} days ahead of {today}")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from authz.gateway.amounts import Whole
 from authz.gateway.deps import Given
 from authz.gateway.once import Keyed, keyed
 from authz.gateway.problems import ProblemError, described
@@ -54,9 +55,9 @@ class LoadLineIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     account: Annotated[str, Field(min_length=1, max_length=64)]
-    count: int
-    face_value: int
-    employer_share: int
+    count: Whole
+    face_value: Whole
+    employer_share: Whole
     period: Annotated[str, Field(max_length=7)]
 
 
@@ -80,7 +81,7 @@ class PaymentIn(BaseModel):
     )
 
     reference: Annotated[str, Field(max_length=40)]
-    amount: Annotated[int, Field(gt=0)]
+    amount: Annotated[Whole, Field(gt=0)]
 
 
 class BounceIn(BaseModel):

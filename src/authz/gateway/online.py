@@ -9,11 +9,12 @@ from time import monotonic
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from pydantic.config import JsonDict
 
 from authz.gateway import idempotency, words
 from authz.gateway.admission import caller_of
+from authz.gateway.amounts import Minor
 from authz.gateway.authorizations import find_payment
 from authz.gateway.deps import Deps, Given
 from authz.gateway.kept_answers import REPLAYED, key_reused
@@ -23,7 +24,6 @@ from authz.gateway.orders import PurchaseIn, content_of, order_of
 from authz.gateway.payment_out import EXAMPLE, AuthorizationOut, not_kept, shown
 from authz.gateway.problems import ProblemError, described
 from authz.gateway.words import Envelope
-from authz.iso8583.numbers import AMOUNT_MAX
 from authz.outcomes import Outcome
 from authz.payments.history import PaymentName
 from authz.requests import Kind
@@ -71,7 +71,7 @@ class AmountIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [SOME]})
 
-    amount: Annotated[int | None, Field(gt=0, le=AMOUNT_MAX)] = None
+    amount: Minor | None = None
 
 
 class NothingIn(BaseModel):

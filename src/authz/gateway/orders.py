@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 
 from authz.access.scopes import Caller
 from authz.custody.pan import Pan
+from authz.gateway.amounts import Minor
 from authz.gateway.deps import Road
 from authz.gateway.problems import ProblemError
 from authz.gateway.proofs import LENGTH_MAX, read_proof
@@ -26,9 +27,6 @@ EXAMPLE: Final[JsonDict] = {
 SIMULATED: Final = "simulated"
 """The holder's proof of the test clock: a 3-D Secure that always succeeds."""
 PRINTABLE: Final = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
-
-Minor = Annotated[int, Field(gt=0, le=AMOUNT_MAX, strict=True)]
-"""Cents, at most what DE4 can say."""
 
 
 def _pan(value: object) -> object:

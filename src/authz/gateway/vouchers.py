@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from authz.gateway.amounts import Minor
 from authz.gateway.deps import Given
 from authz.gateway.names import AccountId, EmployerId
 from authz.gateway.once import Keyed, Writing, keyed, write
 from authz.holders.gifts import add_charity, give
 from authz.holders.leaving import close_account
 from authz.holders.paper import convert
-from authz.iso8583.numbers import AMOUNT_MAX
 from authz.refusal import Unknown
 from authz.vintages.asking import Exchanged, order_exchange, request_exchange
 from authz.vintages.shares import shares_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["vouchers"])
 
-Vintage = Annotated[int, Field(ge=2014, le=2099)]
+Vintage = Annotated[int, Field(ge=2014, le=2099, strict=True)]
 
 
 class ExchangeIn(BaseModel):
@@ -33,7 +33,7 @@ class ExchangeIn(BaseModel):
     )
 
     vintage: Vintage
-    amount: Annotated[int | None, Field(gt=0, le=AMOUNT_MAX)] = None
+    amount: Minor | None = None
 
 
 class ExchangeOrderIn(BaseModel):
@@ -66,7 +66,7 @@ class GiftIn(BaseModel):
     )
 
     charity: Annotated[str, Field(max_length=64)]
-    amount: Annotated[int, Field(gt=0, le=AMOUNT_MAX)]
+    amount: Minor
 
 
 class GiftOut(BaseModel):
@@ -88,7 +88,7 @@ class PaperIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"amount": 11000}]})
 
-    amount: Annotated[int, Field(gt=0)]
+    amount: Minor
 
 
 class TitlesOut(BaseModel):

@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 
 from authz.custody.pan import Pan
 from authz.custody.phones import Phone
+from authz.instants import day_within_reach
 from authz.iso8583.numbers import AMOUNT_MAX
 from authz.settlement.bank_account import bic_of, iban_of
 from rules.facts import (
@@ -121,12 +122,21 @@ class LotRecord(Struct, frozen=True, forbid_unknown_fields=True):
     loaded_on: date | None = None
     id: Name | None = None
 
+    def __post_init__(self) -> None:
+        """What was booked for a day that no calendar knows could never be carried forward."""
+        if self.loaded_on is not None:
+            day_within_reach(self.loaded_on)
+
 
 class UsedRecord(Struct, frozen=True, forbid_unknown_fields=True):
     """Voucher money spent on a day before these books began."""
 
     day: date
     amount: Minor
+
+    def __post_init__(self) -> None:
+        """As of a lot."""
+        day_within_reach(self.day)
 
 
 class TopUpRecord(Struct, frozen=True, forbid_unknown_fields=True):
