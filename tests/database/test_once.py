@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from authz.bank.enrolment import Enrolment
+from authz.credentials.sending import Mailbox
 from authz.custody.safe import Safe
 from authz.custody.sealed_numbers import re_encrypt
 from authz.custody.vault import Vault
@@ -103,7 +104,8 @@ async def test_a_block_is_told_again_and_another_body_is_another_operation(
 async def test_twenty_at_the_same_time_are_one_block(calendar_url: str, tmp_path: Path) -> None:
     """Half of them come to an engine of their own: there only the database can tell."""
     async with phones(calendar_url, tmp_path) as p:
-        deps = Deps(p.t.pool, p.t.pool, Metrics(), p.t.books, lambda: True, True)
+        desk = CardDesk(DIGESTER, some_safe(), Mailbox(), timedelta())  # one content, one digest
+        deps = Deps(p.t.pool, p.t.pool, Metrics(), p.t.books, lambda: True, True, cards=desk)
         apart = [client(replace(deps, at_work=AtWork())) for _ in range(10)]
         everybody = [*apart, *[p.http] * 10]
         answers = await asyncio.gather(*(ask(each, f"{CARD}/block") for each in everybody))
