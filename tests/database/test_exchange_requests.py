@@ -2,14 +2,19 @@
 
 from datetime import date
 from pathlib import Path
+from typing import cast
 
+import asyncpg
 import pytest
 
 from authz.refusal import Refused, Unknown
 from authz.vintages.asking import Exchanged, order_exchange, request_exchange
 from authz.vintages.shares import Share, shares_of
+from authz.world.change import put_record
+from authz.world.read import record_of
 from tests.database.test_vintages import MARCH_FIRST, ON_REQUEST, TWO
 from tests.database.town import Town, town
+from tests.road.people import DIGESTER
 
 
 async def ask(t: Town, vintage: int = 2026, amount_minor: int | None = None) -> Exchanged:
@@ -65,6 +70,25 @@ async def test_a_request_may_be_for_a_part_and_the_rest_is_lost(
         await t.at("2027-04-01T00:00:00+02:00")
         assert (await t.run("exchange-vintages"))["lost"] == 3230
         assert await t.lots() == [(2027, 2026, 1000, 0, 0), (2027, None, 6000, 0, 0)]
+
+
+@pytest.mark.parametrize("employer", ["emp-1", "emp-lyon"])
+async def test_who_was_asked_may_order_though_the_account_has_gone_to_another(
+    calendar_url: str, tmp_path: Path, employer: str
+) -> None:
+    """VIN-07: either employer's order is enough, so that nothing is lost by a move."""
+    async with town(calendar_url, tmp_path, TWO, ON_REQUEST) as t:
+        await t.at("2027-03-02T12:00:00+01:00")
+        await t.run("exchange-vintages")
+        await ask(t)
+        lyon = "employer", {"id": "emp-lyon", "department": "69"}
+        gone = "account", {"id": "acc-1", "employer": "emp-lyon", "person": "per-1"}
+        async with t.pool.acquire() as sql:
+            for kind, fields in (lyon, gone):
+                record = record_of("body", kind, fields)
+                await put_record(cast("asyncpg.Connection", sql), record, DIGESTER)
+        await t.at("2027-03-20T12:00:00+01:00")
+        assert (await order(t, employer=employer)).exchanged_minor == 4230
 
 
 async def test_vin_07_the_same_request_again_is_told_as_it_stands(

@@ -39,8 +39,9 @@ EMPLOYER: Final = """
 """
 EMPLOYER_RECORD: Final = "select record from employers where employer_no = $1"
 ASK: Final = """
-    insert into exchange_requests (holder_id, account_no, vintage, amount_minor, requested_on)
-    values ($1, $2, $3, $4, $5) on conflict do nothing
+    insert into exchange_requests (
+        holder_id, account_no, vintage, amount_minor, requested_on, employer_no)
+    values ($1, $2, $3, $4, $5, $6) on conflict do nothing
 """
 ASKED: Final = """
     select amount_minor, requested_on from exchange_requests
@@ -90,7 +91,7 @@ async def request_exchange(
     day = _day(await tx.fetchval(EMPLOYER_RECORD, held.employer_no), now)
     _refuse_wrong_time(book, vintage, day, book.request_until(vintage))
     name = row["holder_id"], held.account.account_no, vintage
-    await tx.execute(ASK, *name, amount_minor, day)
+    await tx.execute(ASK, *name, amount_minor, day, held.employer_no)
     asked = await tx.fetchrow(ASKED, *name)
     assert asked is not None, "it stands, since now or since before"
     if asked["amount_minor"] != amount_minor:

@@ -37,7 +37,7 @@ EXPIRED: Final = """
 """
 ASKED: Final = """
     select r.holder_id, r.account_no, r.vintage, r.amount_minor, r.requested_on,
-        o.employer_no, o.ordered_on, coalesce((
+        r.employer_no as asked_of, o.employer_no, o.ordered_on, coalesce((
             select sum(m.amount_minor) from vintage_moves m
             where m.holder_id = r.holder_id and m.account_no = r.account_no
                 and m.vintage = r.vintage and m.reason = 'REQUESTED'), 0)::bigint as done_minor
@@ -79,11 +79,14 @@ async def _expired(tx: "Tx", holder_ids: Sequence[int]) -> dict[int, list[Expire
 async def _asked(
     tx: "Tx", holder_ids: Sequence[int], where: Mapping[int, Mapping[int, Where]]
 ) -> dict[int, dict[tuple[int, int], Asked]]:
-    """Requests that were made in time and that the account's own employer ordered in time."""
+    """Requests that were made in time, and that an employer of the account ordered in time.
+
+    Who was asked may order, though the account has gone to another employer since.
+    """
     found: dict[int, dict[tuple[int, int], Asked]] = defaultdict(dict)
     for row in await tx.fetch(ASKED, list(holder_ids)):
         place = where[row["holder_id"]].get(row["account_no"])
-        if place is None or place.employer_no != row["employer_no"]:
+        if place is None or row["employer_no"] not in (row["asked_of"], place.employer_no):
             continue
         in_time = row["requested_on"] <= place.book.request_until(row["vintage"])
         if in_time and row["ordered_on"] <= place.book.order_until(row["vintage"]):

@@ -136,6 +136,7 @@ VINTAGES = (
         vintage      smallint not null,
         amount_minor bigint check (amount_minor > 0),
         requested_on date not null,
+        employer_no  bigint not null,
         primary key (holder_id, account_no, vintage)
     )
     """,
