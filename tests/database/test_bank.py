@@ -145,7 +145,9 @@ async def test_a_reference_or_a_stan_means_what_waits_for_its_own_till_only(
         asked = forty()
         reserved = await branch.reserve(asked)
         about = Original(**{field: getattr(asked, field)})
-        others: list[dict[str, Any]] = [{"acquirer": "99999"}, {"terminal": "TERM0009"}]
+        others: list[dict[str, Any]] = [
+            {"acquirer": "99999"}, {"terminal": "TERM0009"}, {"card_ref": b"another card...."},
+        ]  # fmt: skip
         for other in others:
             (answer,) = await branch.run(buys(4000, kind=Kind.REVERSAL, about=about, **other))
             assert answer is not None and answer.reason is Reason.ORIGINAL_NOT_FOUND

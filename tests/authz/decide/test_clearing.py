@@ -1,12 +1,14 @@
 """What clears a payment: completions and financial advices of holds and of purchases, late too."""
 
 import pytest
+from msgspec.structs import replace
 
 from authz.requests import Kind, Original, Request
 from ledger.accounts import lot_account, payable_account
 from rules.decision import Reason
 from tests.authz.builders import some_holder, some_request, some_state
 from tests.authz.sequels import about, answers, decided, moves
+from tests.rules.builders import TOP_UP
 
 LOT, PAYABLE = lot_account(1, 1), payable_account(7)
 OK, AMOUNT = Reason.APPROVED, Reason.INVALID_AMOUNT
@@ -109,6 +111,25 @@ def test_what_came_since_may_refuse_a_late_0220(kind: Kind) -> None:
     state = some_state(some_holder(lots=((2026, 2000),)))
     verdict = decided(held, over, since, late, state=state)
     assert answers(verdict)[3] == (Reason.INSUFFICIENT_BALANCE, 0)
+    assert len(moves(verdict)) == 3
+
+
+@pytest.mark.parametrize("bank_open", [True, False])
+@pytest.mark.parametrize("partial_ok", [True, False])
+def test_a_late_0220_is_paid_whole_by_vouchers_or_refused(
+    partial_ok: bool, bank_open: bool
+) -> None:
+    """HLD-03: what the till could take in part, or a bank card help out with, was then."""
+    holder = some_holder()
+    (held_account,) = holder.profile.accounts
+    linked = replace(held_account, account=replace(held_account.account, top_up=TOP_UP))
+    holder = replace(holder, profile=holder.profile.with_account(linked))
+    state = replace(some_state(holder), bank_open=bank_open)
+    held = some_request(2000, kind=Kind.HOLD, partial_ok=partial_ok)
+    over, since = about(held, Kind.EXPIRY, 0), some_request(1000)
+    late = told(held, 2000, Kind.CAPTURE)
+    verdict = decided(held, over, since, late, state=state)
+    assert answers(verdict)[3] == (Reason.DAILY_CAP, 0)
     assert len(moves(verdict)) == 3
 
 
