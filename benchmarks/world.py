@@ -60,7 +60,7 @@ PAYABLES: Final = """
 """
 LOTS: Final = """
     insert into ledger_accounts
-    select n + $1, (n + $1) << 12 | 1, 'HOLDER_LOT', extract(year from $2::date), 'LOAD', null,
+    select n + $1, (n + $1) << 12 | 1, 'HOLDER_LOT', extract(year from $2::date), 'OPENING', null,
            $2, $3
     from refs order by n
 """
