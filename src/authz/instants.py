@@ -1,6 +1,6 @@
 """Instants in UTC, and civil days: those that may be named, and how one is written. Pure.
 
-That are the years of which calendars and rulebooks know.
+Those are of the years of which calendars and rulebooks know.
 """
 
 from datetime import UTC, date, datetime

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import asyncpg
 from msgspec import Struct
@@ -14,9 +14,6 @@ from authz.bank.words import BankCard, Stamp
 from authz.custody.vault import Unreadable, Vault
 from authz.decide.topup import Event, LegState, moved
 from authz.storage.rows import columns
-
-if TYPE_CHECKING:
-    pass
 
 # Only a leg that nobody settled or reversed meanwhile, and only with a card that is still linked.
 MARK: Final = """

@@ -1,8 +1,8 @@
 """The settlement date (DE15): how four digits become a day, and how a cutover moves it on. Pure.
 
-The settlement date is the civil day in Paris, or the day after it that a cutover has begun already:
-at midnight it goes on whether somebody cuts over or not. A cutover never takes it back: what was
-told to an acquirer under a date stays under it.
+The settlement date is the civil day in Paris, or a later one that a cutover has begun already: at
+midnight it goes on whether somebody cuts over or not. A cutover never takes it back: what was told
+to an acquirer under a date stays under it.
 """
 
 from datetime import date, datetime, timedelta

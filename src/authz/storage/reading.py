@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from authz.decide.counters import Counters
 from authz.requests import Request
-from authz.state import Holder, KeptAnswer, Payment, Profile, State, UsedDay
+from authz.state import Holder, KeptAnswer, Payment, PaymentName, Profile, State, UsedDay
 from authz.storage.finding import find_named, read_payments
 from authz.storage.kept import kept_answer
 from authz.storage.pending import read_pending
@@ -81,8 +81,8 @@ class Reader:
             holder_of = await with_owners(sql, after_others, holder_of)
         named = await find_named(sql, requests, holder_of, kept)
         strangers = _strangers(requests, holder_of)
-        waiting = {k.outcome.holder_id for k in kept.values() if k.undecided}
-        known = {*holder_of.values(), *named.holders, *waiting}
+        waiting = _undecided(kept)
+        known = {*holder_of.values(), *named.holders, *(holder_id for holder_id, _ in waiting)}
         rows = await sql.fetch(READ_HOLDERS, [*known], [*strangers])
         epoch, test_clock, business_day = rows[0][:3]
         tables = self._reference.tables(epoch)
@@ -90,13 +90,9 @@ class Reader:
         if strangers:
             holder_of = {**holder_of, **_owners(holders, strangers)}
         restamped = await read_restamped(sql, requests, holder_of, kept, test_clock)
-        undecided = {
-            (k.outcome.holder_id, k.outcome.authorization_id)
-            for k in (*kept.values(), *restamped.values())
-            if k.undecided
-        }
+        waiting |= _undecided(restamped)
         # In this order: what is settled between the two is found in both, and never in neither.
-        pending = await read_pending(sql, named.payments | undecided)
+        pending = await read_pending(sql, named.payments | waiting)
         meant = await read_payments(sql, named.payments)
         await _read_old_usage(sql, holders, meant.payments.values(), test_clock)
         await tables.learn_merchants(sql, ((r.acquirer, r.mid) for r in requests))
@@ -127,6 +123,15 @@ async def with_owners(
     if not (strangers := _strangers(requests, holder_of)):
         return holder_of
     return {**holder_of, **{row[0]: row[1] for row in await sql.fetch(READ_OWNERS, [*strangers])}}
+
+
+def _undecided(answers: Mapping[bytes, KeptAnswer]) -> set[PaymentName]:
+    """The payments among these that still wait for the bank."""
+    return {
+        (kept.outcome.holder_id, kept.outcome.authorization_id)
+        for kept in answers.values()
+        if kept.undecided
+    }
 
 
 def _strangers(requests: Sequence[Request], holder_of: Mapping[bytes, int]) -> set[bytes]:
