@@ -5,7 +5,7 @@ A command's module is imported when the command runs, so that `--help` answers a
 
 import importlib
 import sys
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -71,9 +71,23 @@ app = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:
+    """Which release this is, as it was installed."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"millesime {version('millesime')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
-    """Options that belong to no command: none."""
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which release this is.", callback=_tell_version),
+    ] = False,
+) -> None:
+    """Options that belong to no command."""
 
 
 def load_command(place: str) -> Any:

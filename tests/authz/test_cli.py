@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ def test_the_first_help_names_every_command_and_imports_none() -> None:
         "import sys, authz.cli; sys.exit(any(m in sys.modules for m in ('fastapi','asyncpg')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_the_release_is_the_one_of_the_project_file() -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    asked = run("--version")
+    assert (asked.returncode, asked.stdout) == (0, f"millesime {project['version']}\n")
 
 
 def every_command() -> Iterator[tuple[str, Any]]:
