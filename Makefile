@@ -14,6 +14,9 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 .PHONY: $(STAMP)
 endif
 
+# Files of tests side by side, in their order; each worker has a PostgreSQL of its own.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench plots bank-faults fuzz fmt lock hook clean
 
@@ -24,14 +27,14 @@ demo: $(STAMP) ## Start everything and show a day of meal vouchers
 	@$(BIN)/millesime demo
 
 test: $(STAMP) ## Run every test, with a PostgreSQL of its own
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 check: $(STAMP) ## Format, lint, types, import directions, tests without a database: about a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -q tests/rules tests/ledger tests/authz tests/road tests/test_*.py
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/rules tests/ledger tests/authz tests/road tests/test_*.py
 
 bench: $(STAMP) ## Measure each stage, and the whole beside pgbench
 	$(BIN)/python -m benchmarks

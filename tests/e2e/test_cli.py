@@ -1,4 +1,4 @@
-"""The command line: every command explains itself, and a mistake is one line and exit code 2."""
+"""Real commands: every one explains itself, and a mistake is one line and exit code 2."""
 
 import json
 import re
