@@ -27,6 +27,8 @@ TRIAL_COLUMNS: Final = (
     "line", "debits_pending", "debits_posted", "credits_pending", "credits_posted",
 )  # fmt: skip
 
+FORMULA_BEGINNINGS: Final = ("=", "+", "-", "@", "\t", "\r")
+
 # In the order of their booking; holder and number part what was booked in one instant.
 BOOKED: Final = """
     select (at at time zone $3)::date as booked_on, * from transfers
@@ -111,7 +113,17 @@ def trial_lines(balance: Iterable[Line]) -> Iterable[str]:
 
 
 def csv_line(values: Iterable[Any]) -> str:
-    """One line of CSV (RFC 4180); nothing is an empty field."""
+    """One line of CSV (RFC 4180); nothing is an empty field, and no text is a formula.
+
+    Who opens the file in a spreadsheet runs what begins like a formula (OWASP, CSV injection), and
+    numbers and names of merchants come from outside: such a text gets an apostrophe in front.
+    """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(["" if v is None else v for v in values])
+    csv.writer(text, lineterminator="\r\n").writerow(map(_cell, values))
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(FORMULA_BEGINNINGS):
+        return f"'{value}"
+    return "" if value is None else value
