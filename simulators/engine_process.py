@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 READY_TIMEOUT_S: Final = 120.0
 STOP_TIMEOUT_S: Final = 20.0
@@ -70,7 +70,7 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def started(arguments: Sequence[str], log: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def started(arguments: Sequence[str], log: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Run a command that serves, for the length of a block: its process, and what it says first."""
     with log.open("wb") as errors:
         child = subprocess.Popen(
@@ -85,7 +85,7 @@ def started(arguments: Sequence[str], log: Path) -> Iterator[tuple[int, dict[str
             _stop(child)
 
 
-def _ready(child: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
+def _ready(child: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
     """Wait for the line that says that its doors are open."""
     assert child.stdout is not None
     os.set_blocking(child.stdout.fileno(), False)
@@ -97,7 +97,7 @@ def _ready(child: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
         if time.monotonic() > deadline_s:
             raise EngineError(f"it is not ready:\n{_tail(log)}")
         time.sleep(POLL_S)
-    ready: dict[str, str] = json.loads(said.partition(b"\n")[0])
+    ready: dict[str, Any] = json.loads(said.partition(b"\n")[0])
     return ready
 
 

@@ -109,6 +109,7 @@ class Peer:
         framing_name: str | None = None,
         rates: Buckets | None = None,
         office: "SlowOffice | None" = None,
+        acquirers: frozenset[str] = frozenset(),
     ) -> None:
         self.store = MemoryStore(state)
         self.metrics = Metrics()
@@ -129,6 +130,7 @@ class Peer:
             self.metrics,
             limits,
             self.connections,
+            acquirers,
             rates=rates,
         )
         self.connection = Connection(desk)

@@ -117,6 +117,8 @@ def test_the_test_clock_is_kept_in_utc() -> None:
         ({"test_clock": "2026-11-24T12:30:00Z", "listen": ["192.0.2.1:1"]}, "loopback"),
         ({"listen": ["127.0.0.1"]}, "HOST:PORT"),
         ({"listen": ["127.0.0.1:1,profil=ascii"]}, "profil=ascii"),
+        ({"listen": ["127.0.0.1:1,acquirers=12345+Paul"]}, "'Paul' is no DE32, of 1 to 11 digits"),
+        ({"listen": ["127.0.0.1:1,acquirers="]}, "'' is no DE32"),
         ({"listen": ["127.0.0.1:1,framing=3b"]}, "unknown framing '3b'; choose among 2b, "),
         ({"bank": "here"}, "HOST:PORT"),
         ({"bank": "a..b:28600"}, "no name of a host"),
@@ -205,6 +207,13 @@ def test_codes_have_a_pause_that_the_test_clock_lifts() -> None:
 )
 def test_chips_must_be_read_but_with_the_test_clock(flags: dict[str, str], policy: str) -> None:
     assert load(flags).cryptogram_policy == policy
+
+
+def test_a_door_may_name_its_acquirers() -> None:
+    text = "127.0.0.1:9,profile=ascii,acquirers=12345+99999999999"
+    [first, door] = load({"listen": (text,)}).listeners
+    assert (first.acquirers, str(door)) == ((), text)
+    assert door.acquirers == ("12345", "99999999999")
 
 
 def test_a_door_may_say_what_it_makes_of_chips() -> None:

@@ -9,7 +9,8 @@ Listen = Annotated[
     list[str] | None,
     typer.Option(
         metavar="HOST:PORT,profile=NAME,...",
-        help="One more ISO door, with framing=, mac=, cryptogram=, tls=, client_ca=, allow=.",
+        help="One more ISO door, with framing=, mac=, cryptogram=, tls=, client_ca=, allow=, "
+        "acquirers=.",
     ),
 ]
 TlsCert = Annotated[

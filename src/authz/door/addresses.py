@@ -16,7 +16,11 @@ from authz.wire.framing import Framing, framing
 PORT_MAX: Final = 65_535
 PROFILE: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 PROFILE_DEFAULT: Final = "ascii"
-_OPTIONS: Final = ("profile", "framing", "mac", "cryptogram", "tls", "client_ca", "allow")
+_OPTIONS: Final = (
+    "profile", "framing", "mac", "cryptogram", "tls", "client_ca", "allow", "acquirers",
+)  # fmt: skip
+ACQUIRER: Final = re.compile(r"[0-9]{1,11}")
+"""The form of DE32."""
 _POLICIES: Final = {"mac": MacPolicy, "cryptogram": CryptogramPolicy}
 SWITCH: Final = {"on": True, "off": False}
 
@@ -55,6 +59,8 @@ class Listener(Struct, frozen=True):
     """Whose clients are let in; None: as at all doors of the kind."""
     allow: Networks | None = None
     """From which networks it is reached; None: as at all doors of the kind."""
+    acquirers: tuple[str, ...] = ()
+    """Who is spoken for there, as DE32 names them; none named: anybody."""
 
     def __str__(self) -> str:
         """The form of `--listen`."""
@@ -65,6 +71,7 @@ class Listener(Struct, frozen=True):
             "tls": None if self.tls is None else ("off", "on")[self.tls],
             "client_ca": self.client_ca,
             "allow": self.allow,
+            "acquirers": "+".join(self.acquirers) or None,
         }
         more = "".join(f",{name}={value}" for name, value in said.items() if value is not None)
         return f"{self.address},profile={self.profile}{more}"
@@ -96,7 +103,8 @@ def parse_address(text: str) -> Address:
 def parse_listener(text: str) -> Listener:
     """`HOST:PORT` and the options of a door behind it, in any order or left out.
 
-    `allow=192.0.2.0/24+2001:db8::/32` names networks; a path in `client_ca=` has no comma.
+    `allow=192.0.2.0/24+2001:db8::/32` names networks, `acquirers=12345+67890` whose messages are
+    taken; a path in `client_ca=` has no comma.
     """
     place, *rest = text.strip().split(",")
     options: dict[str, str] = {}
@@ -141,4 +149,14 @@ def _entry(options: Mapping[str, str]) -> dict[str, Any]:
         said["client_ca"] = Path(options["client_ca"])
     if "allow" in options:
         said["allow"] = parse_networks(options["allow"].split("+"))
+    if "acquirers" in options:
+        said["acquirers"] = _acquirers(options["acquirers"])
     return said
+
+
+def _acquirers(text: str) -> tuple[str, ...]:
+    named = tuple(text.split("+"))
+    for acquirer in named:
+        if not ACQUIRER.fullmatch(acquirer):
+            raise ValueError(f"acquirers={text}: {acquirer!r} is no DE32, of 1 to 11 digits")
+    return named

@@ -66,6 +66,8 @@ class Desk(Struct, frozen=True):
     metrics: Metrics
     limits: Limits
     connections: set["Connection"]
+    acquirers: frozenset[str] = frozenset()
+    """Whose messages are taken, by DE32; empty: anybody's."""
     authenticator: Authenticator | None = None
     """None: MACs are neither looked at nor made."""
     key_guard: Authenticator | None = None
@@ -181,7 +183,10 @@ class Connection(asyncio.Protocol):
             return
         authenticator = self._desk.authenticator
         if authenticator is not None and authenticator.refuses(message, frame.body):
-            self._refuse_unproved(message, frame)
+            self._refuse_unproved("wrong_mac", message, frame)
+            return
+        if self._is_foreign(message):
+            self._refuse_unproved("foreign_acquirer", message, frame)
             return
         family = request_class(message.mti)
         if message.mti in self._desk.profile.mtis and self._desk.office.serves(message):
@@ -225,7 +230,7 @@ class Connection(asyncio.Protocol):
         guard = self._desk.key_guard
         changes_key = message.fields.get(de.NETWORK_CODE) == network.KEY_CHANGE
         if changes_key and guard is not None and guard.refuses(message, frame.body):
-            self._refuse_unproved(message, frame)
+            self._refuse_unproved("wrong_mac", message, frame)
             return
         if self._at_office >= AT_OFFICE_MAX:
             self._desk.metrics.rate_refusals["office"] += 1
@@ -257,9 +262,14 @@ class Connection(asyncio.Protocol):
         if self._in_flight >= self._desk.limits.in_flight_max and self._transport is not None:
             self._transport.pause_reading()
 
-    def _refuse_unproved(self, message: Message, frame: Frame) -> None:
-        """Not what its sender wrote, whatever it asks: 63, and nothing happens."""
-        _log.warning("wrong_mac", mti=message.mti)
+    def _is_foreign(self, message: Message) -> bool:
+        """Whether it speaks for an acquirer that is not one of this door's."""
+        served, named = self._desk.acquirers, message.fields.get(de.ACQUIRER)
+        return bool(served) and named is not None and named not in served
+
+    def _refuse_unproved(self, why: str, message: Message, frame: Frame) -> None:
+        """Not what its sender may say or wrote, whatever it asks: 63, and nothing happens."""
+        _log.warning(why, mti=message.mti)
         if _answerable(message):
             self._reply(message, frame, Outcome(Reason.SECURITY))
         else:

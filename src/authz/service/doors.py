@@ -139,6 +139,7 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
             settings.decision_deadline_ms / 1000,
         ),
         engine.connections,
+        frozenset(door.acquirers),
         authenticator(spoken, door, engine.safe.module),
         key_guard(spoken, engine.safe.module),
         _credential_check(settings, engine, spoken, door),
