@@ -194,6 +194,8 @@ class Card(Struct, frozen=True, gc=False, array_like=True):
     last4: str = ""
     replaces: str | None = None
     """The card in whose place it was issued (CRD-04)."""
+    direct_wallet_add: bool = False
+    """Whether the phone's own wallet takes it without a Visa logo, as the "carte JO" (F-26)."""
 
 
 class Token(Struct, frozen=True, gc=False, array_like=True):

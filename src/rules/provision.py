@@ -82,9 +82,14 @@ def generation_fits_the_wallet(wish: Wish) -> Reason | None:
 
 
 def path_is_open(wish: Wish) -> Reason | None:
-    """Require the Visa logo of a card that is added in the phone's own wallet (CRD-05)."""
-    in_wallet = wish.path is Path.WALLET
-    return Reason.TYPE_NOT_ALLOWED if in_wallet and not wish.card.visa_logo else None
+    """Require the Visa logo of a card that is added in the phone's own wallet (CRD-05).
+
+    A product may be made for Apple's: the "carte JO" is added there without one (F-26).
+    """
+    if wish.path is Path.APP or wish.card.visa_logo:
+        return None
+    made_for_it = wish.card.direct_wallet_add and wish.wallet is Wallet.APPLE_PAY
+    return None if made_for_it else Reason.TYPE_NOT_ALLOWED
 
 
 def phone_is_itself(wish: Wish) -> Reason | None:
@@ -99,7 +104,7 @@ RULES: tuple[Rule, ...] = (
     (card_is_active, "CRD-02, TOK-07"),
     (card_is_not_expired, "AUT-01"),
     (generation_fits_the_wallet, "CRD-05"),
-    (path_is_open, "CRD-05"),
+    (path_is_open, "CRD-05, F-26"),
     (phone_is_itself, "TOK-08"),
 )
 """In the order in which the first failure wins."""

@@ -43,7 +43,7 @@ class Phones:
     def __init__(self, t: Town, http: httpx.AsyncClient) -> None:
         self.t, self.http = t, http
 
-    async def ask(self, path: str, verb: str = "POST", **body: Any) -> tuple[int, Any]:
+    async def ask(self, path: str, verb: str = "POST", /, **body: Any) -> tuple[int, Any]:
         content = body if verb == "POST" else None
         answer = await self.http.request(verb, f"/v1/{path}", json=content)
         return answer.status_code, answer.json()
@@ -113,6 +113,19 @@ async def test_pluxee_pay_is_approved_and_pays_at_once(calendar_url: str, tmp_pa
         assert (told["decision"], told["status"], told["expiry"]) == ("APPROVED", "ACTIVE", "2912")
         assert Pan(told["dpan"]).luhn_ok and told["dpan"].startswith("999979")
         assert await p.tap(told) is Reason.APPROVED
+
+
+@pytest.mark.parametrize(("made_for_it", "decision"), [(True, "REQUIRE_CODE"), (False, "DECLINED")])
+async def test_f_26_a_product_made_for_it_is_added_in_apples_own_wallet(
+    calendar_url: str, tmp_path: Path, made_for_it: bool, decision: str
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        card = {"id": "card-jo", "pan": "9999670000000020", "expiry": "3112"}
+        made = card | {"direct_wallet_add": made_for_it}
+        status, shown = await p.ask("cards/card-1/replace", card=made)
+        assert (status, shown["direct_wallet_add"]) == (201, made_for_it)
+        assert (await p.ask("cards/card-jo/activate", last4="0020"))[0] == 200
+        assert (await p.add(APPLE | {"card": "card-jo", "path": "WALLET"}))["decision"] == decision
 
 
 @pytest.mark.parametrize(

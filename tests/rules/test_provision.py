@@ -84,3 +84,19 @@ def test_crd_05_which_card_goes_into_which_wallet(
     told = provide(wish)
     assert (told.reason is Reason.APPROVED) is fits
     assert fits or told.reason is Reason.TYPE_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("wallet", "generation", "fits"),
+    [
+        (Wallet.APPLE_PAY, "hybrid", True),
+        (Wallet.APPLE_PAY, "4-corners", False),
+        (Wallet.PLUXEE_PAY, "hybrid", False),
+    ],
+)
+def test_f_26_a_product_may_be_made_for_apples_own_wallet(
+    wallet: Wallet, generation: str, fits: bool
+) -> None:
+    made = card(generation=generation, direct_wallet_add=True)
+    told = provide(replace(made, wallet=wallet, path=Path.WALLET))
+    assert (told.reason is Reason.APPROVED) is fits

@@ -66,6 +66,7 @@ class NewCard(BaseModel):
     generation: Generation = "hybrid"
     visa_logo: bool = False
     conecs_logo: bool = True
+    direct_wallet_add: bool = False
 
 
 class ReplaceIn(Who):
@@ -119,6 +120,7 @@ class CardOut(BaseModel):
                     "expiry": "2912",
                     "generation": "hybrid",
                     "visa_logo": False,
+                    "direct_wallet_add": False,
                     "replaces": None,
                     "events": [EVENT],
                 }
@@ -134,6 +136,7 @@ class CardOut(BaseModel):
     expiry: str
     generation: str
     visa_logo: bool
+    direct_wallet_add: bool
     replaces: str | None
     events: list[EventOut]
 
@@ -192,7 +195,7 @@ async def replace(once: Writing, card_id: CardId, body: ReplaceIn) -> Response:
     ref = desk.digester.card_ref(pan.reveal())
     made = Card(
         new.id, 0, CardStatus.ISSUED, new.expiry, None, new.psn, new.generation, new.visa_logo,
-        new.conecs_logo, pan.last4,
+        new.conecs_logo, pan.last4, direct_wallet_add=new.direct_wallet_add,
     )  # fmt: skip
 
     def step(profile: Profile) -> Profile:
@@ -276,6 +279,7 @@ async def _shown(tx: "Tx", profile: Profile, card_id: str) -> CardOut:
         expiry=found.expiry,
         generation=found.generation,
         visa_logo=found.visa_logo,
+        direct_wallet_add=found.direct_wallet_add,
         replaces=found.replaces,
         events=await steps_of(tx, "card", card_id),
     )

@@ -196,6 +196,7 @@ class CardRecord(Struct, frozen=True, forbid_unknown_fields=True):
     generation: Generation = "hybrid"
     visa_logo: bool = False
     conecs_logo: bool = True
+    direct_wallet_add: bool = False
     pin: Annotated[str, Meta(pattern=r"^[0-9]{4,12}$")] | None = None
     pin_block: Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{16}$")] | None = None
     """ISO 9564-1 format 0 or 3, enciphered under the PIN key of the zone `ascii`."""

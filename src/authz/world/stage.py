@@ -235,4 +235,5 @@ def _card(record: CardRecord) -> Card:
         record.visa_logo,
         record.conecs_logo,
         record.pan.last4,
+        direct_wallet_add=record.direct_wallet_add,
     )
