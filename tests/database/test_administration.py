@@ -2,34 +2,15 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.authz.world.builders import some_world
+from tests.database.administering import ACCOUNT, CARD, EMPLOYER, MERCHANT, put, reason, result
 from tests.database.checkout import Checkout, checkout, checkout_template
 from tests.database.decided import assert_problem
-from tests.road.people import EXPIRY, Setting, as_world, pan
+from tests.road.people import EXPIRY, pan
 
 __all__ = ["checkout", "checkout_template"]
-
-WORLD = as_world((1, Setting()))
-MERCHANT, ACCOUNT, CARD, EMPLOYER = (
-    WORLD[kind][0] for kind in ("merchants", "accounts", "cards", "employers")
-)
-
-
-async def put(shop: Checkout, path: str, body: Any) -> httpx.Response:
-    return await shop.http.put(f"/v1{path}", json=body)
-
-
-async def result(shop: Checkout, path: str, body: Any) -> tuple[int, str]:
-    answer = await put(shop, path, body)
-    assert answer.status_code in (200, 201), answer.text
-    return answer.status_code, answer.json()["result"]
-
-
-async def reason(shop: Checkout, **changes: Any) -> Any:
-    return (await shop.buy(200, **changes)).json()["reason"]
 
 
 async def test_a_whole_person_is_made_record_by_record(checkout: Checkout) -> None:
@@ -62,6 +43,43 @@ async def test_a_block_bites_at_the_next_payment_and_is_lifted(checkout: Checkou
     assert await reason(checkout) == "CARD_BLOCKED"
     assert await result(checkout, "/cards/card-1", CARD) == (200, "changed")
     assert await reason(checkout) == "APPROVED"
+
+
+async def test_a_record_is_held_against_what_stands_and_not_against_what_was_put(
+    checkout: Checkout,
+) -> None:
+    blocked, same = CARD | {"status": "BLOCKED"}, (200, "unchanged")
+    assert (await checkout.post("/cards/card-1/block", {})).status_code == 200
+    assert await result(checkout, "/cards/card-1", blocked) == same
+    assert await result(checkout, "/cards/card-1", CARD) == (200, "changed")
+    assert await reason(checkout) == "APPROVED"
+    assert await result(checkout, "/cards/card-1", blocked) == (200, "changed")
+    assert (await checkout.post("/cards/card-1/unblock", {})).status_code == 200
+    assert await result(checkout, "/cards/card-1", blocked) == (200, "changed")
+    assert await reason(checkout) == "CARD_BLOCKED"
+
+
+async def test_money_of_a_record_is_no_change_of_an_account_that_is_there(
+    checkout: Checkout,
+) -> None:
+    more = ACCOUNT | {"lots": [{"vintage": 2026, "amount": 99_900}]}
+    assert await result(checkout, "/accounts/acc-1", more) == (200, "unchanged")
+    assert (await checkout.account())["balance"] == 10_000
+
+
+async def test_a_pin_or_telephone_counts_as_it_is_kept_now(checkout: Checkout) -> None:
+    with_pin, same = CARD | {"pin": "4826"}, (200, "unchanged")
+    assert await result(checkout, "/cards/card-1", with_pin) == (200, "changed")
+    assert await result(checkout, "/cards/card-1", with_pin) == same
+    assert (await checkout.post("/cards/card-1/pin", {"pin": "1793"})).status_code == 200
+    assert await result(checkout, "/cards/card-1", with_pin) == (200, "changed")
+    reached = ACCOUNT | {"phone": "+33612345678"}
+    assert await result(checkout, "/accounts/acc-1", reached) == (200, "changed")
+    assert await result(checkout, "/accounts/acc-1", reached) == same
+    assert (await checkout.http.delete("/v1/accounts/acc-1/contact")).status_code == 204
+    assert await result(checkout, "/accounts/acc-1", reached) == (200, "changed")
+    contact = (await checkout.http.get("/v1/accounts/acc-1/contact")).json()
+    assert contact["phone"] == "********78"
 
 
 async def test_a_merchants_agreement_ends_at_once(checkout: Checkout) -> None:

@@ -1,11 +1,11 @@
 """Daily administration: one record comes in, or takes the place of the one of its name.
 
 What is there keeps its money: `lots` and `used` of an account count when it is made, never again.
+A record is a change where it says something else than what stands now, whatever was put before.
 A change bites at the next batch: it moves the holder's version, or the epoch of the reference
 tables.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from authz.access.acts import note
+from authz.credentials.change import Step
 from authz.credentials.life import FINAL, own_credential, taken_into_use, with_pin_ref
 from authz.custody.pan import PanDigester
 from authz.custody.safe import Safe
@@ -54,7 +55,7 @@ CHANGE_REFERENCE: Final = {
     EmployerRecord: "update employers set record = $2 where employer_id = $1",
     MerchantRecord: "update merchants set record = $2 where acquirer || '/' || mid = $1",
 }
-KNOWN: Final = "select holder_id, content from directory where kind = $1 and name = $2"
+KNOWN: Final = "select holder_id from directory where kind = $1 and name = $2"
 NEW_CONTENT: Final = "update directory set content = $3 where kind = $1 and name = $2"
 EMPLOYER_NO: Final = "select employer_no from employers where employer_id = $1"
 
@@ -102,46 +103,54 @@ async def _put_reference(
 async def _put_of_person(
     tx: asyncpg.Connection, record: Record, staged: Staged, safe: Safe | None
 ) -> str | None:
-    known = await tx.fetchrow(KNOWN, staged.kind, staged.name)
-    if known is None:
+    holder_id = await tx.fetchval(KNOWN, staged.kind, staged.name)
+    if holder_id is None:
         return None
-    if known["content"] == staged.content and await _link_is_as_said(tx, known, record, safe):
+    change = await _change_of(tx, record, staged)
+    await journal.lock(tx, holder_id)
+    linked = not isinstance(record, AccountRecord) or await is_linked_as(
+        tx, holder_id, record, safe
+    )
+    changed: list[Profile] = []
+
+    def build(locked: Locked) -> Change | None:
+        before = decode_profile(locked.profile)
+        after = change(before)
+        if linked and after == before:
+            return None
+        changed.append(after)
+        return Change(profile=encode_profile(after))
+
+    await journal.post_for_holder(tx, holder_id, build)
+    if not changed:
         return UNCHANGED
-    change: Callable[[Profile], Profile]
-    match record:
-        case AccountRecord():
-            employer_no = await tx.fetchval(EMPLOYER_NO, record.employer)
-            change = _AccountChange(record, staged, employer_no)
-        case CardRecord():
-            change = _CardChange(record, staged)
-        case _:
-            raise Refused("UNCHANGEABLE", "tokens are changed by their own operations")
-
-    after: list[Profile] = []
-
-    def build(locked: Locked) -> Change:
-        after[:] = [change(decode_profile(locked.profile))]
-        return Change(profile=encode_profile(after[0]))
-
-    await journal.post_for_holder(tx, known["holder_id"], build)
     if isinstance(record, AccountRecord):
-        closures = [(known["holder_id"], number) for number in closed_of(after[0])]
-        at = await civil_instant(tx, datetime.now(UTC))
-        await note_closures(tx, closures, at, "its record says so")
-        await put_bank_card(tx, known["holder_id"], record, safe)
-        if record.phone and safe:
-            await keep_phone(tx, safe, known["holder_id"], record.phone)
+        await _keep_beside(tx, holder_id, record, changed[0], safe)
     await tx.execute(NEW_CONTENT, staged.kind, staged.name, staged.content)
     return CHANGED
 
 
-async def _link_is_as_said(
-    tx: asyncpg.Connection, known: asyncpg.Record, record: Record, safe: Safe | None
-) -> bool:
-    """Whether the bank card is still what the record says: holders link and unlink it too."""
-    if not isinstance(record, AccountRecord):
-        return True
-    return await is_linked_as(tx, known["holder_id"], record, safe)
+async def _change_of(tx: asyncpg.Connection, record: Record, staged: Staged) -> Step:
+    match record:
+        case AccountRecord():
+            employer_no = await tx.fetchval(EMPLOYER_NO, record.employer)
+            return _AccountChange(record, staged, employer_no)
+        case CardRecord():
+            return _CardChange(record, staged)
+        case _:
+            raise Refused("UNCHANGEABLE", "tokens are changed by their own operations")
+
+
+async def _keep_beside(
+    tx: asyncpg.Connection, holder_id: int, record: AccountRecord, after: Profile, safe: Safe | None
+) -> None:
+    """What an account has outside of the profile: since when it is closed, and its links."""
+    closures = [(holder_id, number) for number in closed_of(after)]
+    at = await civil_instant(tx, datetime.now(UTC))
+    await note_closures(tx, closures, at, "its record says so")
+    await put_bank_card(tx, holder_id, record, safe)
+    if record.phone and safe:
+        await keep_phone(tx, safe, holder_id, record.phone)
 
 
 class _AccountChange:
@@ -205,7 +214,8 @@ class _CardChange:
         if after.status is CardStatus.BLOCKED and before.status is not CardStatus.BLOCKED:
             tokens = (self._remembered(token) for token in profile.tokens)
             changed = replace(changed, tokens=tuple(tokens))
-        if self._pin_ref is None:
+        kept = own_credential(profile, before.card_id).pin_ref
+        if self._pin_ref in (None, kept):
             return changed
         return with_pin_ref(changed, self._record.id, self._pin_ref)
 

@@ -14,6 +14,7 @@ from authz.bank.words import BankCard
 from authz.custody.safe import Safe
 from authz.custody.sealed_numbers import Row, find, keep
 from authz.custody.vault import Slot, Vault
+from authz.holders.contacts import phone_of
 from authz.refusal import Refused
 from authz.storage.clock_row import civil_instant
 from authz.world import statements as sql
@@ -86,10 +87,27 @@ def _phone(each: Linked, vault: Vault) -> Row:
 async def is_linked_as(
     tx: asyncpg.Connection, holder_id: int, record: AccountRecord, safe: Safe | None
 ) -> bool:
-    """Whether what is linked is as the record says, if it speaks of it.
+    """Whether what is linked is as the record says, as far as it speaks of it.
 
     Raises `authz.custody.vault.Unreadable`.
     """
+    return await _has_phone(tx, holder_id, record, safe) and await _has_bank_card(
+        tx, holder_id, record, safe
+    )
+
+
+async def _has_phone(
+    tx: asyncpg.Connection, holder_id: int, record: AccountRecord, safe: Safe | None
+) -> bool:
+    if record.phone is None or safe is None or safe.vault is None:
+        return True
+    kept = await phone_of(tx, safe.vault, holder_id)
+    return kept is not None and kept.reveal() == record.phone.reveal()
+
+
+async def _has_bank_card(
+    tx: asyncpg.Connection, holder_id: int, record: AccountRecord, safe: Safe | None
+) -> bool:
     said = record.topup
     if said is UNSET:
         return True
