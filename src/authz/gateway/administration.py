@@ -14,8 +14,10 @@ from authz.custody.phones import SHAPE, Phone
 from authz.gateway.once import Once, Writing
 from authz.gateway.problems import ProblemError, described
 from authz.world.change import CREATED, put_record
+from authz.world.known import Fields
+from authz.world.left_out import completed
 from authz.world.names import written_twice
-from authz.world.read import WorldError, record_of
+from authz.world.read import Placed, WorldError, record_of
 from authz.world.records import (
     AccountRecord,
     CardRecord,
@@ -68,6 +70,7 @@ EXAMPLES: Final[dict[str, JsonDict]] = {
         "status": "BLOCKED",
     },
 }
+LEFT_OUT: Final = "What is left out of a known record stays as it is; a new one has the defaults."
 _RECORDS: Final = (IssuerRecord, EmployerRecord, MerchantRecord, AccountRecord, CardRecord)
 _SHAPES: Final[dict[type, dict[str, Any]]] = {
     Pan: {"type": "string", "pattern": "^[0-9]{12,19}$"},
@@ -84,6 +87,7 @@ def schemas() -> dict[str, Any]:
     )
     for name, example in EXAMPLES.items():
         found[name]["examples"] = [example]
+    found["CardRecord"]["required"].remove("pan")  # of a known card it may be left out
     return dict(found)
 
 
@@ -112,16 +116,14 @@ class Desk:
         if deps.road is None:
             raise ProblemError(503, "DRAINING", "no record is taken in now")
         fields = _fields(await self._request.body(), name)
-        try:
-            placed = record_of("body", kind, fields)
-        except WorldError as refused:
-            raise ProblemError(422, "INVALID_REQUEST", str(refused)) from None
         digester, programmes = deps.road.digester, frozenset(deps.rulebooks)
         safe = None if deps.cards is None else deps.cards.safe
+        vault = None if safe is None else safe.vault
 
         async def operation(tx: "Tx") -> PutOut:
+            whole = await completed(tx, kind, name.values(), fields, vault)
             done = await put_record(
-                cast("asyncpg.Connection", tx), placed, digester, programmes, safe
+                cast("asyncpg.Connection", tx), _placed(kind, whole), digester, programmes, safe
             )
             self._once.status = 201 if done == CREATED else 200
             return PutOut(kind=kind, id="/".join(name.values()), result=done)
@@ -150,7 +152,8 @@ Mid = Annotated[str, Path(pattern=r"^[\x20-\x7e]{1,15}$", examples=["MERCH000000
 def _takes(path: str, record: type[Record], summary: str) -> Callable[[Endpoint], Endpoint]:
     """Put the endpoint on the router; its body is described by the record itself."""
     schema = {"$ref": f"#/components/schemas/{record.__name__}"}
-    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    content = {"application/json": {"schema": schema}}
+    body = {"required": True, "description": LEFT_OUT, "content": content}
     created = {"description": "It was not there before", "model": PutOut}
     answers = {**described(409), 201: created}
     extra = {"requestBody": body}
@@ -187,6 +190,13 @@ async def account(desk: AtDesk, account_id: AccountName) -> Response:
 async def card(desk: AtDesk, card_id: CardName) -> Response:
     """A block bites at the next batch; a card keeps its number, and OPPOSED is for good."""
     return await desk.put("card", id=card_id)
+
+
+def _placed(kind: str, fields: Fields) -> Placed:
+    try:
+        return record_of("body", kind, fields)
+    except WorldError as refused:
+        raise ProblemError(422, "INVALID_REQUEST", str(refused)) from None
 
 
 def _fields(body: bytes, name: dict[str, str]) -> dict[str, Any]:

@@ -55,7 +55,6 @@ CHANGE_REFERENCE: Final = {
     EmployerRecord: "update employers set record = $2 where employer_id = $1",
     MerchantRecord: "update merchants set record = $2 where acquirer || '/' || mid = $1",
 }
-KNOWN: Final = "select holder_id from directory where kind = $1 and name = $2"
 NEW_CONTENT: Final = "update directory set content = $3 where kind = $1 and name = $2"
 EMPLOYER_NO: Final = "select employer_no from employers where employer_id = $1"
 
@@ -103,7 +102,7 @@ async def _put_reference(
 async def _put_of_person(
     tx: asyncpg.Connection, record: Record, staged: Staged, safe: Safe | None
 ) -> str | None:
-    holder_id = await tx.fetchval(KNOWN, staged.kind, staged.name)
+    holder_id = await tx.fetchval(sql.HOLDER_OF, staged.kind, staged.name)
     if holder_id is None:
         return None
     change = await _change_of(tx, record, staged)

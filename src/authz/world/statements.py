@@ -159,5 +159,6 @@ ADD_BANK_CARD: Final = """
     values ($1, $2, $3, $4, $5, $6)
 """
 
+HOLDER_OF: Final = "select holder_id from directory where kind = $1 and name = $2"
 COUNT_BY_KIND: Final = "select kind, count(*) as count from world_stage group by kind"
 OPEN_HOUSE: Final = "select account_id from ledger_accounts where holder_id = 0"
