@@ -227,6 +227,8 @@ async def test_a_world_that_is_loaded_again_unblocks_nothing(
     world = as_world((1, Setting()))
     del world["cards"][0]["status"]
     assert (await checkout.post("/cards/card-1/block", {})).status_code == 200
+    assert await result(checkout, "/cards/card-1", PLASTIC) == UNCHANGED
+    assert await result(checkout, "/accounts/acc-1", OWNER) == UNCHANGED
     before = await checkout.deps.pool.fetchval(PROFILE)
     sql = await database.connect(checkout.url)
     file = write(tmp_path / "world.json", world)

@@ -22,6 +22,7 @@ from authz.gateway import (
     online,
     operations,
     problems,
+    records,
     scopes,
     statement,
     tokens,
@@ -51,6 +52,7 @@ OTHERS: Final = (
     vouchers,
     loads,
     administration,
+    records,
     ledger,
     log,
 )

@@ -1,6 +1,7 @@
 """Long lists over HTTP: a part at a time, and the cursor that asks for what comes behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,22 +12,28 @@ LIMIT_MAX: Final = 200
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX, examples=[LIMIT_DEFAULT])]
 
 
-Line = TypeVar("Line", bound=Any)  # pydantic takes no protocol here: a line has an `id`
+Line = TypeVar("Line", bound=Any)
 Cursor = TypeVar("Cursor")
 
 
 class PageOut(BaseModel, Generic[Line, Cursor]):
-    """A part of a list; `next_cursor`, the `id` of its last line, asks for what comes behind it."""
+    """A part of a list; `next_cursor`, the name of its last line, asks for what comes behind it."""
 
     data: list[Line]
     has_more: bool
     next_cursor: Cursor | None
 
     @classmethod
-    def of(cls, found: Sequence[Line], limit: int) -> Self:
+    def of(
+        cls,
+        found: Sequence[Line],
+        limit: int,
+        name_of: Callable[[Line], Cursor] = attrgetter("id"),
+    ) -> Self:
         """The first `limit` of what was found by looking for one line more than that."""
         data, has_more = list(found[:limit]), len(found) > limit
-        return cls(data=data, has_more=has_more, next_cursor=data[-1].id if has_more else None)
+        cursor = name_of(data[-1]) if has_more else None
+        return cls(data=data, has_more=has_more, next_cursor=cursor)
 
 
 def showing(line: JsonDict) -> ConfigDict:

@@ -15,6 +15,7 @@ SCHEME: Final = "apiKey"
 GATEWAY, HOLDER, EMPLOYER, OPS, AUDITOR = Scope
 _ACCOUNTS, _CARDS, _TOKENS = "/accounts/{account_id}", "/cards/{card_id}", "/tokens/{token_id}"
 _PAYMENTS, _LOADS, _EMPLOYERS = "/authorizations", "/loads", "/employers/{employer_id}"
+_MERCHANTS = "/merchants/{acquirer}/{mid}"
 _PAYMENT, _LOAD = f"{_PAYMENTS}/{{authorization_id}}", f"{_LOADS}/{{load_id}}"
 
 SCOPES: Final[Mapping[tuple[str, str], frozenset[Scope]]] = {
@@ -39,10 +40,17 @@ SCOPES: Final[Mapping[tuple[str, str], frozenset[Scope]]] = {
         ("POST", f"{_ACCOUNTS}/paper"): [HOLDER, EMPLOYER, OPS],
         ("POST", f"{_ACCOUNTS}/close"): [EMPLOYER, OPS],
         ("PUT", _ACCOUNTS): [OPS],
+        ("GET", f"{_ACCOUNTS}/record"): [OPS, AUDITOR],
         ("PUT", "/issuer"): [OPS],
+        ("GET", "/issuer"): [OPS, AUDITOR],
         ("PUT", _EMPLOYERS): [OPS],
-        ("PUT", "/merchants/{acquirer}/{mid}"): [OPS],
+        ("GET", "/employers"): [OPS, AUDITOR],
+        ("GET", _EMPLOYERS): [OPS, AUDITOR],
+        ("PUT", _MERCHANTS): [OPS],
+        ("GET", "/merchants"): [OPS, AUDITOR],
+        ("GET", _MERCHANTS): [OPS, AUDITOR],
         ("PUT", _CARDS): [OPS],
+        ("GET", f"{_CARDS}/record"): [OPS, AUDITOR],
         ("PUT", "/charities/{charity_id}"): [OPS],
         ("GET", _CARDS): [HOLDER, OPS, AUDITOR],
         ("POST", f"{_CARDS}/activate"): [HOLDER, OPS],
