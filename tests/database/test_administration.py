@@ -1,5 +1,6 @@
 """Records put over HTTP: made, changed, and felt by the very next payment."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from tests.authz.world.builders import some_world
 from tests.database.administering import ACCOUNT, CARD, EMPLOYER, MERCHANT, put, reason, result
 from tests.database.checkout import Checkout, checkout, checkout_template
 from tests.database.decided import assert_problem
+from tests.database.test_bounces import until_they_wait
 from tests.road.people import EXPIRY, pan
 
 __all__ = ["checkout", "checkout_template"]
@@ -182,3 +184,23 @@ async def test_a_name_that_stands_twice_in_a_record_is_refused(checkout: Checkou
     answer = await checkout.http.put("/v1/employers/emp-new", content=body)
     assert_problem(answer, 422, "INVALID_REQUEST")
     assert "`department` is written twice" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/tokens", {"card": "card-1", "wallet": "PLUXEE_PAY", "device": "d", "attested": True}),
+        ("/cards/card-1/replace", {"card": {"id": "card-9", "pan": pan(9), "expiry": "3112"}}),
+    ],
+)
+async def test_a_record_and_a_new_number_of_one_person_never_wait_for_each_other(
+    checkout: Checkout, path: str, body: dict[str, Any]
+) -> None:
+    async with checkout.deps.pool.acquire() as sql, sql.transaction():
+        await sql.fetch("select from holders for update")
+        adding = asyncio.create_task(checkout.post(path, body))
+        await until_they_wait(sql)
+        putting = asyncio.create_task(result(checkout, "/cards/card-1", CARD | {"psn": "07"}))
+        await until_they_wait(sql, 2)
+    assert (await adding).status_code in (200, 201)
+    assert await putting == (200, "changed")

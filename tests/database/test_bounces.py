@@ -52,14 +52,14 @@ async def test_a_bounce_is_made_good_once_by_two_payments_at_once(
         async with t.pool.acquire() as first, first.transaction():
             await pay(first, placed.load_no, placed.reference, placed.total_minor)
             second = asyncio.create_task(paid(t, placed))  # it sees the bounce, and waits
-            await until_one_waits(first)
+            await until_they_wait(first)
         with pytest.raises(Refused) as refused:
             await second
         assert refused.value.code == "ALREADY_PAID"
         assert await t.pool.fetchval(PAID_IN) == placed.total_minor
 
 
-async def until_one_waits(sql: Any) -> None:
+async def until_they_wait(sql: Any, how_many: int = 1) -> None:
     waiting = "select count(*) from pg_locks where not granted"
-    while not await sql.fetchval(waiting):  # noqa: ASYNC110 - a lock tells nobody
+    while await sql.fetchval(waiting) < how_many:  # noqa: ASYNC110 - a lock tells nobody
         await asyncio.sleep(0.01)

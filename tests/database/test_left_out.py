@@ -17,7 +17,7 @@ from tests.authz.world.builders import write
 from tests.database.administering import ACCOUNT, CARD, EMPLOYER, MERCHANT, put, reason, result
 from tests.database.checkout import Checkout, checkout, checkout_template
 from tests.database.decided import assert_problem
-from tests.database.test_bounces import until_one_waits
+from tests.database.test_bounces import until_they_wait
 from tests.road.people import DIGESTER, EXPIRY, Setting, as_world, bank_pan, pan
 
 __all__ = ["checkout", "checkout_template"]
@@ -62,7 +62,7 @@ async def test_a_block_that_comes_while_a_record_is_put_is_not_taken_back(
         await carry_out(sql, "card", "card-1", "BLOCK", by, blocked)
         said = PLASTIC | {"visa_logo": True}
         putting = asyncio.create_task(result(checkout, "/cards/card-1", said))
-        await until_one_waits(sql)
+        await until_they_wait(sql)
     assert await putting == CHANGED
     assert await reason(checkout) == "CARD_BLOCKED"
 

@@ -13,7 +13,7 @@ from authz.loads.payments import bounce
 from authz.loads.returns import Owed, owed_to_employers, return_to
 from authz.refusal import Refused, Unknown
 from ledger.accounts import House
-from tests.database.test_bounces import until_one_waits
+from tests.database.test_bounces import until_they_wait
 from tests.database.test_loads import ONE, TWO, order, paid, standing
 from tests.database.town import Town, town
 
@@ -80,7 +80,7 @@ async def test_two_at_once_return_it_once(calendar_url: str, tmp_path: Path) -> 
         async with t.pool.acquire() as first, first.transaction():
             assert await return_to(first, "emp-1", 20_000, "SCT 1")
             second = asyncio.create_task(returned(t, 20_000))
-            await until_one_waits(first)
+            await until_they_wait(first)
         assert not await second
 
 

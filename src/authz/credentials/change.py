@@ -42,6 +42,7 @@ PROFILE: Final = """
     select h.profile from directory d join holders h using (holder_id)
     where d.kind = $1 and d.name = $2
 """
+ADDING: Final = "lock table directory in row exclusive mode"
 NAME: Final = "insert into directory (kind, name, holder_id, content) values ($1, $2, $3, $4)"
 CREDENTIAL: Final = "insert into credentials (card_ref, holder_id) values ($1, $2)"
 
@@ -117,8 +118,20 @@ class Numbered(Struct, frozen=True):
     sealed: Sealed | None
 
 
+async def about_to_add(tx: "Tx") -> None:
+    """Take what `add_credential` needs anyway, before the holder is locked.
+
+    Who puts a record or loads a world takes the two in this order: nobody waits in a ring, nor
+    with the holder locked for as long as a world takes.
+    """
+    await tx.execute(ADDING)
+
+
 async def add_credential(tx: "Tx", kind: Kind, name: str, holder_id: int, number: Numbered) -> None:
-    """Let a new card or token be found. Raises asyncpg.UniqueViolationError for a known one."""
+    """Let a new card or token be found, after `about_to_add`.
+
+    Raises asyncpg.UniqueViolationError for a known one.
+    """
     await tx.execute(NAME, kind, name, holder_id, number.card_ref)
     await tx.execute(CREDENTIAL, number.card_ref, holder_id)
     if number.sealed is not None:

@@ -12,7 +12,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from authz.credentials import codes
-from authz.credentials.change import By, Changed, Numbered, Step, add_credential, carry_out, change
+from authz.credentials.change import (
+    By,
+    Changed,
+    Numbered,
+    Step,
+    about_to_add,
+    add_credential,
+    carry_out,
+    change,
+)
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Courier, NoPhone, Sending
 from authz.credentials.life import StateMismatch, TokenAction, move_token
@@ -113,6 +122,7 @@ class Tokens:
                 credentials=(*profile.credentials, credential),
             )
 
+        await about_to_add(tx)
         done = await change(tx, "card", asked.card_id, "PROVISION", by, step)
         if not made:
             return Provisioned(decided[0])

@@ -14,6 +14,7 @@ from authz.credentials.change import (
     Changed,
     Numbered,
     Step,
+    about_to_add,
     add_credential,
     change,
     profile_of,
@@ -204,6 +205,7 @@ async def replace(once: Writing, card_id: CardId, body: ReplaceIn) -> Response:
         return with_fields(after, credentials=known)
 
     async def operation(tx: "Tx") -> CardOut:
+        await about_to_add(tx)
         done = await _change(tx, card_id, CardAction.REPLACE, body, step)
         number = Numbered(ref, desk.safe.card(pan, ref))
         try:
