@@ -213,6 +213,8 @@ class Token(Struct, frozen=True, gc=False, array_like=True):
     device: str = ""
     active_before_block: bool = True
     former: tuple[str, ...] = ()
+    attested: bool = True
+    """Whether its phone last proved that it is itself (TOK-08)."""
 
 
 class Derogation(Struct, frozen=True, gc=False, array_like=True):

@@ -28,6 +28,7 @@ CREDENTIAL: tuple[Rule, ...] = (
     Rule(card.card_is_not_expired, "AUT-01", card.tell_expiry),
     Rule(card.card_is_active, "CRD-02, CRD-03, TOK-07", card.tell_card),
     Rule(token.token_is_active, "TOK-01, TOK-05", token.tell_token),
+    Rule(token.phone_is_itself, "TOK-08", token.tell_attestation),
     Rule(card.account_is_open, "CRD-06, R.3262-11", card.tell_account),
 )
 """Is this a credential that may pay? Asked of account checks too (RULES, steps 1 and 3)."""

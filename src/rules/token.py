@@ -1,4 +1,4 @@
-"""The token of a phone: its state, its verification of the holder, its life (TOK-01 to TOK-10)."""
+"""The token: its state, its phone, the verification of the holder, its life (TOK-01 to TOK-10)."""
 
 from rules.case import Case
 from rules.chip import holder_was_verified
@@ -11,6 +11,12 @@ def token_is_active(case: Case) -> Reason | None:
     """Require a token, if one is presented, that is not requested, suspended or deleted."""
     token = case.facts.token
     return None if token is None or token.status is TokenStatus.ACTIVE else Reason.TOKEN_SUSPENDED
+
+
+def phone_is_itself(case: Case) -> Reason | None:
+    """Require a phone that did not fail to prove itself: "sans doute rooté" (TOK-08)."""
+    token = case.facts.token
+    return None if token is None or token.attested else Reason.SECURITY
 
 
 def phone_verified_its_holder(case: Case) -> Reason | None:
@@ -48,6 +54,14 @@ def tell_token(case: Case) -> str:
     if token is None:
         return "the card itself was presented"
     return f"the {token.wallet.value} token {token.token_id} is {token.status.value}"
+
+
+def tell_attestation(case: Case) -> str:
+    """Say whether the token's phone is believed."""
+    token = case.facts.token
+    if token is None:
+        return "the card itself was presented"
+    return f"the phone {'proved' if token.attested else 'failed to prove'} that it is itself"
 
 
 def tell_phone(case: Case) -> str:

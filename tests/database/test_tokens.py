@@ -115,19 +115,6 @@ async def test_pluxee_pay_is_approved_and_pays_at_once(calendar_url: str, tmp_pa
         assert await p.tap(told) is Reason.APPROVED
 
 
-@pytest.mark.parametrize(("made_for_it", "decision"), [(True, "REQUIRE_CODE"), (False, "DECLINED")])
-async def test_f_26_a_product_made_for_it_is_added_in_apples_own_wallet(
-    calendar_url: str, tmp_path: Path, made_for_it: bool, decision: str
-) -> None:
-    async with phones(calendar_url, tmp_path) as p:
-        card = {"id": "card-jo", "pan": "9999670000000020", "expiry": "3112"}
-        made = card | {"direct_wallet_add": made_for_it}
-        status, shown = await p.ask("cards/card-1/replace", card=made)
-        assert (status, shown["direct_wallet_add"]) == (201, made_for_it)
-        assert (await p.ask("cards/card-jo/activate", last4="0020"))[0] == 200
-        assert (await p.add(APPLE | {"card": "card-jo", "path": "WALLET"}))["decision"] == decision
-
-
 @pytest.mark.parametrize(
     ("at", "status", "word"),
     [

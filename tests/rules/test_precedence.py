@@ -130,6 +130,11 @@ BREAKS = (
         lambda f: replace(f, account=replace(f.account, status=AccountStatus.CLOSED)),
     ),
     (
+        "phone_is_itself",
+        Reason.SECURITY,
+        lambda f: replace(f, token=replace(APPLE, attested=False)),
+    ),
+    (
         "token_is_active",
         Reason.TOKEN_SUSPENDED,
         lambda f: replace(f, token=replace(APPLE, status=TokenStatus.SUSPENDED)),

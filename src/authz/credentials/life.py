@@ -37,6 +37,9 @@ class TokenAction(Enum):
     SUSPEND = "SUSPEND"
     RESUME = "RESUME"
     DELETE = "DELETE"
+    ATTEST = "ATTEST"
+    """Its phone proved that it is itself (TOK-08)."""
+    FAIL_ATTESTATION = "FAIL_ATTESTATION"
 
 
 _C, _T = CardStatus, TokenStatus
@@ -72,7 +75,15 @@ TOKEN_LIFE: Final[Mapping[tuple[TokenStatus, TokenAction], TokenStatus]] = {
     (_T.REQUESTED, TokenAction.DELETE): _T.DELETED,
     (_T.ACTIVE, TokenAction.DELETE): _T.DELETED,
     (_T.SUSPENDED, TokenAction.DELETE): _T.DELETED,
+    (_T.REQUESTED, TokenAction.ATTEST): _T.REQUESTED,
+    (_T.ACTIVE, TokenAction.ATTEST): _T.ACTIVE,
+    (_T.SUSPENDED, TokenAction.ATTEST): _T.SUSPENDED,
+    (_T.REQUESTED, TokenAction.FAIL_ATTESTATION): _T.REQUESTED,
+    (_T.ACTIVE, TokenAction.FAIL_ATTESTATION): _T.ACTIVE,
+    (_T.SUSPENDED, TokenAction.FAIL_ATTESTATION): _T.SUSPENDED,
 }
+ATTESTS: Final = {TokenAction.ATTEST: True, TokenAction.FAIL_ATTESTATION: False}
+"""What is believed of the phone from then on; all other actions leave that as it is."""
 
 
 class StateMismatch(Refused):
@@ -152,7 +163,7 @@ def oppose(profile: Profile, card_id: str, opposed_as: OpposedAs) -> Profile:
 def replaced(profile: Profile, card_id: str, new: Card) -> Profile:
     """Issue `new` in the place of a card; the value stays where it is, with the account (CRD-01).
 
-    `new` has the account and the make of the card that it replaces, whatever it says itself.
+    `new` has the account of the card that it replaces, whatever it says itself.
     """
     old = _moved(profile.card(card_id), CardAction.REPLACE)
     issued = replace(new, account_no=old.account_no, status=CardStatus.ISSUED, replaces=card_id)
@@ -188,7 +199,7 @@ def move_token(profile: Profile, token_id: str, action: TokenAction) -> Profile:
     status = TOKEN_LIFE.get((token.status, action))
     if status is None:
         raise StateMismatch(token.status)
-    after = replace(token, status=status)
+    after = replace(token, status=status, attested=ATTESTS.get(action, token.attested))
     return replace(
         profile,
         tokens=tuple(after if each.token_id == token_id else each for each in profile.tokens),

@@ -170,7 +170,7 @@ class Tokens:
         return done, tried
 
     async def move(self, tx: "Tx", token_id: str, action: TokenAction, by: By) -> Changed:
-        """Suspend, resume or delete. Raises Unknown, StateMismatch."""
+        """Suspend, resume, delete, or note what its phone proved. Raises Unknown, StateMismatch."""
         return await change(
             tx, "token", token_id, action.value, by, lambda p: move_token(p, token_id, action)
         )

@@ -64,6 +64,7 @@ SCOPES: Final[Mapping[tuple[str, str], frozenset[Scope]]] = {
         ("POST", f"{_TOKENS}/resend-code"): [GATEWAY, HOLDER, OPS],
         ("POST", f"{_TOKENS}/suspend"): [GATEWAY, HOLDER, OPS],
         ("POST", f"{_TOKENS}/resume"): [GATEWAY, HOLDER, OPS],
+        ("POST", f"{_TOKENS}/attestation"): [GATEWAY, OPS],
         ("DELETE", _TOKENS): [GATEWAY, HOLDER, OPS],
         ("POST", _LOADS): [EMPLOYER, OPS],
         ("GET", _LOAD): [EMPLOYER, OPS, AUDITOR],

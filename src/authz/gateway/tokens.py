@@ -39,6 +39,7 @@ TOKEN: Final[JsonDict] = {
     "wallet": "APPLE_PAY",
     "device": "iphone-1",
     "status": "ACTIVE",
+    "attested": True,
     "expiry": "2912",
     "events": [EVENT],
 }
@@ -121,6 +122,14 @@ class ProvisionOut(BaseModel):
     trace: list[ProvisionStepOut]
 
 
+class AttestationIn(Who):
+    """Whether the phone of a token proved that it is itself, or is rooted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"attested": False}]})
+
+    attested: bool
+
+
 class TokenOut(BaseModel):
     """A token, without its number."""
 
@@ -131,6 +140,7 @@ class TokenOut(BaseModel):
     wallet: str
     device: str
     status: str
+    attested: bool
     expiry: str
     events: list[EventOut]
 
@@ -215,6 +225,13 @@ async def resume(once: Writing, token_id: TokenId, body: Who = ANYBODY) -> Respo
     return await once(_moving(once.deps, token_id, TokenAction.RESUME, body))
 
 
+@write(router.post, "/tokens/{token_id}/attestation", TokenOut, "Tell what a phone proved")
+async def attestation(once: Writing, token_id: TokenId, body: AttestationIn) -> Response:
+    """A phone that failed pays nothing (63) until it proves itself again (TOK-08)."""
+    action = TokenAction.ATTEST if body.attested else TokenAction.FAIL_ATTESTATION
+    return await once(_moving(once.deps, token_id, action, body))
+
+
 @write(router.delete, "/tokens/{token_id}", TokenOut, "Delete a token")
 async def delete(once: Writing, token_id: TokenId) -> Response:
     """For good: adding the card again makes another token (TOK-06)."""
@@ -295,6 +312,7 @@ async def _shown(tx: "Tx", done: Changed, token_id: str) -> TokenOut:
         wallet=token.wallet.value,
         device=token.device,
         status=token.status.value,
+        attested=token.attested,
         expiry=token.expiry,
         events=await steps_of(tx, "token", token_id),
     )

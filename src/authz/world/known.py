@@ -36,7 +36,8 @@ MERCHANTS: Final = """
 PROFILE: Final = "select profile from holders where holder_id = $1"
 EMPLOYER_ID: Final = "select employer_id from employers where employer_no = $1"
 CARD_WORDS: Final = (
-    "expiry", "psn", "status", "opposed_as", "generation", "visa_logo", "conecs_logo"
+    "expiry", "psn", "status", "opposed_as", "generation", "visa_logo", "conecs_logo",
+    "direct_wallet_add",
 )  # fmt: skip
 """What a record and the rules' card call the same."""
 

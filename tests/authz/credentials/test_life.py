@@ -45,11 +45,12 @@ CARDS = """
     EXPIRED   -       -        -       -        EXPIRED  -
     REPLACED  -       -        -       -        -        -
 """
+# The columns are as in TokenAction.
 TOKENS = """
-    REQUESTED  ACTIVE  -          -       DELETED
-    ACTIVE     -       SUSPENDED  -       DELETED
-    SUSPENDED  -       -          ACTIVE  DELETED
-    DELETED    -       -          -       -
+    REQUESTED  ACTIVE  -          -       DELETED  REQUESTED  REQUESTED
+    ACTIVE     -       SUSPENDED  -       DELETED  ACTIVE     ACTIVE
+    SUSPENDED  -       -          ACTIVE  DELETED  SUSPENDED  SUSPENDED
+    DELETED    -       -          -       -        -          -
 """
 
 
@@ -74,7 +75,7 @@ def test_a_card_moves_by_the_table(state: str, action: str, then: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "action", "then"), cells(TOKENS, ["ACTIVATE", "SUSPEND", "RESUME", "DELETE"])
+    ("state", "action", "then"), cells(TOKENS, [action.value for action in TokenAction])
 )
 def test_a_token_moves_by_the_table(state: str, action: str, then: str) -> None:
     before = person(token=TokenStatus(state))
@@ -86,6 +87,7 @@ def test_a_token_moves_by_the_table(state: str, action: str, then: str) -> None:
         after = life.move_token(before, "tok-1", TokenAction(action))
         assert after.token("tok-1").status is TokenStatus(then)
         assert after.cards == before.cards
+        assert after.token("tok-1").attested is (action != "FAIL_ATTESTATION")
 
 
 def test_every_state_is_in_the_tables() -> None:

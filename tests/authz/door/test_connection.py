@@ -77,18 +77,6 @@ async def test_network_messages_are_answered(code: str) -> None:
     assert (answer["t"], answer["39"], answer["70"]) == ("0810", "00", code)
 
 
-async def test_a_door_takes_only_what_its_own_acquirers_say() -> None:
-    others = a_peer(acquirers=frozenset({"99999", "1234"}))
-    undo = reversal(buy(1), stamp(2))
-    asked = (buy(1), repeat(buy(1)), undo, buy(3) | {"t": "0220"}, echo(4))
-    assert [answer["39"] for answer in await others.ask(*asked)] == ["63"] * 5
-    assert not others.store.state.kept and others.metrics.answers[Reason.SECURITY] == 5
-    own = a_peer(acquirers=frozenset({"99999", "12345"}))
-    nobodys = {name: value for name, value in echo(4).items() if name != "32"}
-    answers = await own.ask(buy(1), undo, echo(4), nobodys)
-    assert [answer["39"] for answer in answers] == ["00"] * 4
-
-
 async def test_keep_alives_are_passed_over() -> None:
     peer = a_peer()
     peer.send(b"\x00\x00" * 5)
