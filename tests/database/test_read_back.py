@@ -93,7 +93,10 @@ async def test_an_account_is_read_without_its_money(checkout: Checkout) -> None:
 
 
 async def test_a_card_is_read_in_every_state_of_its_life(checkout: Checkout) -> None:
-    made = {"psn": "07", "generation": "4 coins", "visa_logo": True, "conecs_logo": False}
+    made = {
+        "psn": "07", "generation": "4 coins", "visa_logo": True, "conecs_logo": False,
+        "direct_wallet_add": True,
+    }  # fmt: skip
     assert await result(checkout, "/cards/card-1", CARD | made | {"pin": "4826"}) == (
         200,
         "changed",
