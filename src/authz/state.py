@@ -15,7 +15,7 @@ from authz.decide.topup import BankLeg
 from authz.outcomes import Later, Outcome
 from authz.requests import Kind
 from ledger.transfers import Transfer
-from rules.facts import Account, Card, Derogation, Merchant, Origin, Token, Workplace
+from rules.facts import Account, Card, Derogation, GeoScope, Merchant, Origin, Token, Workplace
 
 
 class Credential(Struct, frozen=True, gc=False, array_like=True):
@@ -41,6 +41,8 @@ class HolderAccount(Struct, frozen=True, gc=False, array_like=True):
     derogations: tuple[Derogation, ...] = ()
     works_outside: bool = False
     """Mainly away from the premises: may have paper where the employer says so too (VIN-11)."""
+    geo_scope: GeoScope | None = None
+    """Where the vouchers of this employee alone are good (GEO-01); None: as all others'."""
 
 
 class LotInfo(Struct, frozen=True, gc=False, array_like=True):

@@ -76,15 +76,15 @@ async def test_the_issuer_is_read_once_somebody_said_it(checkout: Checkout) -> N
 async def test_an_account_is_read_without_its_money(checkout: Checkout) -> None:
     plain = {
         "id": "acc-1", "employer": "emp-1", "person": "per-1", "programme": "fr-meal",
-        "status": "ACTIVE", "derogations": [], "works_outside": False,
+        "status": "ACTIVE", "derogations": [], "works_outside": False, "geo_scope": None,
     }  # fmt: skip
     assert await read(checkout, "/accounts/acc-1/record") == plain
-    said = ACCOUNT | {"derogations": DEROGATIONS, "works_outside": True}
+    said = ACCOUNT | {"derogations": DEROGATIONS, "works_outside": True, "geo_scope": "FRANCE"}
     linked = {"topup": LINKED, "phone": PHONE}
     assert await result(checkout, "/accounts/acc-1", said | linked) == (200, "changed")
     shown = {name: LINKED[name] for name in ("bank_expiry", "enabled", "verified")}
     assert await read(checkout, "/accounts/acc-1/record") == plain | {
-        "derogations": DEROGATIONS, "works_outside": True, "topup": shown
+        "derogations": DEROGATIONS, "works_outside": True, "geo_scope": "FRANCE", "topup": shown,
     }  # fmt: skip
     assert (await checkout.http.delete("/v1/accounts/acc-1/bank-card")).status_code < 300
     assert "topup" not in await read(checkout, "/accounts/acc-1/record")

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from authz.decide.topup import BankWord
-from rules.facts import Wallet
+from rules.facts import GeoScope, Wallet
 from rules.rulebook import Rulebook
 from tests.road.people import Setting
 from tests.rules.builders import BOOK
@@ -216,6 +216,14 @@ EXAMPLES = (
     Example(
         "EX-54 on, all of France", (Ask(1000),), (yes(1000),), {2026: 1000},
         Setting(merchant="13", anywhere=True), book=GEO,
+    ),
+    Example(
+        "EX-54 on, all of France for one who travels", (Ask(1000),), (yes(1000),), {2026: 1000},
+        Setting(merchant="13", scope=GeoScope.FRANCE), book=GEO,
+    ),
+    Example(
+        "EX-54 on, all of France but for one who does not", (Ask(1000),), (no("57", 1000),), {},
+        Setting(merchant="13", anywhere=True, scope=GeoScope.DEPT_AND_NEIGHBOURS), book=GEO,
     ),
     Example(
         "EX-58 ready to eat only",

@@ -41,6 +41,8 @@ class Setting(Struct, frozen=True):
     used: dict[str, int] = {}
     workplace: str = "75"
     anywhere: bool = False
+    scope: GeoScope | None = None
+    """Of the account alone."""
     sundays: bool = False
     merchant: str = "75"
     shop: bool = False
@@ -115,7 +117,7 @@ def _profile(setting: Setting, number: int) -> Any:
     account = Account(1, f"acc-{number}", "fr-meal", AccountStatus.ACTIVE, top_up)
     return replace(
         plain,
-        accounts=(HolderAccount(account, 1),),
+        accounts=(HolderAccount(account, 1, geo_scope=setting.scope),),
         cards=(replace(CARD, status=status, conecs_logo=setting.conecs),),
         tokens=tuple(tokens),
         credentials=tuple(credentials),
@@ -136,6 +138,8 @@ def _records(number: int, setting: Setting) -> list[tuple[str, dict[str, Any]]]:
         "lots": [{"vintage": year, "amount": minor} for year, minor in setting.lots.items()],
         "used": [{"day": day, "amount": minor} for day, minor in setting.used.items()],
     }
+    if setting.scope is not None:
+        account["geo_scope"] = setting.scope.value
     if setting.top_up:
         linked = setting.bank_card
         account["topup"] = {

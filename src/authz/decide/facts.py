@@ -8,7 +8,7 @@ from authz.decide.purse import Purse
 from authz.requests import Kind, Request
 from authz.state import Credential, Employer, HolderAccount, Profile, State
 from authz.wire.chip_data import DEFAULT_SEQUENCE
-from rules.facts import Card, CryptogramCheck, Derogation, Facts, PinCheck, Tap, Token
+from rules.facts import Card, CryptogramCheck, Derogation, Facts, PinCheck, Tap, Token, Workplace
 from rules.rulebook import Rulebook
 
 ASKS_THE_BANK = frozenset({Kind.PURCHASE, Kind.HOLD})
@@ -55,7 +55,7 @@ def facts_of(request: Request, state: State, purse: Purse, found: Found, book: R
         found.card,
         found.token,
         found.held.account,
-        employer.workplace,
+        _workplace(employer, found.held),
         _united(employer, found.held),
         None if merchant is None else merchant.facts,
         purse.lots_of(account_no),
@@ -65,6 +65,13 @@ def facts_of(request: Request, state: State, purse: Purse, found: Found, book: R
     if request.tap is None and request.pin_refs is None:
         return facts
     return _presented(facts, request, purse, found.credential)
+
+
+def _workplace(employer: Employer, held: HolderAccount) -> Workplace:
+    """The employer's establishment, with the scope that it gave this one employee (GEO-01)."""
+    if held.geo_scope is None:
+        return employer.workplace
+    return replace(employer.workplace, geo_scope=held.geo_scope)
 
 
 def _presented(facts: Facts, request: Request, purse: Purse, credential: Credential) -> Facts:

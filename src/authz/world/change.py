@@ -192,6 +192,7 @@ class _AccountChange:
             employer_no=self._employer_no,
             derogations=self._draft.derogations,
             works_outside=self._draft.works_outside,
+            geo_scope=self._draft.geo_scope,
         )
 
 

@@ -111,7 +111,13 @@ class _Clerk:
         account_no = 1 + max((held.account.account_no for held in self._accounts), default=0)
         account = replace(draft.account, account_no=account_no)
         self._accounts.append(
-            HolderAccount(account, part.employer_no, draft.derogations, draft.works_outside)
+            HolderAccount(
+                account,
+                part.employer_no,
+                draft.derogations,
+                draft.works_outside,
+                draft.geo_scope,
+            )
         )
         # A lot of nothing would be a line without a movement: it is left out.
         lots = [self._load(account_no, lot) for lot in draft.lots if lot.amount]

@@ -93,6 +93,7 @@ def account_fields(person: str, held: HolderAccount, employer: str, *, linked: b
         "status": account.status,
         "derogations": [DerogationRecord(*astuple(each)) for each in held.derogations],
         "works_outside": held.works_outside,
+        "geo_scope": held.geo_scope,
     }
     if linked and top_up is not None:
         shown["topup"] = {

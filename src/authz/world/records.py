@@ -171,6 +171,8 @@ class AccountRecord(Struct, frozen=True, forbid_unknown_fields=True):
     lots: tuple[LotRecord, ...] = ()
     derogations: tuple[DerogationRecord, ...] = ()
     works_outside: bool = False
+    geo_scope: GeoScope | None = None
+    """None: as the employer says of all (GEO-01)."""
     topup: TopUpRecord | UnsetType | None = UNSET
     """None: no top-up. Left out: none to begin with, and later whatever the holder linked."""
     used: tuple[UsedRecord, ...] = ()

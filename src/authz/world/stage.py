@@ -24,7 +24,7 @@ from authz.world.records import (
     TopUpRecord,
     UsedRecord,
 )
-from rules.facts import Account, Card, Derogation, Token, TopUp
+from rules.facts import Account, Card, Derogation, GeoScope, Token, TopUp
 
 BANK_CARD: Final = "bank card"
 PHONE: Final = "phone"
@@ -45,6 +45,7 @@ class AccountDraft(Struct, frozen=True, array_like=True):
     bank_last4: str = ""
     phone: Sealed | None = None
     works_outside: bool = False
+    geo_scope: GeoScope | None = None
 
 
 class Staged(Struct, frozen=True):
@@ -186,7 +187,12 @@ def _account_draft(place: str, record: AccountRecord, safe: Safe | None) -> Acco
     account = Account(0, record.id, record.programme, record.status, _top_up(linked, vault))
     derogations = tuple(derogation.facts() for derogation in record.derogations)
     draft = AccountDraft(
-        account, derogations, record.lots, record.used, works_outside=record.works_outside
+        account,
+        derogations,
+        record.lots,
+        record.used,
+        works_outside=record.works_outside,
+        geo_scope=record.geo_scope,
     )
     if vault is not None and pan is not None:
         sealed = vault.seal(pan.reveal(), Slot.staged(BANK_CARD, record.id))
