@@ -21,10 +21,9 @@ from authz.metrics import Metrics
 START_PAUSE_S = 0.005
 SWEEP_S: Final = 1.0
 PATIENCE_S: Final = 30.0
-"""How long a peer may take over the head of a request, over its body, or over a piece of what it
-is sent."""
-Turn = tuple[H11Protocol, RequestResponseCycle | None, int]
-"""What a peer is to do: end its request, or read so many bytes that are left of its answers."""
+"""How long a peer may take over the head of a request, over its body, or over an answer."""
+Turn = tuple[H11Protocol, RequestResponseCycle | None, bool]
+"""What a peer is to do: end its request, or read what it was answered."""
 
 
 class _Server(uvicorn.Server):
@@ -63,10 +62,8 @@ def _turn_of(peer: H11Protocol) -> Turn | None:
     """What is waited for from a peer; None where it is our turn. `cycle` is its last request."""
     cycle = cast(RequestResponseCycle | None, peer.cycle)
     if cycle is None or cycle.response_complete or cycle.more_body:
-        return peer, cycle, 0
-    if peer.flow.write_paused:
-        return peer, cycle, peer.transport.get_write_buffer_size()
-    return None
+        return peer, cycle, False
+    return (peer, cycle, True) if peer.flow.write_paused else None
 
 
 @asynccontextmanager

@@ -3,10 +3,10 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from authz.door import web
 from authz.metrics import Metrics
@@ -15,6 +15,8 @@ HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
 PATIENCE_S = 10
 MUCH = 1 << 20
 """Bytes: more than the buffers of a socket take in."""
+VERY_MUCH = 48 * MUCH
+CRUMB = MUCH >> 2
 
 
 @asynccontextmanager
@@ -29,6 +31,10 @@ async def door(connections_max: int) -> AsyncIterator[tuple[int, Metrics]]:
     @app.get("/much")
     async def much() -> str:
         return "x" * MUCH
+
+    @app.get("/very-much")
+    async def very_much() -> Response:
+        return Response(b"x" * VERY_MUCH)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
@@ -82,6 +88,24 @@ async def test_who_does_not_read_its_answers_is_hung_up_on(monkeypatch: pytest.M
                 while not await is_let_in(port):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         assert metrics.refused_peers["room"]
+
+
+async def test_who_reads_an_answer_by_the_crumb_does_not_keep_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web, "SWEEP_S", 0.005)
+    monkeypatch.setattr(web, "PATIENCE_S", 0.3)
+    async with door(connections_max=1) as (port, _):
+        with socket.create_connection(("127.0.0.1", port)) as slow:
+            slow.sendall(2 * b"GET /very-much HTTP/1.1\r\nhost: x\r\n\r\n")
+            slow.setblocking(False)
+            crumbs = 0
+            async with asyncio.timeout(PATIENCE_S):
+                while not await is_let_in(port):
+                    with suppress(BlockingIOError, ConnectionResetError):
+                        crumbs += len(slow.recv(CRUMB))
+                    await asyncio.sleep(0.02)
+        assert crumbs < VERY_MUCH
 
 
 async def is_let_in(port: int) -> bool:
