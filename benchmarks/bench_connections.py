@@ -29,7 +29,8 @@ def run(lab: Lab, options: Options) -> None:
     lab.make_world(DATABASE, Size(options.accounts))
     numbers = QUICK if options.quick else NUMBERS
     limits = lab.directory / "connections.toml"
-    limits.write_text(f"connections_max = {numbers[-1] + ROOM}\n")
+    room = numbers[-1] + ROOM
+    limits.write_text(f"connections_max = {room}\nconnections_per_host_max = {room}\n")
     service = contestants.millesime(lab, DATABASE, 1, "--config", str(limits))
     samples: list[Sample] = []
     for _ in range(options.rounds):

@@ -26,6 +26,7 @@ from authz.custody.keys import read_key_file
 from authz.decide.authorize import authorize
 from authz.door.addresses import Address
 from authz.door.connection import Desk, Limits
+from authz.door.hosts import Hosts
 from authz.door.office import Office
 from authz.door.server import Patience, Server
 from authz.ids import AuthorizationIds
@@ -126,6 +127,7 @@ async def serve(order: Order) -> None:
         metrics,
         Limits(4_096, 1_024, 3, DEADLINE_S),
         set(),
+        Hosts(10_000, 20_000),
     )
     server = Server(desk, Patience(60, 90, 10_000))
     address = await server.start(Address("127.0.0.1", 0), shared_port=False)

@@ -20,6 +20,7 @@ def relations(s: "Settings") -> Iterable[tuple[bool, str]]:
         s.in_flight_per_connection_max <= s.waiting_max,
         "in_flight_per_connection_max is above waiting_max",
     )
+    yield from _shares(s)
     yield (
         s.api_key_requests_per_s <= s.api_key_burst_max,
         "api_key_burst_max is below what api_key_requests_per_s lets through in a second",
@@ -56,6 +57,16 @@ def relations(s: "Settings") -> Iterable[tuple[bool, str]]:
             all(map(is_loopback, doors)),
             "test_clock is refused unless host and every listener are loopback",
         )
+
+
+def _shares(s: "Settings") -> Iterable[tuple[bool, str]]:
+    """What one host may have is part of what there is."""
+    for share, whole in (
+        ("connections_per_host_max", "connections_max"),
+        ("http_connections_per_host_max", "http_connections_max"),
+        ("in_flight_per_host_max", "waiting_max"),
+    ):
+        yield (getattr(s, share) or 1) <= getattr(s, whole), f"{share} is above {whole}"
 
 
 def _senders(s: "Settings") -> Iterable[tuple[bool, str]]:

@@ -165,12 +165,18 @@ class Settings(BaseSettings):
     repeats_reserved: Positive = 2_000
     """Of `waiting_max`, for repeats, advices and reversals alone (ARCHITECTURE, corner 7)."""
     connections_max: Positive = 10_000
+    connections_per_host_max: Positive | None = None
+    """Of `connections_max`, what one host may have; None: half."""
     in_flight_per_connection_max: Positive = 1_024
+    in_flight_per_host_max: Positive | None = None
+    """Of `waiting_max`, what one host may have; None: half."""
     poison_per_connection_max: Positive = 3
     frame_size_max: Annotated[int, Field(ge=256, le=65_535)] = 4_096
     """Bytes of one ISO 8583 message."""
     http_connections_max: Positive = 256
     """HTTP connections at a time: more are hung up on, and none takes the place of a terminal's."""
+    http_connections_per_host_max: Positive | None = None
+    """Of those, what one host may have (a proxy is one); None: half."""
     http_body_max_bytes: Annotated[int, Field(ge=4_096)] = 1_048_576
     """Bytes of the body of an HTTP request; an employer's order may have four times as much."""
 

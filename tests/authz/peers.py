@@ -12,6 +12,7 @@ from authz.batch.batches import Done
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine
 from authz.door.connection import Connection, Desk, Limits
+from authz.door.hosts import Hosts
 from authz.door.office import Done as OfficeDone
 from authz.door.office import Office
 from authz.iso8583.message import Message
@@ -110,6 +111,7 @@ class Peer:
         rates: Buckets | None = None,
         office: "SlowOffice | None" = None,
         acquirers: frozenset[str] = frozenset(),
+        hosts: Hosts | None = None,
     ) -> None:
         self.store = MemoryStore(state)
         self.metrics = Metrics()
@@ -130,6 +132,7 @@ class Peer:
             self.metrics,
             limits,
             self.connections,
+            hosts or Hosts(1_000, 1_000),
             acquirers,
             rates=rates,
         )

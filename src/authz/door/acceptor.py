@@ -8,7 +8,9 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -38,6 +40,12 @@ class Entry(Struct, frozen=True):
 
 OPEN: Final = Entry()
 
+FULL: Final = "room"
+CROWDED: Final = "host"
+"""Why a peer is turned away: nobody has room any more, or its own host has taken its share."""
+Refuses = Callable[[str, int, int], str | None]
+"""Of a host, told how many peers are on their way in, and how many of them are its own: why not."""
+
 
 class Acceptor:
     """One listening socket, whose peers become protocols."""
@@ -48,12 +56,13 @@ class Acceptor:
         protocol: Callable[[], asyncio.Protocol],
         metrics: Metrics,
         entry: Entry = OPEN,
-        has_room: Callable[[int], bool] = lambda _coming: True,
+        refuses: Refuses = lambda _host, _coming, _its_own: None,
     ) -> None:
-        """`has_room` is told how many peers are on their way in already."""
+        """Listen, and take in whom neither `entry` nor `refuses` turns away."""
         self._listening, self._protocol, self._metrics = listening, protocol, metrics
-        self._entry, self._has_room = entry, has_room
+        self._entry, self._refuses = entry, refuses
         self._coming: set[asyncio.Task[None]] = set()
+        self._coming_from: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
         self._pausing: asyncio.TimerHandle | None = None
         listening.listen(BACKLOG)
@@ -104,12 +113,19 @@ class Acceptor:
     def _take(self, peer: socket.socket, host: str) -> None:
         if host not in self._entry.networks:
             self._turn_away(peer, "network", host)
-        elif not self._has_room(len(self._coming)):
-            self._turn_away(peer, "room", host)
+        elif why := self._refuses(host, len(self._coming), self._coming_from[host]):
+            self._turn_away(peer, why, host)
         else:
             coming = self._loop.create_task(self._welcome(peer, host))
             self._coming.add(coming)
-            coming.add_done_callback(self._coming.discard)
+            self._coming_from[host] += 1
+            coming.add_done_callback(partial(self._has_come, host))
+
+    def _has_come(self, host: str, coming: asyncio.Task[None]) -> None:
+        self._coming.discard(coming)
+        self._coming_from[host] -= 1
+        if not self._coming_from[host]:
+            del self._coming_from[host]
 
     def _turn_away(self, peer: socket.socket, why: str, host: str) -> None:
         self._metrics.refused_peers[why] += 1

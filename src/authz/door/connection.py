@@ -2,7 +2,7 @@
 
 The only module with a socket and a message in it. Nothing that one connection sends can harm
 another: what cannot be read is refused or hung up on, and what waits is bounded by count and by
-bytes. Many connections of one host share the room of all: whom to let in is the doors' (`allow`).
+bytes, for a connection and for all those of one host.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from authz.access.rates import Buckets
 from authz.batch.batcher import Batcher
 from authz.custody.pan import PanDigester
 from authz.door import network
+from authz.door.hosts import Host, Hosts
 from authz.door.office import Office
 from authz.iso8583 import numbers as de
 from authz.iso8583.codec import DecodeError
@@ -40,6 +41,8 @@ NOTHING_MORE: Final[Mapping[int, str]] = {}
 """Most answers have no fields beside those that a decision gives."""
 AT_OFFICE_MAX: Final = 8
 """Messages of one connection that the office has at a time: they share very few SQL connections."""
+NOWHERE: Final = Host("")
+"""Where a connection comes from before it is made."""
 _NETWORK: Final = "080"
 
 _log = structlog.get_logger()
@@ -66,6 +69,7 @@ class Desk(Struct, frozen=True):
     metrics: Metrics
     limits: Limits
     connections: set["Connection"]
+    hosts: Hosts
     acquirers: frozenset[str] = frozenset()
     """Whose messages are taken, by DE32; empty: anybody's."""
     authenticator: Authenticator | None = None
@@ -87,6 +91,7 @@ class Connection(asyncio.Protocol):
         "_closing",
         "_desk",
         "_flushing",
+        "_host",
         "_in_flight",
         "_out",
         "_poison",
@@ -111,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._poison = 0
         self._stan = 0
         self._transport: asyncio.Transport | None = None
+        self._host = NOWHERE
         self.heard_s = monotonic()
         self.echoed = False
         self.frame_begun_s: float | None = None
@@ -123,12 +129,14 @@ class Connection(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=self._desk.limits.write_buffer_max)
         self._desk.connections.add(self)
+        self._host = self._desk.hosts.enter(str(transport.get_extra_info("peername", [""])[0]))
         self._desk.metrics.connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer is gone; what it asked is decided all the same, the answers are dropped."""
         self._transport = None
         self._desk.connections.discard(self)
+        self._desk.hosts.leave(self._host)
         self._desk.metrics.connections -= 1
 
     def pause_writing(self) -> None:
@@ -211,18 +219,23 @@ class Connection(asyncio.Protocol):
             _log.info("refused", reason=error.reason.value, why=str(error))
             self._reply(message, frame, Outcome(error.reason))
             return
-        if desk.rates is not None and self._asks_too_often(request, desk.rates):
+        if self._asks_too_much(request):
             self._reply(message, frame, Outcome(Reason.ISSUER_DOWN))
             return
         self._taken_in()
         desk.batcher.submit(request, partial(self._answer, message, frame, self.heard_s))
 
-    def _asks_too_often(self, request: Request, rates: Buckets) -> bool:
+    def _asks_too_much(self, request: Request) -> bool:
         """Only what may be told 91 is refused, and counted (ARCHITECTURE, corner 7)."""
-        terminal = request.acquirer, request.terminal
-        if not request.refusable or not rates.take(terminal, self.heard_s):
+        if not request.refusable:
             return False
-        self._desk.metrics.rate_refusals["terminal"] += 1
+        rates, terminal = self._desk.rates, (request.acquirer, request.terminal)
+        if self._desk.hosts.has_too_much(self._host):
+            self._desk.metrics.rate_refusals["host"] += 1
+        elif rates is not None and rates.take(terminal, self.heard_s):
+            self._desk.metrics.rate_refusals["terminal"] += 1
+        else:
+            return False
         return True
 
     def _consult(self, message: Message, frame: Frame) -> None:
@@ -259,6 +272,7 @@ class Connection(asyncio.Protocol):
     def _taken_in(self) -> None:
         """Count what waits, and read no more while that is enough."""
         self._in_flight += 1
+        self._host.in_flight += 1
         if self._in_flight >= self._desk.limits.in_flight_max and self._transport is not None:
             self._transport.pause_reading()
 
@@ -299,6 +313,7 @@ class Connection(asyncio.Protocol):
         more: Mapping[int, str] = NOTHING_MORE,
     ) -> None:
         self._in_flight -= 1
+        self._desk.hosts.answered(self._host)
         made_room = self._in_flight == self._desk.limits.in_flight_max - 1
         if made_room and self._transport is not None and not (self._closing or self._stopped):
             self._transport.resume_reading()

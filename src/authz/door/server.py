@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
-from authz.door.acceptor import OPEN, Acceptor, Entry
+from authz.door.acceptor import CROWDED, FULL, OPEN, Acceptor, Entry
 from authz.door.addresses import Address
 from authz.door.connection import Connection, Desk
 from authz.usage import UsageError
@@ -55,7 +55,7 @@ class Server:
             lambda: Connection(self._desk),
             self._desk.metrics,
             self._entry,
-            self._has_room,
+            self._refuses,
         )
         self._sweeper = asyncio.create_task(self._sweep())
         return Address(address.host, port)
@@ -67,8 +67,10 @@ class Server:
         if self._acceptor is not None:
             self._acceptor.close()
 
-    def _has_room(self, coming: int) -> bool:
-        return len(self._desk.connections) + coming < self._patience.connections_max
+    def _refuses(self, host: str, coming: int, its_own: int) -> str | None:
+        if len(self._desk.connections) + coming >= self._patience.connections_max:
+            return FULL
+        return None if self._desk.hosts.lets_in(host, its_own) else CROWDED
 
     async def _sweep(self) -> None:
         while True:

@@ -6,7 +6,7 @@ who takes too long over a request, or over the answer, is hung up on: uvicorn wo
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Set
 from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 from typing import Final, cast
@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from authz.door.acceptor import OPEN, Acceptor, Entry
+from authz.door.acceptor import CROWDED, FULL, OPEN, Acceptor, Entry, Refuses
 from authz.metrics import Metrics
 
 START_PAUSE_S = 0.005
@@ -66,6 +66,18 @@ def _turn_of(peer: H11Protocol) -> Turn | None:
     return (peer, cycle, True) if peer.flow.write_paused else None
 
 
+def _room(peers: Set[H11Protocol], connections_max: int, per_host_max: int) -> Refuses:
+    """Who has no room beside the peers that are here."""
+
+    def refuses(host: str, coming: int, its_own: int) -> str | None:
+        if len(peers) + coming >= connections_max:
+            return FULL
+        here = sum(peer.client is not None and peer.client[0] == host for peer in peers)
+        return CROWDED if here + its_own >= per_host_max else None
+
+    return refuses
+
+
 @asynccontextmanager
 async def serve_web(
     app: FastAPI,
@@ -74,6 +86,7 @@ async def serve_web(
     entry: Entry = OPEN,
     *,
     connections_max: int,
+    per_host_max: int,
 ) -> AsyncIterator[None]:
     """Answer HTTP on a bound socket for as long as the context lasts."""
     server = _Server(
@@ -84,14 +97,9 @@ async def serve_web(
     task = asyncio.create_task(server.serve())
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn sets a flag only
         await asyncio.sleep(START_PAUSE_S)
-    peers = server.server_state.connections
-    acceptor = Acceptor(
-        listening,
-        server.protocol,
-        metrics,
-        entry,
-        lambda coming: len(peers) + coming < connections_max,
-    )
+    peers = cast(set[H11Protocol], server.server_state.connections)
+    refuses = _room(peers, connections_max, per_host_max)
+    acceptor = Acceptor(listening, server.protocol, metrics, entry, refuses)
     sweeping = asyncio.create_task(server.sweep())
     try:
         yield

@@ -15,6 +15,7 @@ from authz.door import connection as peers
 from authz.door.acceptor import Entry
 from authz.door.addresses import Address, Listener
 from authz.door.dialects import authenticator, dialect, refuse_keyless_chips
+from authz.door.hosts import share
 from authz.door.policies import CryptogramPolicy, MacPolicy
 from authz.door.server import Patience, Server, listening_socket
 from authz.door.web import serve_web
@@ -105,7 +106,8 @@ async def open_web(
     )
     entry = _entry(engine, settings.http_tls, settings.http_allow, wanted)
     room = settings.http_connections_max
-    web = serve_web(app, listening, engine.metrics, entry, connections_max=room)
+    of_it = share(settings.http_connections_per_host_max, room)
+    web = serve_web(app, listening, engine.metrics, entry, connections_max=room, per_host_max=of_it)
     await parts.enter_async_context(web)
     return Address(wanted.host, listening.getsockname()[1])
 
@@ -139,6 +141,7 @@ def _desk(settings: Settings, engine: Parts, door: Listener) -> peers.Desk:
             settings.decision_deadline_ms / 1000,
         ),
         engine.connections,
+        engine.hosts,
         frozenset(door.acquirers),
         authenticator(spoken, door, engine.safe.module),
         key_guard(spoken, engine.safe.module),

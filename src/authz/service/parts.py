@@ -23,6 +23,7 @@ from authz.custody.keys import Secret
 from authz.custody.pan import PanDigester
 from authz.custody.safe import Safe
 from authz.door import connection as peers
+from authz.door.hosts import Hosts, share
 from authz.door.office import Office
 from authz.door.server import Server
 from authz.ids import AuthorizationIds
@@ -73,6 +74,7 @@ class Parts(Struct):
     job_pool: asyncpg.Pool
     books: Mapping[str, Rulebook]
     connections: set[peers.Connection]
+    hosts: Hosts
     servers: list[Server]
     certificates: Certificates
     terminal_rates: Buckets | None
@@ -142,6 +144,7 @@ class Parts(Struct):
             job_pool,
             books,
             set(),
+            room_of_hosts(settings),
             [],
             certificates,
             terminal_rates(settings),
@@ -161,6 +164,14 @@ def batch_limits(settings: Settings) -> BatchLimits:
     """How much may wait, and how much of it goes together."""
     return BatchLimits(
         settings.lanes, settings.batch_size_max, settings.waiting_max, settings.repeats_reserved
+    )
+
+
+def room_of_hosts(settings: Settings) -> Hosts:
+    """What each host may have at the ISO 8583 doors of a process."""
+    return Hosts(
+        share(settings.connections_per_host_max, settings.connections_max),
+        share(settings.in_flight_per_host_max, settings.waiting_max),
     )
 
 

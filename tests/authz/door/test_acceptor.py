@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import uvloop
 from authz.access.networks import parse_networks
 from authz.access.tls import Tls, TlsFiles
 from authz.door import acceptor as module
-from authz.door.acceptor import Acceptor, Entry
+from authz.door.acceptor import FULL, Acceptor, Entry, Refuses
 from authz.door.addresses import Address
 from authz.door.server import listening_socket
 from authz.metrics import Metrics
@@ -44,13 +44,13 @@ class Parrot(asyncio.Protocol):
 class Door:
     """An open acceptor, what was said at it, and what it counts."""
 
-    def __init__(self, entry: Entry, has_room: Callable[[int], bool]) -> None:
+    def __init__(self, entry: Entry, refuses: Refuses) -> None:
         self.heard: list[bytes] = []
         self.metrics = Metrics()
         listening = listening_socket(LOOPBACK, shared_port=False)
         self.port: int = listening.getsockname()[1]
         self.acceptor = Acceptor(
-            listening, lambda: Parrot(self.heard), self.metrics, entry, has_room
+            listening, lambda: Parrot(self.heard), self.metrics, entry, refuses
         )
 
     async def say(self, word: bytes, context: ssl.SSLContext | None = None) -> bytes:
@@ -76,9 +76,9 @@ class Door:
 
 @asynccontextmanager
 async def opened(
-    entry: Entry = module.OPEN, has_room: Callable[[int], bool] = lambda _coming: True
+    entry: Entry = module.OPEN, refuses: Refuses = lambda _host, _coming, _its_own: None
 ) -> AsyncIterator[Door]:
-    door = Door(entry, has_room)
+    door = Door(entry, refuses)
     yield door
     door.acceptor.close()
 
@@ -126,7 +126,7 @@ def test_a_peer_of_no_named_network_is_hung_up_on_unheard(runner: asyncio.Runner
 
 def test_where_there_is_no_room_nobody_comes_in(runner: asyncio.Runner) -> None:
     async def scene() -> None:
-        async with opened(has_room=lambda _coming: False) as door:
+        async with opened(refuses=lambda _host, _coming, _its_own: FULL) as door:
             assert await door.say(b"hello") == b""
             assert (door.heard, door.metrics.refused_peers) == ([], {"room": 1})
 

@@ -12,6 +12,7 @@ import uvloop
 from authz.door import server as server_module
 from authz.door.addresses import Address
 from authz.door.connection import Connection, Desk
+from authz.door.hosts import Hosts
 from authz.door.server import Patience, Server, listening_socket
 from authz.outcomes import Outcome
 from authz.usage import UsageError
@@ -28,12 +29,12 @@ PATIENT = Patience(idle_echo_s=60, read_timeout_s=90, connections_max=3)
 
 
 @pytest.fixture
-async def open_door() -> AsyncIterator[Callable[[Patience], "asyncio.Future[Address]"]]:
+async def open_door() -> AsyncIterator[Callable[..., "asyncio.Future[Address]"]]:
     """Open a door; it is shut afterwards."""
     opened: list[tuple[Server, Desk]] = []
 
-    def opens(patience: Patience) -> "asyncio.Future[Address]":
-        desk = Peer(in_memory(Setting())).connection._desk
+    def opens(patience: Patience, hosts: Hosts | None = None) -> "asyncio.Future[Address]":
+        desk = Peer(in_memory(Setting()), hosts=hosts).connection._desk
         desk.connections.clear()
         server = Server(desk, patience)
         opened.append((server, desk))
@@ -46,19 +47,29 @@ async def open_door() -> AsyncIterator[Callable[[Patience], "asyncio.Future[Addr
             connection.hang_up()
 
 
-Door = Callable[[Patience], "asyncio.Future[Address]"]
+Door = Callable[..., "asyncio.Future[Address]"]
 
 
 @asynccontextmanager
-async def line_to(address: Address) -> AsyncIterator[asyncio.StreamReader]:
+async def line_to(address: Address, ours: str = "127.0.0.1") -> AsyncIterator[asyncio.StreamReader]:
     """A connected peer; what the door says to it."""
-    reader, writer = await asyncio.open_connection(address.host, address.port)
+    reader, writer = await asyncio.open_connection(address.host, address.port, local_addr=(ours, 0))
     try:
         yield reader
     finally:
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
+
+
+async def is_refused(address: Address, ours: str = "127.0.0.1") -> bool:
+    """Whether one who says nothing is hung up on at once."""
+    async with line_to(address, ours) as peer:
+        try:
+            async with asyncio.timeout(0.1):
+                return await peer.read(1) == b""
+        except TimeoutError:
+            return False
 
 
 async def test_the_address_told_has_the_real_port(open_door: Door) -> None:
@@ -101,6 +112,20 @@ async def test_one_peer_too_many_is_hung_up_on_and_the_others_stay(open_door: Do
         async with line_to(address) as refused:
             assert await refused.read() == b""
         assert not any(peer.at_eof() for peer in peers)
+
+
+async def test_one_host_leaves_room_for_another(open_door: Door) -> None:
+    address = await open_door(Patience(60, 90, connections_max=4), Hosts(2, 1))
+    async with AsyncExitStack() as lines:
+        peers = [await lines.enter_async_context(line_to(address)) for _ in range(2)]
+        async with line_to(address) as refused:
+            assert await refused.read() == b""
+        peers.append(await lines.enter_async_context(line_to(address, "127.0.0.2")))
+        assert not await is_refused(address, "127.0.0.2")
+        assert not any(peer.at_eof() for peer in peers)
+    async with asyncio.timeout(10):  # they have left, and leave their places
+        while await is_refused(address):
+            pass
 
 
 async def test_a_silent_peer_is_asked_for_an_echo(

@@ -20,7 +20,7 @@ CRUMB = MUCH >> 2
 
 
 @asynccontextmanager
-async def door(connections_max: int) -> AsyncIterator[tuple[int, Metrics]]:
+async def door(connections_max: int, per_host_max: int = 100) -> AsyncIterator[tuple[int, Metrics]]:
     """An application that answers to one thing; the port of its door."""
     app, metrics = FastAPI(), Metrics()
 
@@ -38,7 +38,10 @@ async def door(connections_max: int) -> AsyncIterator[tuple[int, Metrics]]:
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
-        async with web.serve_web(app, listening, metrics, connections_max=connections_max):
+        serving = web.serve_web(
+            app, listening, metrics, connections_max=connections_max, per_host_max=per_host_max
+        )
+        async with serving:
             yield port, metrics
 
 
@@ -60,6 +63,19 @@ async def test_where_there_is_no_room_nobody_takes_a_place_from_the_terminals() 
             writer.write(HEAD)
         reader, outside = await asyncio.open_connection("127.0.0.1", port)
         assert await ends(reader) and metrics.refused_peers == {"room": 1}
+        for _, writer in [*inside, (reader, outside)]:
+            writer.close()
+
+
+async def test_one_host_leaves_room_for_another() -> None:
+    async with door(connections_max=3, per_host_max=2) as (port, metrics):
+        inside = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        reader, outside = await asyncio.open_connection("127.0.0.1", port)
+        assert await ends(reader) and metrics.refused_peers == {"host": 1}
+        other = ("127.0.0.2", 0)
+        inside.append(await asyncio.open_connection("127.0.0.1", port, local_addr=other))
+        inside[2][1].write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert b"405" in await inside[2][0].readline()
         for _, writer in [*inside, (reader, outside)]:
             writer.close()
 
