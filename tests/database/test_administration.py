@@ -100,6 +100,15 @@ async def test_an_employer_lets_its_people_eat_on_sunday(checkout: Checkout) -> 
     assert await reason(checkout) == "APPROVED"
 
 
+async def test_what_a_record_did_to_a_card_is_a_step_of_its_life(checkout: Checkout) -> None:
+    for status in ("BLOCKED", "BLOCKED", "ACTIVE"):
+        await result(checkout, "/cards/card-1", CARD | {"status": status})
+    told = (await checkout.http.get("/v1/cards/card-1")).json()["events"]
+    steps = [(e["action"], e["before"], e["after"], e["reason"]) for e in told]
+    why = "its record says so"
+    assert steps == [("PUT", "ACTIVE", "BLOCKED", why), ("PUT", "BLOCKED", "ACTIVE", why)]
+
+
 async def test_an_account_is_closed_and_keeps_its_money(checkout: Checkout) -> None:
     await checkout.paid(1_000)
     more = ACCOUNT | {"status": "CLOSED", "lots": [{"vintage": 2026, "amount": 99_900}]}

@@ -41,3 +41,17 @@ async def test_tok_08_a_phone_that_fails_its_attestation_pays_nothing_until_it_p
         assert await p.tap(rooted) is Reason.APPROVED
         assert (await p.ask(f"tokens/{rooted['id']}", "DELETE"))[0] == 200
         assert (await p.ask(path, attested=True))[1]["code"] == "STATE_MISMATCH"
+
+
+async def test_every_end_of_a_token_is_told_with_who_and_why(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    async with phones(calendar_url, tmp_path) as p:
+        token = await p.added(PLUXEE)
+        key = {"idempotency-key": "a-key-of-sixteen"}
+        end = await p.http.post("/v1/accounts/acc-1/close", json={"why": "left"}, headers=key)
+        assert end.status_code == 200, end.text
+        _, told = await p.ask(f"tokens/{token['id']}", "GET")
+        last = told["events"][-1]
+        assert (last["action"], last["before"], last["after"]) == ("CLOSE", "ACTIVE", "DELETED")
+        assert (last["initiator"], last["reason"]) == ("EMPLOYER", "left")

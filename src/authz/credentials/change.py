@@ -102,13 +102,21 @@ async def carry_out(tx: "Tx", kind: Kind, name: str, action: str, by: By, step: 
         return Change(profile=_encode(seen[1]))
 
     running = await journal.post_for_holder(tx, holder_id, build)
+    events = events_of(seen[0], seen[1], kind, name)
+    await note_events(tx, (holder_id, running.version), events, action, by, at)
+    return Changed(seen[1], holder_id, at)
+
+
+async def note_events(
+    tx: "Tx", place: tuple[int, int], events: Iterable[Event], action: str, by: By, at: datetime
+) -> None:
+    """Keep what became of cards and tokens; `place` is the holder and the version it has now."""
     who = (by.initiator, by.channel, by.reason, at)
     rows = [
-        (holder_id, running.version, n, e.kind, e.name, action, e.before, e.after, *who)
-        for n, e in enumerate(events_of(seen[0], seen[1], kind, name), 1)
+        (*place, n, e.kind, e.name, action, e.before, e.after, *who)
+        for n, e in enumerate(events, 1)
     ]
     await tx.executemany(NOTE, rows)
-    return Changed(seen[1], holder_id, at)
 
 
 class Numbered(Struct, frozen=True):
@@ -146,7 +154,9 @@ async def profile_of(tx: "Tx", kind: Kind, name: str) -> Profile:
     return decode(stored)
 
 
-def events_of(before: Profile, after: Profile, kind: Kind, name: str) -> list[Event]:
+def events_of(
+    before: Profile, after: Profile, kind: Kind | None = None, name: str = ""
+) -> list[Event]:
     """What changed its state, in order, and the one that it was all about in any case. Pure."""
     then = dict(_states(before))
     return [

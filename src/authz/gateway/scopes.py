@@ -60,6 +60,7 @@ SCOPES: Final[Mapping[tuple[str, str], frozenset[Scope]]] = {
         ("POST", f"{_CARDS}/replace"): [OPS],
         ("POST", f"{_CARDS}/pin"): [HOLDER, OPS],
         ("POST", "/tokens"): [GATEWAY],
+        ("GET", _TOKENS): [GATEWAY, HOLDER, OPS, AUDITOR],
         ("POST", f"{_TOKENS}/activate"): [GATEWAY, HOLDER],
         ("POST", f"{_TOKENS}/resend-code"): [GATEWAY, HOLDER, OPS],
         ("POST", f"{_TOKENS}/suspend"): [GATEWAY, HOLDER, OPS],

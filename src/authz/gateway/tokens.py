@@ -10,18 +10,19 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
-from authz.credentials.change import Changed
+from authz.credentials.change import profile_of
 from authz.credentials.codes import TooSoon, Tried
 from authz.credentials.courier import Sending
 from authz.credentials.life import TokenAction
 from authz.credentials.tokens import TOO_SOON, Asked, Provisioned, Tokens
 from authz.gateway.credential_steps import ANYBODY, EVENT, EventOut, Who, steps_of
-from authz.gateway.deps import Deps
+from authz.gateway.deps import Deps, Given
 from authz.gateway.kept_answers import Answer, Hidden
 from authz.gateway.once import Conclusion, Operation, Outside, Writing, write
-from authz.gateway.problems import ProblemError
+from authz.gateway.problems import ProblemError, described
 from authz.hsm import Pin
 from authz.senders.kinds import NotSent
+from authz.state import Profile
 from authz.storage.clock_row import civil_instant
 from rules import provision
 from rules.facts import Wallet
@@ -176,6 +177,13 @@ async def create(once: Writing, body: WalletTokenIn) -> Response:
     return await once(operation, Hidden("dpan", number))
 
 
+@router.get("/tokens/{token_id}", summary="A token and what became of it", responses=described(404))
+async def token(deps: Given, token_id: TokenId) -> TokenOut:
+    """Its number is nowhere: it was shown once, to the wallet that asked."""
+    async with deps.pool.acquire() as sql, sql.transaction(readonly=True):
+        return await _shown(sql, await profile_of(sql, "token", token_id), token_id)
+
+
 @write(router.post, "/tokens/{token_id}/activate", TokenOut, "Bring the code")
 async def activate(once: Writing, token_id: TokenId, body: CodeIn) -> Response:
     """For as long as was said when it was sent, the latest code only, five tries for each."""
@@ -188,7 +196,7 @@ async def activate(once: Writing, token_id: TokenId, body: CodeIn) -> Response:
     async def operation(tx: "Tx") -> TokenOut | ProblemError:
         done, tried = await tokens.activate(tx, token_id, code, body.by())
         if tried is Tried.RIGHT:
-            return await _shown(tx, done, token_id)
+            return await _shown(tx, done.profile, token_id)
         # Given, not raised: a wrong try is committed before it is refused, so that it counts.
         return ProblemError(409, tried.value, "this code does not activate the token")
 
@@ -299,13 +307,14 @@ def _moving(deps: Deps, token_id: str, action: TokenAction, who: Who) -> Operati
     tokens = _tokens(deps)
 
     async def operation(tx: "Tx") -> TokenOut:
-        return await _shown(tx, await tokens.move(tx, token_id, action, who.by()), token_id)
+        done = await tokens.move(tx, token_id, action, who.by())
+        return await _shown(tx, done.profile, token_id)
 
     return operation
 
 
-async def _shown(tx: "Tx", done: Changed, token_id: str) -> TokenOut:
-    token = done.profile.token(token_id)
+async def _shown(tx: "Tx", profile: Profile, token_id: str) -> TokenOut:
+    token = profile.token(token_id)
     return TokenOut(
         id=token_id,
         card=token.card_id,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, msgpack
 
+from authz.credentials.change import By, events_of, note_events
 from authz.holders.closures import closed, note_closures
 from authz.refusal import Unknown
 from authz.state import Profile
@@ -26,6 +27,8 @@ ACCOUNT: Final = """
     select c.test_clock, d.holder_id from directory d cross join control c
     where d.kind = 'account' and d.name = $1
 """
+CLOSE: Final = "CLOSE"
+"""What is kept of a token that ends with the account."""
 _decode: Final = msgpack.Decoder(Profile).decode
 _encode: Final = msgpack.Encoder().encode
 
@@ -46,19 +49,20 @@ async def close_account(tx: "Tx", account: str, why: str, books: Mapping[str, Ru
     if row is None:
         raise Unknown("there is no such account")
     holder_id, now = row["holder_id"], row["test_clock"] or datetime.now(UTC)
-    profiles: list[Profile] = []
+    seen: list[Profile] = []
 
     def build(locked: Locked) -> Change | None:
         before = _decode(locked.profile)
-        profiles.append(closed(before, account))
-        if profiles[0] == before:
-            return None
-        return Change(profile=_encode(profiles[0]))
+        seen[:] = before, closed(before, account)
+        return None if seen[1] == before else Change(profile=_encode(seen[1]))
 
     running = await journal.post_for_holder(tx, holder_id, build)
-    account_no = profiles[0].account_named(account).account.account_no
+    before, after = seen
+    place, by = (holder_id, running.version), By("EMPLOYER", "API", why)
+    await note_events(tx, place, events_of(before, after), CLOSE, by, now)
+    account_no = after.account_named(account).account.account_no
     await note_closures(tx, [(holder_id, account_no)], now, why)
     moves = await settle(tx, [holder_id], books, now)
     returned = sum(m.transfer.amount_minor for m in moves if m.why is Why.RETURNED)
-    held = sum(running.lot_held[lot.lot_no - 1] for lot in profiles[0].lots_of(account_no))
+    held = sum(running.lot_held[lot.lot_no - 1] for lot in after.lots_of(account_no))
     return Closed(returned, held)

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from authz.access.acts import note
-from authz.credentials.change import Step
+from authz.credentials.change import By, Step, events_of, note_events
 from authz.credentials.life import FINAL, own_credential, taken_into_use, with_pin_ref
 from authz.custody.pan import PanDigester
 from authz.custody.safe import Safe
@@ -42,6 +42,9 @@ from ledger.journal import Change, Locked
 from rules.facts import AccountStatus, Card, CardStatus, Token, TokenStatus
 
 CREATED, CHANGED, UNCHANGED = "created", "changed", "unchanged"
+PUT: Final = "PUT"
+BY_RECORD: Final = By("ISSUER", "API", "its record says so")
+"""What is kept of a card or token whose state a record changed."""
 
 REFERENCE: Final = {
     IssuerRecord: "select record = $2::jsonb from issuer where $1 = 'issuer'",
@@ -110,21 +113,25 @@ async def _put_of_person(
     linked = not isinstance(record, AccountRecord) or await is_linked_as(
         tx, holder_id, record, safe
     )
-    changed: list[Profile] = []
+    changed: list[tuple[Profile, Profile]] = []
 
     def build(locked: Locked) -> Change | None:
         before = decode_profile(locked.profile)
         after = change(before)
         if linked and after == before:
             return None
-        changed.append(after)
+        changed.append((before, after))
         return Change(profile=encode_profile(after))
 
-    await journal.post_for_holder(tx, holder_id, build)
+    running = await journal.post_for_holder(tx, holder_id, build)
     if not changed:
         return UNCHANGED
+    [(before, after)] = changed
+    at = await civil_instant(tx, datetime.now(UTC))
+    place = holder_id, running.version
+    await note_events(tx, place, events_of(before, after), PUT, BY_RECORD, at)
     if isinstance(record, AccountRecord):
-        await _keep_beside(tx, holder_id, record, changed[0], safe)
+        await _keep_beside(tx, holder_id, record, after, safe, at)
     await tx.execute(NEW_CONTENT, staged.kind, staged.name, staged.content)
     return CHANGED
 
@@ -141,12 +148,16 @@ async def _change_of(tx: asyncpg.Connection, record: Record, staged: Staged) -> 
 
 
 async def _keep_beside(
-    tx: asyncpg.Connection, holder_id: int, record: AccountRecord, after: Profile, safe: Safe | None
+    tx: asyncpg.Connection,
+    holder_id: int,
+    record: AccountRecord,
+    after: Profile,
+    safe: Safe | None,
+    at: datetime,
 ) -> None:
     """What an account has outside of the profile: since when it is closed, and its links."""
     closures = [(holder_id, number) for number in closed_of(after)]
-    at = await civil_instant(tx, datetime.now(UTC))
-    await note_closures(tx, closures, at, "its record says so")
+    await note_closures(tx, closures, at, BY_RECORD.reason)
     await put_bank_card(tx, holder_id, record, safe)
     if record.phone and safe:
         await keep_phone(tx, safe, holder_id, record.phone)
