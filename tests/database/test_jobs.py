@@ -39,6 +39,20 @@ async def test_by_hand_the_command_runs_with_an_engine_of_its_own(
         assert done["exchanged"] == 10_000
 
 
+async def test_the_watch_knows_the_pay_days_of_the_settings(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    sunday = "2026-11-29T12:30:00+01:00"
+    async with town(calendar_url, tmp_path, ONE) as t:
+        await t.at(FRIDAY)
+        await t.pay(2300)
+        await run_job(calendar_url, "roll-up", t.books, None, load())
+        for rhythm, merchants in (("weekly", 0), ("daily", 1)):
+            settings = load({"settlement_rhythm": rhythm})
+            done = await run_job(calendar_url, "watch", t.books, sunday, settings)
+            assert done["payments_missed"] == merchants
+
+
 @pytest.mark.parametrize(
     "now",
     ["tomorrow", "2027-03-01T00:00:00", "1999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"],

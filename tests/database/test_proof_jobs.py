@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import asyncpg
@@ -15,13 +15,14 @@ from authz.jobs.retention import USUAL, Retention
 from authz.jobs.sealing import seal_books
 from authz.jobs.timers import JOBS, Counts, Work
 from authz.requests import Kind
+from authz.settlement.remit import remit
 from authz.settlement.rollup import roll_up
 from authz.storage import schema
 from ledger.rollup import behind
 from ledger.seal import SealKey, unsealed
 from ledger.seal_check import check_seals
 from tests.database.town import Town, town
-from tests.road.people import Setting
+from tests.road.people import Setting, as_world
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 KEY = SealKey("seal-1", Secret(bytes(range(32))))
@@ -148,12 +149,43 @@ async def test_what_is_wrong_raises_an_alarm_and_what_is_well_does_not(busy: Tow
         await run(busy, job)
     bank = {"bank_payments_stuck": 0, "bank_not_told": 0, "bank_refuses_notices": 0}
     quiet = {"books_unbalanced": 0, "unsealed": 0, "payments_overdue": 0} | bank
-    quiet |= {"owed_to_unregistered": 0, "holidays_missing": 0}
+    quiet |= {"owed_to_unregistered": 0, "holidays_missing": 0, "payments_missed": 0}
     assert await run(busy, "watch") == quiet
     await busy.at("2026-12-16T12:30:00+01:00")
     await busy.pay(300)
     await run(busy, "roll-up")
     await busy.at("2026-12-18T12:30:00+01:00")
-    assert await run(busy, "watch") == quiet | {"unsealed": 1, "payments_overdue": 5}
+    assert await run(busy, "watch") == quiet | {
+        "unsealed": 1, "payments_missed": 5, "payments_overdue": 5,
+    }  # fmt: skip
     await run(busy, "seal")
     assert (await run(busy, "watch"))["unsealed"] == 0
+
+
+async def test_a_pay_day_that_went_by_raises_an_alarm_until_its_run_is_made(busy: Town) -> None:
+    (merchant,) = as_world((1, Setting()))["merchants"]
+    await busy.put("merchant", merchant | {"iban": "FR7699999000010000000000115"})
+
+    async def missed(instant: str) -> int:
+        await busy.at(instant)
+        await run(busy, "roll-up")
+        return (await run(busy, "watch"))["payments_missed"]
+
+    assert await missed("2026-12-02T23:59:00+01:00") == 0, "all of Wednesday is for paying"
+    assert await missed("2026-12-03T00:01:00+01:00") == 5
+    days = date(2026, 12, 3), date(2026, 11, 29)
+    await remit(busy.pool, busy.book, *days, busy.now, to_accounts=True)
+    assert await missed("2026-12-09T12:30:00+01:00") == 0, "the run told of those without account"
+    await busy.pay(300)
+    assert await missed("2026-12-10T12:30:00+01:00") == 4, "the next run is missed"
+    days = date(2026, 12, 10), date(2026, 12, 6)
+    await remit(busy.pool, busy.book, *days, busy.now)
+    assert await missed("2026-12-10T12:30:00+01:00") == 0
+    assert await missed("2026-12-17T12:30:00+01:00") == 1
+
+
+async def test_a_merchant_waits_no_longer_than_the_law_says_without_an_alarm(busy: Town) -> None:
+    await run(busy, "roll-up")
+    for instant, merchants in (("2026-12-15T23:59", 0), ("2026-12-16T00:01", 5)):
+        await busy.at(instant + ":00+01:00")
+        assert (await run(busy, "watch"))["payments_overdue"] == merchants

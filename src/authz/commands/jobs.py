@@ -115,6 +115,7 @@ async def run_job(
             seal_key=None if held is None else held.seal_key(),
             retention=settings.retention,
             close_time=settings.settlement_close_time,
+            rhythm=settings.rhythm,
             vault=None if held is None else Vault.of(held),
             audit_holders=settings.audit_slice_holders,
             notices=await notice_sender(settings, signing, parts),

@@ -34,6 +34,7 @@ from authz.metrics import Metrics
 from authz.outcomes import Outcome
 from authz.requests import Request
 from authz.settlement.closing import close_day
+from authz.settlement.rhythm import WEEKLY, Rhythm
 from authz.settlement.rollup import roll_up
 from authz.storage.clock_row import civil_instant
 from authz.storage.database import DatabaseError
@@ -75,6 +76,7 @@ class Work(Struct, frozen=True):
     metrics: Metrics | None = None
     bank: BankDesk | None = None
     close_time: time | None = None
+    rhythm: Rhythm = WEEKLY
     vault: Vault | None = None
     audit_holders: int = SLICE_HOLDERS
     notices: NoticeSender = LOG_LINE
@@ -146,7 +148,7 @@ async def _retain(work: Work) -> Counts:
 
 
 async def _watch(work: Work) -> Counts:
-    found = await alarms(work.pool, work.rulebooks[SETTLED], work.now)
+    found = await alarms(work.pool, work.rulebooks[SETTLED], work.rhythm, work.now)
     if work.metrics is not None:
         work.metrics.alarms.update(found)
     return found

@@ -1,4 +1,4 @@
-"""What somebody must look at: books off balance, unsealed days, late payments, missing holidays.
+"""What somebody must look at: books off balance, unsealed days, unpaid merchants, missing holidays.
 
 Light enough to run all day, on totals and marks; the whole proof is `millesime audit`.
 """
@@ -12,10 +12,13 @@ import structlog
 
 from authz.bank.matters import read_matters
 from authz.settlement.payables import Payables
+from authz.settlement.remit import missed
+from authz.settlement.rhythm import Rhythm
 from ledger.accounts import House
 from ledger.rollup import Line, trial_balance
 from ledger.seal import unsealed
 from rules.calendar import LAST_YEAR
+from rules.geography import PARIS, civil_day
 from rules.rulebook import Rulebook
 
 UNSEALED_MAX: Final = timedelta(days=1)
@@ -30,8 +33,13 @@ Alarms = dict[str, int]
 _log = structlog.get_logger()
 
 
-async def alarms(pool: asyncpg.Pool, book: Rulebook, now: datetime) -> Alarms:
-    """Look, and log what is wrong. `now` is UTC."""
+async def alarms(pool: asyncpg.Pool, book: Rulebook, rhythm: Rhythm, now: datetime) -> Alarms:
+    """Look, and log what is wrong. `now` is UTC.
+
+    A merchant's payment is missed from the day after its pay day on, by `rhythm`, and overdue when
+    the law's time is over as well: both by the civil day in Paris.
+    """
+    today = civil_day(now, PARIS)
     async with (
         pool.acquire() as sql,
         sql.transaction(isolation="repeatable_read", readonly=True),
@@ -39,13 +47,15 @@ async def alarms(pool: asyncpg.Pool, book: Rulebook, now: datetime) -> Alarms:
         lines = await trial_balance(sql)
         late = await unsealed(sql, now - UNSEALED_MAX)
         bank = await read_matters(sql)
-        wait = timedelta(days=book.on(now.date()).pay_merchant_days)  # R.3262-25
-        due = await Payables(book).owed(sql, now.date() - wait - timedelta(days=1))
+        unpaid = await missed(sql, book, rhythm.due(today))
+        wait = timedelta(days=book.on(today).pay_merchant_days)  # R.3262-25
+        waited = await Payables(book).owed(sql, today - wait - timedelta(days=1))
     off_minor = abs(sum(line.debits_posted - line.credits_posted for line in lines))
-    overdue = sum(1 for each in due if each.payable)
-    found = {"books_unbalanced": off_minor, "unsealed": late, "payments_overdue": overdue}
+    overdue = sum(1 for each in waited if each.payable)
+    found = {"books_unbalanced": off_minor, "unsealed": late}
+    found |= {"payments_missed": len(unpaid), "payments_overdue": overdue}
     found |= {"owed_to_unregistered": _standing(lines, House.UNREGISTERED)}
-    found |= bank.alarms() | {"holidays_missing": holidays_missing(now.date())}
+    found |= bank.alarms() | {"holidays_missing": holidays_missing(today)}
     for what, count in found.items():
         if count:
             _log.error("alarm", what=what, count=count)

@@ -74,6 +74,7 @@ def _work(settings: Settings, engine: Parts, notices: NoticeSender) -> Work:
         metrics=engine.metrics,
         bank=engine.bank,
         close_time=settings.settlement_close_time,
+        rhythm=settings.rhythm,
         vault=engine.safe.vault,
         audit_holders=settings.audit_slice_holders,
         notices=notices,

@@ -128,6 +128,14 @@ async def _remit(
     )
 
 
+async def missed(tx: "Tx", book: Rulebook, due: date) -> list[Owed]:
+    """Who could be paid for the days up to `due`; nobody once a run has paid those days."""
+    until = await tx.fetchval(PAID_UNTIL)
+    if until is not None and due <= until:
+        return []
+    return [each for each in await Payables(book).owed(tx, due) if each.payable]
+
+
 async def payees_of(tx: "Tx", owed: Sequence[Owed]) -> Mapping[int, Payee]:
     """The merchants that are owed something, as they are now, by their number."""
     rows = await tx.fetch(PAYEES, [each.merchant_no for each in owed])

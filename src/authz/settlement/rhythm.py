@@ -50,3 +50,14 @@ class Rhythm(Struct, frozen=True):
     def pays(self, day: date) -> bool:
         """Whether merchants are paid on this day."""
         return self.daily or day.weekday() == self.pays_on.number
+
+    def due(self, today: date) -> date:
+        """The last day that is paid when `today` begins, if no pay day before it was missed."""
+        yesterday = today - timedelta(days=1)
+        if self.daily:
+            return self.last_day(yesterday)
+        since_paid = (yesterday.weekday() - self.pays_on.number) % _WEEK
+        return self.last_day(yesterday - timedelta(days=since_paid))
+
+
+WEEKLY: Final = Rhythm()

@@ -44,6 +44,15 @@ def test_no_day_waits_longer_than_the_law_says(rhythm: Rhythm, sold_on: date) ->
     assert (paid_on - sold_on).days <= BOOK.on(sold_on).pay_merchant_days
 
 
+@given(
+    st.builds(Rhythm, st.sampled_from(Weekday), st.sampled_from(Weekday), st.booleans()),
+    st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+)
+def test_what_the_last_pay_day_before_today_was_for_is_due(rhythm: Rhythm, today: date) -> None:
+    days = (today - timedelta(days=n) for n in range(1, 8))
+    assert rhythm.due(today) == rhythm.last_day(next(day for day in days if rhythm.pays(day)))
+
+
 def test_the_daily_rhythm_pays_yesterday() -> None:
     daily = Rhythm(daily=True)
     assert daily.pays(WEDNESDAY)
