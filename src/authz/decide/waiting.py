@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from authz.decide import aftermath
 from authz.decide.draft import Draft, Kept
-from authz.decide.topup import STANDING, BankLeg, Event, LegState, NoticeKind
+from authz.decide.topup import BankLeg, Event, NoticeKind
 from authz.ids import approval_code
 from authz.outcomes import Outcome, later
 from authz.requests import Kind, Original, Request
@@ -97,9 +97,9 @@ def follow_leg(draft: Draft, kind: Kind, before: Payment, at: datetime) -> None:
     after = draft.payments[before.name]
     leg = before.leg
     was_minor, now_minor = (aftermath.bank_minor(each.movements) for each in (before, after))
-    if leg is None or leg.state not in STANDING:
+    if leg is None:
         return
-    if kind is Kind.CAPTURE and now_minor and leg.state is LegState.APPROVED:
+    if kind is Kind.CAPTURE and now_minor:
         leg = _captured(draft, leg, now_minor, at)
     elif kind is Kind.REFUND and now_minor < was_minor:
         back_minor = was_minor - now_minor
