@@ -11,8 +11,7 @@ from rules.token import outlives_its_card
 
 def expiry_fault(card: Card, month: str) -> Reason | None:
     """What a card is declined for whose last month is over in this civil month (YYMM)."""
-    over = card.status is CardStatus.EXPIRED or card.expiry < month
-    return Reason.CARD_EXPIRED if over else None
+    return Reason.CARD_EXPIRED if card.expiry < month else None
 
 
 def card_fault(card: Card) -> Reason | None:

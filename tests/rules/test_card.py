@@ -61,9 +61,12 @@ def test_crd_04_a_renewed_token_pays_with_the_expiry_that_its_phone_was_given(
     assert decide(facts, BOOK).reason is Reason.CARD_EXPIRED
 
 
-def test_an_expired_token_is_declined_though_its_card_is_good() -> None:
-    facts = some_facts(1000, token=replace(APPLE, expiry="2610"))
-    assert decide(facts, BOOK).reason is Reason.CARD_EXPIRED
+@pytest.mark.parametrize(
+    ("expiry", "reason"), [("2610", Reason.CARD_EXPIRED), ("2611", Reason.APPROVED)]
+)
+def test_a_token_lives_to_the_end_of_its_own_month(expiry: str, reason: Reason) -> None:
+    facts = some_facts(1000, token=replace(APPLE, expiry=expiry))
+    assert decide(facts, BOOK).reason is reason
 
 
 def test_a_good_token_of_an_expired_card_is_declined() -> None:
@@ -128,6 +131,10 @@ def test_a_token_that_outlives_its_card_has_no_top_up() -> None:
     decision = decide(facts, BOOK)
     assert isinstance(decision, Approved)
     assert (decision.voucher_minor, decision.bank_minor) == (2500, 0)
+
+
+def test_a_card_that_leads_to_no_account_is_unknown() -> None:
+    assert decide(some_facts(1000, account=None), BOOK).reason is Reason.UNKNOWN_CARD
 
 
 def test_a_closed_account_pays_nothing() -> None:

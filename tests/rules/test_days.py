@@ -131,14 +131,23 @@ def test_good_friday_needs_a_commune_with_a_temple(temple: bool | None, expected
     assert is_open("2027-03-26", workplace=place) is expected
 
 
-def test_an_unknown_commune_may_be_blocked_by_parameter() -> None:
+@pytest.mark.parametrize(
+    ("basis", "workplace", "merchant"), [("WORKPLACE", "67", "75"), ("MERCHANT", "75", "67")]
+)
+def test_an_unknown_commune_may_be_blocked_by_parameter(
+    basis: str, workplace: str, merchant: str
+) -> None:
+    """DAY-06; of a merchant's commune nobody ever says whether it has a temple."""
     facts = some_facts(
         1000,
         now=at("2027-03-26T12:00:00+01:00"),
-        workplace=Workplace("67"),
+        workplace=Workplace(workplace),
+        merchant=replace(RESTAURANT, department=merchant),
         lots=(lot(2027, 10000),),
     )
-    book = BOOK.derive(good_friday_if_unknown=True)
+    open_book = BOOK.derive(holiday_basis=basis)
+    assert decide(facts, open_book).reason is Reason.APPROVED
+    book = BOOK.derive(holiday_basis=basis, good_friday_if_unknown=True)
     assert decide(facts, book).reason is Reason.DAY_NOT_ALLOWED
 
 
