@@ -63,6 +63,10 @@ def test_ex_34_the_cap_is_there_again_on_the_day_of_the_refund() -> None:
     paid = some_request(2000)
     verdict = decided(paid, about(paid, Kind.REFUND, 2000), some_request(2500))
     assert answers(verdict) == [(OK, 2000), (OK, 2000), (OK, 2500)]
+    assert moves(verdict) == [
+        ("direct", LOT, PAYABLE, 2000), ("direct", PAYABLE, LOT, 2000),
+        ("direct", LOT, PAYABLE, 2500),
+    ]  # fmt: skip
 
 
 def test_ex_35_the_refund_of_yesterday_uses_nothing_of_today() -> None:
@@ -71,6 +75,7 @@ def test_ex_35_the_refund_of_yesterday_uses_nothing_of_today() -> None:
     after = [some_request(cents, received_at=WEDNESDAY) for cents in (2500, 100)]
     verdict = decided(paid, back, *after)
     assert answers(verdict) == [(OK, 2500), (OK, 2500), (OK, 2500), (Reason.DAILY_CAP, 0)]
+    assert moves(verdict)[2:] == [("direct", LOT, PAYABLE, 2500)]
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ async def test_ex_37_a_refund_in_march_goes_to_the_exchanged_lot(
         await t.at(MONDAY_NOON)
         await t.run("exchange-vintages")
         await t.at("2027-03-10T12:00:00+01:00")
-        await t.about(Kind.REFUND, paid, 1800)
+        assert (await t.about(Kind.REFUND, paid, 1800)).reason is Reason.APPROVED
         before = await t.lots()
         assert (await t.run("exchange-vintages"))["exchanged"] == 1800
         assert await t.lots() == before == [(2027, 2026, 10_000, 0, 0)]

@@ -171,6 +171,7 @@ async def test_what_the_bank_declines_is_left_out(tmp_path: Path) -> None:
 async def test_a_bank_that_does_not_answer_is_reversed_until_it_acknowledges(
     tmp_path: Path,
 ) -> None:
+    """EX-43: vouchers alone, and the bank is told so."""
     async with a_till(tmp_path, [LINKED], manners=Manners(late=1.0, late_ms=1_900)) as till:
         asked = till.purchase(1, 4000, partial=True)
         answer = await till.ask(asked, "10")
@@ -191,9 +192,10 @@ async def test_reversals_refunds_and_captures_take_the_bank_leg_first(tmp_path: 
             (voucher,), bank = told["vouchers"], told["bank"]
             return voucher["amount"], bank["amount"], bank["approved"]
 
-        # EX-49: reversed whole.
+        # EX-49: reversed whole, 40 s later.
         first = till.purchase(1, 4000)
         await till.ask(first)
+        await till.clock("2026-11-24T12:30:40+01:00")
         await till.ask(reversal(first, till.stamp()))
         await until(lambda: till.charged(1) == 0)
         assert await till.balance(1) == (10_000, 0)

@@ -175,7 +175,7 @@ EXAMPLES = (
     ),
     Example(
         "EX-45 Android token", (Ask(1000),), (no("62", 1000),), {},
-        Setting(blocked=True, phone=Wallet.PLUXEE_PAY),
+        Setting(blocked=True, phone=Wallet.PLUXEE_PAY, top_up=True),
     ),
     Example(
         "TOK-07 Apple token", (Ask(1000),), (yes(1000),), {2026: 1000},

@@ -294,6 +294,14 @@ def test_ex_01_leaves_12_50_to_spend_today() -> None:
     assert (decision.balance_minor, decision.usable_minor) == (8750, 1250)
 
 
+def test_ex_02_leaves_nothing_to_spend_today() -> None:
+    """EX-02: balance 75.00, headroom 0."""
+    lots = (lot(2026, 8750),)
+    decision = decide(some_facts(1250, usage=used("2026-11-24", 1250), lots=lots), BOOK)
+    assert isinstance(decision, Approved)
+    assert (decision.balance_minor, decision.usable_minor) == (7500, 0)
+
+
 def test_ex_24_counts_on_the_day_of_receipt() -> None:
     """EX-24: received three seconds past midnight, it is Tuesday's whatever the terminal says."""
     decision = decide(some_facts(2500, now=at("2026-11-24T00:00:03+01:00")), BOOK)
