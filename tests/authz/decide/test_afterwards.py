@@ -170,6 +170,7 @@ def test_an_advice_of_what_was_approved_in_part_debits_nothing_more() -> None:
         named = Original(keys=(paid.key_hash,), amount_minor=amount_minor)
         verdict = decided(paid, some_request(amount_minor, kind=Kind.ADVICE, about=named))
         assert answers(verdict) == [(Reason.APPROVED_PARTIAL, 2500), (OK, 0)]
+        assert verdict.outcomes[1].alarm == ""
         assert len(moves(verdict)) == 1
 
 

@@ -1,12 +1,14 @@
 """What a bank leg does when something becomes of its payment, and what the bank is told."""
 
 import pytest
+from msgspec import msgpack
 
 from authz.decide.topup import BankLeg, LegState, NoticeKind
-from authz.requests import Kind, Original
-from authz.state import Payment
+from authz.requests import Kind, Original, Request
+from authz.state import Payment, Pending
 from ledger.accounts import House, lot_account, payable_account
 from ledger.transfers import Transfer
+from rules.decision import Reason
 from tests.authz.builders import some_holder, some_request, some_state
 from tests.authz.sequels import decided
 from tests.rules.builders import BOOK, TUESDAY
@@ -76,3 +78,33 @@ def test_vouchers_that_come_back_alone_are_no_matter_of_the_bank() -> None:
     verdict = decided(back, state=state, books=books)
     assert len(verdict.writes.movements) == 1
     assert verdict.writes.bank.notices == verdict.writes.bank.steps == []
+
+
+def waits(number: int, sent: Request) -> Pending:
+    """25.00 of vouchers are held, and the bank is asked for 15.00."""
+    leg = BankLeg(1, number, LegState.ASKED, 1500, 1500)
+    holds = (Transfer.hold(1, number, LOT, PAYABLE, 2500, number, DAY, TUESDAY),)
+    return Pending(leg, 1, msgpack.encode(sent), b"", holds)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "holder_id", "marked"),
+    [((5,), 1, True), ((5,), 2, False), ((5, 6), 1, False)],
+    ids=["its own", "of another card", "either of two"],
+)
+def test_a_reversal_marks_the_one_payment_that_waits_and_that_it_means(
+    waiting: tuple[int, ...], holder_id: int, marked: bool
+) -> None:
+    sent = some_request(4000)
+    undo = some_request(4000, holder_id, kind=Kind.REVERSAL, about=Original(rrn=sent.rrn))
+    names = tuple((1, number) for number in waiting)
+    state = some_state(
+        some_holder(1),
+        some_holder(2),
+        pending={name: waits(name[1], sent) for name in names},
+        originals={undo.key_hash: names},
+    )
+    verdict = decided(undo, state=state)
+    assert verdict.writes.marked is marked
+    reason = Reason.APPROVED if marked else Reason.ORIGINAL_NOT_FOUND
+    assert verdict.outcomes[0].reason is reason
