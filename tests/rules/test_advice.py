@@ -15,6 +15,7 @@ from tests.rules.builders import (
     TUESDAY,
     at,
     derogation,
+    lot,
     some_facts,
     used,
 )
@@ -102,3 +103,13 @@ def test_the_cap_that_an_advice_overruns_is_that_of_the_terminals_day() -> None:
     assert post_advice(facts, BOOK, "1121").overruns == ("CAP_OVERRUN",)
     assert post_advice(facts, BOOK, None).overruns == ()
     assert post_advice(some_facts(500, usage=usage), BOOK, "1121").overruns == ()
+
+
+@pytest.mark.parametrize(("cents", "overruns"), [(1900, ()), (1901, ("CAP_OVERRUN",))])
+def test_the_cap_is_what_was_in_force_on_the_terminals_day(
+    cents: int, overruns: tuple[str, ...]
+) -> None:
+    """P-CAP: 19.00 to 30 September 2022, 25.00 on 3 October when the advice comes."""
+    facts = some_facts(cents, now=at("2022-10-03T12:30:00+02:00"), lots=(lot(2022, 5000),))
+    assert post_advice(facts, BOOK, "0930").overruns == overruns
+    assert post_advice(facts, BOOK, "1003").overruns == ()
