@@ -84,6 +84,22 @@ def test_a_hold_is_captured_once() -> None:
     assert answers(verdict)[2] == (AMOUNT, 0)
 
 
+@pytest.mark.parametrize("then", [Kind.CAPTURE, Kind.CANCEL, Kind.REFUND])
+def test_of_what_was_declined_there_is_nothing_to_take_or_to_give_back(then: Kind) -> None:
+    """REF-01: 25, as of a payment that never was, and nothing is kept of it."""
+    declined = some_request(2501, kind=Kind.HOLD)
+    verdict = decided(declined, about(declined, then, 2501))
+    assert answers(verdict) == [(Reason.DAILY_CAP, 0), (UNKNOWN, 0)]
+    assert len(verdict.writes.decided) == 1
+
+
+def test_a_hold_that_was_captured_is_refunded_and_not_cancelled() -> None:
+    """HLD-04, API-03."""
+    held = some_request(2000, kind=Kind.HOLD)
+    verdict = decided(held, about(held, Kind.CAPTURE, 500), about(held, Kind.CANCEL, 0))
+    assert answers(verdict)[2] == (Reason.INVALID_TRANSACTION, 0)
+
+
 @pytest.mark.parametrize("kind", [Kind.REVERSAL, Kind.CAPTURE, Kind.REFUND])
 def test_what_names_nothing_or_somebody_elses_payment_moves_nothing(kind: Kind) -> None:
     state = some_state(some_holder(1), some_holder(2))
