@@ -172,6 +172,8 @@ def _auxiliary(account_id: int, compte: Compte) -> tuple[str, str]:
 def _words(transfer: Transfer) -> str:
     if transfer.debit_account < 0 and transfer.credit_account in (House.TRUST_CASH, House.OWN_CASH):
         return "Remboursement au commerçant"
+    if transfer.credit_account < 0 and transfer.debit_account in (House.TRUST_CASH, House.OWN_CASH):
+        return "Virement au commerçant, rejeté"
     if transfer.about_seq is not None and transfer.kind is Movement.DIRECT:
         return f"Annulation ou remboursement du mouvement {transfer.about_seq}"
     if transfer.credit_account < 0:

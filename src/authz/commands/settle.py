@@ -21,9 +21,11 @@ from authz.commands.options import (
     RulebookFiles,
     day_of_text,
 )
-from authz.commands.saying import aside
+from authz.commands.saying import aside, say
 from authz.commands.store import as_act, opened, pooled, settings_of, snapshot, url_of
 from authz.jobs.timers import SETTLED
+from authz.refusal import Refused, Unknown
+from authz.settlement.bounced import Bounced, take_back
 from authz.settlement.business_day import current_day
 from authz.settlement.payables import Owed, Payables
 from authz.settlement.payment_file import (
@@ -155,6 +157,22 @@ def find(
     text_to(None, as_csv(run))
 
 
+@app.command(epilog="Example: millesime settle returned MILLESIME000000000012V")
+def returned(
+    end_to_end_id: Annotated[str, typer.Argument(help="As the bank's message or statement shows.")],
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Book that the bank gave a transfer back: the merchant is owed it again. Once."""
+    settings = settings_of(database_url, data_dir, config)
+    url = url_of(settings)
+    work = _returned(url, end_to_end_id)
+    back = asyncio.run(as_act(url, "settle returned", end_to_end_id.strip(), work))
+    when = "is owed again" if back.fresh else f"came back on {back.returned_on}, booked then"
+    say(f"{back.acquirer}/{back.mid}: {back.minor:,} cents, {when}")
+
+
 @app.command(epilog="Example: millesime settle unregistered")
 def unregistered(
     output: Output = None,
@@ -242,6 +260,14 @@ def _said(paid: Paid, run: Run | None, order: Order) -> Iterator[str]:
 async def _find(url: str, end_to_end_id: str) -> Run | None:
     async with opened(url) as sql:
         return await find_payment(sql, end_to_end_id)
+
+
+async def _returned(url: str, end_to_end_id: str) -> Bounced:
+    async with opened(url) as sql, sql.transaction():
+        try:
+            return await take_back(sql, end_to_end_id)
+        except (Unknown, Refused) as refused:
+            raise UsageError(str(refused)) from None
 
 
 async def refuse_wrong_day(pool: asyncpg.Pool, execute_on: date, last_day: date) -> None:

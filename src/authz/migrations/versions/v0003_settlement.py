@@ -36,15 +36,16 @@ ROLLED = (
     )
     """,
     # What a merchant is owed for one settlement date, by where the money comes from, and by the
-    # vintage that it counted as (0: no voucher). Below zero where more came back than was spent.
-    # `presented_on` is the settlement date of the sale that this is, or that it undoes or restores.
-    # `settled_minor` of it has been paid, or was taken off a payment.
+    # vintage that it counted as (0: no voucher, or a payment of vouchers that the bank gave back).
+    # Below zero where more came back than was spent. `presented_on` is the settlement date of the
+    # sale that this is, or that it undoes or restores. `settled_minor` of it has been paid, or was
+    # taken off a payment; below zero it was paid and came back.
     """
     create table payable_days (
         merchant_no  bigint not null check (merchant_no > 0),
         business_day date not null,
         source       text not null check (source in ('VOUCHER', 'BANK', 'LOSS')),
-        vintage      smallint not null check ((vintage = 0) = (source <> 'VOUCHER')),
+        vintage      smallint not null check (vintage = 0 or source = 'VOUCHER'),
         presented_on date not null,
         minor        bigint not null,
         settled_minor bigint not null default 0,
@@ -132,6 +133,17 @@ REMITTANCES = (
         payee         jsonb not null,
         unique (run_no, merchant_no),
         constraint a_payment_pays check (voucher_minor + bank_minor + loss_minor > 0)
+    )
+    """,
+    # A transfer is returned as a whole, once: of a payment each source has one of its own.
+    """
+    create table remittance_returns (
+        remittance_no bigint not null references remittances,
+        source        text not null check (source in ('VOUCHER', 'BANK', 'LOSS')),
+        minor         bigint not null check (minor > 0),
+        returned_on   date not null,
+        booked_at     timestamptz not null,
+        primary key (remittance_no, source)
     )
     """,
 )
@@ -231,7 +243,8 @@ FORGETTING = (
 ROLE = (
     "grant select, update on audit_mark to millesime_engine",
     "grant select, insert, update on rolled_totals, payable_days to millesime_engine",
-    "grant select, insert on seal_heads, seals, payment_runs, remittances to millesime_engine",
+    "grant select, insert on seal_heads, seals, payment_runs, remittances,"
+    " remittance_returns to millesime_engine",
     "grant select, insert, update on issuer to millesime_engine",
     "grant usage on sequence payment_run_nos, remittance_nos to millesime_engine",
     "grant execute on function forget_keys, forget_facts, forget_words, forget_payees"
