@@ -19,7 +19,7 @@ from authz.storage.schema import upgrade
 from benchmarks.timing import Timing, report
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account, payable_account
-from ledger.audit import audit
+from ledger.audit import audit_books
 from ledger.journal import Change, Locked
 from ledger.running import Running, after
 from ledger.transfers import Transfer
@@ -87,7 +87,7 @@ async def measure(url: str) -> None:
         timings = [await batches(handle, size) for size in BATCHES]
         async with handle.transaction(isolation="repeatable_read", readonly=True):
             start = perf_counter_ns()
-            proof = await audit(handle)
+            proof = await audit_books(handle)
             seconds = (perf_counter_ns() - start) / 1e9
     finally:
         await handle.close()

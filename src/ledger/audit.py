@@ -85,7 +85,7 @@ class AuditReport(Struct, frozen=True):
         return tuple(law.name for law in self.laws if law.violations)
 
 
-async def audit(tx: "Tx") -> AuditReport:
+async def audit_books(tx: "Tx") -> AuditReport:
     """Prove the books, in the caller's snapshot.
 
     Raises ValueError where the SQL transaction is not one: a law that reads twice would then see
@@ -100,7 +100,7 @@ async def audit(tx: "Tx") -> AuditReport:
     return AuditReport(laws, *totals)
 
 
-async def audit_slice(tx: "Tx", after: int, last: int) -> tuple[LawResult, ...]:
+async def audit_books_of(tx: "Tx", after: int, last: int) -> tuple[LawResult, ...]:
     """Every law for the holders above `after` and up to `last`, in the caller's snapshot."""
     await set_slice(tx, after, last)
     return tuple([await check(tx, law, SLICE) for law in LAWS])

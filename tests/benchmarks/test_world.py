@@ -3,7 +3,7 @@
 import asyncpg
 from msgspec import msgpack
 
-from authz.audit.prove import audit
+from authz.audit.prove import prove_all
 from authz.custody.pan import PanDigester
 from authz.state import Profile
 from authz.storage.schema import upgrade
@@ -18,7 +18,7 @@ async def test_a_generated_world_passes_the_audit(database_url: str) -> None:
     sql = await asyncpg.connect(database_url)
     try:
         async with sql.transaction(isolation="repeatable_read", readonly=True):
-            report = await audit(sql, {})
+            report = await prove_all(sql, {})
     finally:
         await sql.close()
 

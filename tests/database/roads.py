@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from authz.audit.prove import Report, audit
+from authz.audit.prove import Report, prove_all
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine, Outcomes
 from authz.ids import AuthorizationIds
@@ -87,7 +87,7 @@ async def audited(url: str, books: Iterable[Rulebook] = BOOKS.values()) -> Repor
     sql = await asyncpg.connect(url)
     try:
         async with sql.transaction(isolation="repeatable_read"):
-            return await audit(sql, {book.version: book for book in books})
+            return await prove_all(sql, {book.version: book for book in books})
     finally:
         await sql.close()
 

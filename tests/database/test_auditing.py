@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
-from authz.audit.prove import audit, prove_slice
+from authz.audit.prove import prove_all, prove_slice
 from authz.commands.jobs import run_job
 from authz.jobs.auditing import audit_slice
 from authz.metrics import Metrics
@@ -85,7 +85,7 @@ async def test_a_slice_finds_what_the_whole_audit_finds(
     undone = superuser.transaction(isolation="repeatable_read")
     await undone.start()
     await superuser.execute(sql, holder)
-    whole = await audit(superuser, VERSIONS)
+    whole = await prove_all(superuser, VERSIONS)
     own = await prove_slice(superuser, VERSIONS, holder - 1, 1)
     other = await prove_slice(superuser, VERSIONS, 0, holder - 1)
     await undone.rollback()

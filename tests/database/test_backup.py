@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from authz import backup
-from authz.audit.prove import Report, audit
+from authz.audit.prove import Report, prove_all
 from authz.commands.backup import run_drill
 from authz.custody.keys import Secret
 from authz.jobs.sealing import seal_books
@@ -52,7 +52,7 @@ async def proved(url: str) -> Report:
     try:
         await server_check.check(sql)
         async with sql.transaction(isolation="repeatable_read"):
-            return await audit(sql, RULEBOOKS, seal_key=KEY)
+            return await prove_all(sql, RULEBOOKS, seal_key=KEY)
     finally:
         await sql.close()
 

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz.audit.prove import audit
+from authz.audit.prove import prove_all
 from authz.bank.stans import Stans
 from authz.bank.teller import finish_of
 from authz.decide.authorize import authorize
@@ -348,7 +348,7 @@ async def test_a_leg_that_is_not_as_it_was_answered_is_found(
         tampered = sql.transaction(isolation="repeatable_read")
         await tampered.start()
         await sql.execute(tampering)
-        report = await audit(sql, {book.version: book for book in BOOKS.values()})
+        report = await prove_all(sql, {book.version: book for book in BOOKS.values()})
         await tampered.rollback()
         await sql.close()
         assert law in report.broken

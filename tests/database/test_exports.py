@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from ledger.audit import audit
+from ledger.audit import audit_books
 from ledger.exports import entries, journal, trial_lines
 from ledger.passes import Mark, Portion
 from ledger.rollup import ROLLING_UP, fold, trial_balance
@@ -42,7 +42,7 @@ async def test_the_entries_are_numbered_without_a_gap_and_balance(tx: "Tx") -> N
         "select sum(amount_minor) from transfers where kind in ('direct', 'post')"
     )
     assert sums == {"Debit": Decimal(moved) / 100, "Credit": Decimal(moved) / 100}
-    assert (await audit(tx)).holds
+    assert (await audit_books(tx)).holds
 
 
 async def test_the_journal_holds_every_movement_of_its_days(tx: "Tx") -> None:
@@ -53,7 +53,7 @@ async def test_the_journal_holds_every_movement_of_its_days(tx: "Tx") -> None:
     assert told == {tuple(row) for row in there} and len(rows) == 45
     assert await read(journal(tx, date(2026, 11, 23), date(2026, 11, 30), ZONE)) == []
     assert len(await read(journal(tx, DAY, DAY, ZONE))) == 45
-    assert (await audit(tx)).holds
+    assert (await audit_books(tx)).holds
 
 
 async def test_the_exports_name_an_authorization_as_everybody_does(tx: "Tx") -> None:
@@ -116,4 +116,4 @@ async def test_the_trial_balance_ends_with_equal_sums(tx: "Tx") -> None:
     assert int(total["debits_pending"]) == int(total["credits_pending"]) == 1800
     assert {"HOLDER_LOT", "MERCHANT_PAYABLE", "EXPIRED"} <= {line["line"] for line in lines}
     assert await trial_balance(tx, date(2026, 11, 21)) == []
-    assert (await audit(tx)).holds
+    assert (await audit_books(tx)).holds

@@ -10,7 +10,7 @@ import pytest
 
 from ledger import journal, queries
 from ledger.accounts import AccountRow, House, lot_account
-from ledger.audit import AuditReport, audit
+from ledger.audit import AuditReport, audit_books
 from ledger.journal import Change, Locked
 from ledger.running import Running
 from ledger.transfers import Transfer
@@ -89,7 +89,7 @@ async def test_changing_one_holder_and_many_takes_the_same_statements(tx: "Tx") 
     for_one = await counter.take()
     await journal.post_many(tx, range(1, 61), buying(10))
     assert await counter.take() == for_one == 5
-    assert (await audit(tx)).broken == ()
+    assert (await audit_books(tx)).broken == ()
 
 
 async def test_a_new_world_takes_the_same_statements_for_any_number_of_holders(tx: "Tx") -> None:
@@ -97,7 +97,7 @@ async def test_a_new_world_takes_the_same_statements_for_any_number_of_holders(t
     counter = Counter(tx)
     await a_small_world(tx, first=2, holders=300)
     assert await counter.take() == 3
-    report = await audit(tx)
+    report = await audit_books(tx)
     assert report.broken == ()
     assert (report.holders, report.transfers) == (301, 301 * 15)
 
@@ -113,7 +113,7 @@ async def test_changing_a_holder_keeps_its_row_in_step_with_the_books(tx: "Tx") 
     assert running.lot_available[0] == before.lot_available[0] - 250
     assert running.usage_minor[1] == before.usage_minor[1] + 250
     assert row["profile"] == b"profile"
-    assert (await audit(tx)).broken == ()
+    assert (await audit_books(tx)).broken == ()
 
 
 async def test_a_hold_placed_earlier_is_settled_with_its_own_amount(tx: "Tx") -> None:
@@ -129,7 +129,7 @@ async def test_a_hold_placed_earlier_is_settled_with_its_own_amount(tx: "Tx") ->
     before = first_figures(1)
     assert running.lot_held == (0, 0)
     assert running.lot_available[0] == before.lot_available[0] + 150
-    assert (await audit(tx)).broken == ()
+    assert (await audit_books(tx)).broken == ()
 
 
 async def test_a_change_opens_the_lots_that_it_needs(tx: "Tx") -> None:
@@ -146,7 +146,7 @@ async def test_a_change_opens_the_lots_that_it_needs(tx: "Tx") -> None:
     assert running.lot_available[2] == 900
     assert await tx.fetchval("select profile from holders where holder_id = 1") == b"new"
     assert [lot.lot_no for lot in await queries.lots_of(tx, 1)] == [1, 2, 3]
-    assert (await audit(tx)).broken == ()
+    assert (await audit_books(tx)).broken == ()
 
 
 async def test_a_change_of_the_profile_alone_moves_the_version(tx: "Tx") -> None:
@@ -221,7 +221,7 @@ async def test_writers_of_overlapping_holders_wait_for_each_other_and_lose_nothi
         handle = await asyncpg.connect(committed)
         try:
             async with handle.transaction(isolation="repeatable_read", readonly=True):
-                return await audit(handle)
+                return await audit_books(handle)
         finally:
             await handle.close()
 

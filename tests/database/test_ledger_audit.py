@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import asyncpg
 import pytest
 
-from ledger.audit import VIOLATIONS_NAMED_MAX, audit
+from ledger.audit import VIOLATIONS_NAMED_MAX, audit_books
 from ledger.laws import LAWS
 from tests.database.books import a_small_world, books_url, tx
 
@@ -195,7 +195,7 @@ BREAKS = (
 
 async def test_good_books_hold_and_add_up(tx: "Tx") -> None:
     await a_small_world(tx, holders=3)
-    report = await audit(tx)
+    report = await audit_books(tx)
     assert report.broken == ()
     assert report.holds
     assert (report.holders, report.transfers) == (3, 45)
@@ -207,7 +207,7 @@ async def test_good_books_hold_and_add_up(tx: "Tx") -> None:
 
 
 async def test_empty_books_hold(tx: "Tx") -> None:
-    report = await audit(tx)
+    report = await audit_books(tx)
     assert report.holds
     assert [law.checked_rows for law in report.laws] == [0] * len(LAWS)
 
@@ -217,7 +217,7 @@ async def test_a_broken_law_is_named_and_no_other(tx: "Tx", damage: Break) -> No
     await a_small_world(tx, holders=3)
     await tx.execute(FREE_OF_CHECKS)
     await tx.execute(damage.sql)
-    report = await audit(tx)
+    report = await audit_books(tx)
     assert not report.holds
     violations = {law.name: law.violations for law in report.laws if law.violations}
     assert list(violations) == [damage.law], violations
@@ -236,7 +236,7 @@ async def test_a_lot_that_holds_less_than_nothing_is_found(tx: "Tx") -> None:
         " amount_minor, null, about_seq, day, at"
         " from transfers, generate_series(16, 18) as again where seq = 9"
     )
-    violations = {law.name: law.violations for law in (await audit(tx)).laws}
+    violations = {law.name: law.violations for law in (await audit_books(tx)).laws}
     assert violations["lots_never_below_zero"] == (
         "holder 1 seq 18: lot 1 has 2650 available and -300 held",
     )
@@ -247,7 +247,7 @@ async def test_a_movement_of_another_holders_lot_is_found(tx: "Tx", side: str) -
     await a_small_world(tx, holders=3)
     await tx.execute(FREE_OF_CHECKS)
     await tx.execute(f"update transfers set {side} = 12289 where (holder_id, seq) = (2, 4)")
-    law = (await audit(tx)).laws[0]
+    law = (await audit_books(tx)).laws[0]
     assert law.name == "balanced_by_shape"
     assert len(law.violations) == 1
     assert law.violations[0].startswith("holder 2 seq 4:")
@@ -256,7 +256,7 @@ async def test_a_movement_of_another_holders_lot_is_found(tx: "Tx", side: str) -
 async def test_only_the_first_violations_are_named_but_all_rows_are_checked(tx: "Tx") -> None:
     await a_small_world(tx, holders=8)
     await tx.execute("update holders set last_seq = 99")
-    report = await audit(tx)
+    report = await audit_books(tx)
     law = next(law for law in report.laws if law.name == "numbers_without_gap")
     assert law.checked_rows == 8
     assert len(law.violations) == VIOLATIONS_NAMED_MAX
@@ -274,7 +274,7 @@ async def test_a_refund_that_was_taken_back_may_be_given_again(tx: "Tx") -> None
         "update holders set last_seq = 17, lot_available[1] = lot_available[1] + 650,"
         " usage_minor[2] = usage_minor[2] - 650"
     )
-    assert (await audit(tx)).broken == ()
+    assert (await audit_books(tx)).broken == ()
 
 
 async def test_a_movement_that_took_a_refund_back_is_no_original(tx: "Tx") -> None:
@@ -286,18 +286,18 @@ async def test_a_movement_that_took_a_refund_back_is_no_original(tx: "Tx") -> No
         " null, 16, day, at from transfers where (holder_id, seq) = (1, 10);"
         "update holders set last_seq = 17"
     )
-    assert (await audit(tx)).broken == ("give_backs_stay_within",)
+    assert (await audit_books(tx)).broken == ("give_backs_stay_within",)
 
 
 async def test_a_proof_outside_of_a_snapshot_is_refused(books_url: str) -> None:
     handle = await asyncpg.connect(books_url)
     try:
         with pytest.raises(ValueError, match="repeatable-read"):
-            await audit(handle)
+            await audit_books(handle)
         async with handle.transaction():
             with pytest.raises(ValueError, match="repeatable-read"):
-                await audit(handle)
+                await audit_books(handle)
         async with handle.transaction(isolation="repeatable_read", readonly=True):
-            assert (await audit(handle)).holds
+            assert (await audit_books(handle)).holds
     finally:
         await handle.close()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account, payable_account
-from ledger.audit import audit
+from ledger.audit import audit_books
 from ledger.journal import Locked
 from ledger.running import Running, after
 from ledger.transfers import Movement, Transfer
@@ -95,7 +95,7 @@ async def broken_laws(handle: "journal.Tx", rows: list[Transfer]) -> tuple[str, 
         lots = [AccountRow.lot(1, lot_no, 2026, LOADED, AT) for lot_no in (1, 2)]
         await journal.open_accounts(handle, lots)
         await journal.post(handle, rows)
-        return (await audit(handle)).broken
+        return (await audit_books(handle)).broken
     finally:
         await work.rollback()
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from authz.audit.prove import audit, prove_slice
+from authz.audit.prove import prove_all, prove_slice
 from authz.audit.replay import LOTS_AS_OPENED
 from authz.holders.leaving import close_account
 from authz.loads.laws import LAWS_OF_ALL, LAWS_OF_HOLDERS
@@ -238,7 +238,7 @@ FORGERIES = (
 )
 async def test_what_nothing_explains_is_named(forger: asyncpg.Connection, forgery: Forgery) -> None:
     assert not (await forger.execute(forgery.sql)).endswith(" 0"), "nothing was forged"
-    report = await audit(forger, VERSIONS)
+    report = await prove_all(forger, VERSIONS)
     [law] = [law for law in report.laws if law.name == forgery.law]
     assert law.violations and all(law.violations)
     if forgery.law not in {law.name for law in LAWS_OF_ALL}:
@@ -256,7 +256,7 @@ async def test_a_slice_without_the_house_has_nothing_of_the_house(
 
 async def test_every_law_looks_at_something(forger: asyncpg.Connection) -> None:
     ours = {law.name for law in (*LAWS_OF_HOLDERS, *LAWS_OF_ALL, MOVES_ARE_NOTED)}
-    report = await audit(forger, VERSIONS)
+    report = await prove_all(forger, VERSIONS)
     assert report.holds
     assert {law.name for law in report.laws if law.checked_rows} >= ours
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from authz.audit.prove import audit
+from authz.audit.prove import prove_all
 from authz.custody.keys import Secret
 from authz.jobs.retention import USUAL, Retention
 from authz.jobs.sealing import seal_books
@@ -63,7 +63,7 @@ async def test_two_sealers_at_once_make_one_chain(busy: Town) -> None:
     await run(busy, "seal")
     async with busy.pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
         assert await unsealed(sql, LATER) == 0
-        report = await audit(sql, {busy.book.version: busy.book}, seal_key=KEY)
+        report = await prove_all(sql, {busy.book.version: busy.book}, seal_key=KEY)
         assert report.holds and report.seals_verified
 
 
@@ -86,7 +86,7 @@ async def test_a_total_that_was_changed_is_named_by_the_audit(busy: Town, change
         transaction = sql.transaction(isolation="repeatable_read")
         await transaction.start()
         await sql.execute(change)
-        report = await audit(sql, {busy.book.version: busy.book})
+        report = await prove_all(sql, {busy.book.version: busy.book})
         await transaction.rollback()
     assert report.broken == ("totals_are_the_books",)
 
@@ -105,7 +105,7 @@ async def test_what_a_merchant_is_owed_is_held_against_the_books(busy: Town, cha
         transaction = sql.transaction(isolation="repeatable_read")
         await transaction.start()
         await sql.execute(change)
-        report = await audit(sql, {busy.book.version: busy.book})
+        report = await prove_all(sql, {busy.book.version: busy.book})
         await transaction.rollback()
     assert report.broken == ("payables_are_the_books",)
 
@@ -132,7 +132,7 @@ async def test_old_keys_and_facts_are_forgotten_and_the_books_still_proved(busy:
     done = await run(busy, "retain", Retention(facts_days=100))
     assert done["facts"] > 0
     async with busy.pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
-        report = await audit(sql, {busy.book.version: busy.book})
+        report = await prove_all(sql, {busy.book.version: busy.book})
         assert report.holds and report.forgotten > 0
 
 

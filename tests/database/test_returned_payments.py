@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from authz.audit.prove import audit
+from authz.audit.prove import prove_all
 from authz.commands.settle import app
 from authz.refusal import Refused, Unknown
 from authz.requests import Kind, Original
@@ -140,6 +140,6 @@ async def test_a_return_that_is_not_in_the_books_breaks_a_law(street: Town, forg
         forging = sql.transaction(isolation="repeatable_read")
         await forging.start()
         await sql.execute(forgery)
-        report = await audit(sql, {book.version: book for book in street.books.values()})
+        report = await prove_all(sql, {book.version: book for book in street.books.values()})
         await forging.rollback()
     assert "returns_of_payments_are_booked" in report.broken

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger import journal
 from ledger.accounts import House
-from ledger.audit import audit
+from ledger.audit import audit_books
 from ledger.passes import ELSEWHERE, Portion, move_mark
 from ledger.rollup import ALL_LOTS, ROLLING_UP, Line, behind, days_of, fold, trial_balance
 from tests.database import full_scan
@@ -47,7 +47,7 @@ async def fill(url: str) -> None:
 async def prove(url: str) -> None:
     sql = await asyncpg.connect(url)
     async with sql.transaction(isolation="repeatable_read"):
-        assert (await audit(sql)).holds
+        assert (await audit_books(sql)).holds
     await sql.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 from authz.custody.keys import Secret
 from ledger import journal
 from ledger import seal as sealer
-from ledger.audit import audit
+from ledger.audit import audit_books
 from ledger.seal import Head, SealError, SealKey, last_head, seal, unsealed
 from ledger.seal_check import check_seals
 from tests.database.books import AT, a_small_world, books_url, buying, tx
@@ -47,7 +47,7 @@ async def test_everything_is_sealed_and_the_seals_hold(sealed: "Tx") -> None:
     assert await unsealed(sealed, LATER) == 0
     proof = await check_seals(sealed, KEY)
     assert (proof.blocks, proof.violations) == (9, ())
-    assert (await audit(sealed)).holds
+    assert (await audit_books(sealed)).holds
 
 
 async def test_a_digest_is_that_of_the_rows_as_text_whatever_the_session_says(
@@ -81,7 +81,7 @@ async def test_what_comes_later_is_chained_on(sealed: "Tx") -> None:
     proof = await check_seals(sealed, KEY, published)
     assert (proof.blocks, proof.violations) == (10, ())
     assert await last_head(sealed) != published
-    assert (await audit(sealed)).holds
+    assert (await audit_books(sealed)).holds
 
 
 async def test_a_head_takes_blocks_until_it_is_full(tx: "Tx") -> None:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import asyncpg
 from msgspec.structs import replace
 
-from authz.audit.prove import audit
+from authz.audit.prove import prove_all
 from authz.batch.directory import Directory
 from authz.batch.engine import Engine
 from authz.holders.balances import AccountView, account_view, find_account
@@ -124,7 +124,7 @@ class Town:
         """Every law of the books and of the answers holds."""
         rulebooks = {self.book.version: self.book}
         async with self.pool.acquire() as sql, sql.transaction(isolation="repeatable_read"):
-            report = await audit(sql, rulebooks)
+            report = await prove_all(sql, rulebooks)
         laws = (*report.books.laws, *report.laws)
         assert report.holds, [(law.name, law.violations) for law in laws if law.violations]
         assert report.unread_rulebooks == ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from authz.audit.prove import audit
+from authz.audit.prove import prove_all
 from authz.custody.pan import PanDigester
 from authz.storage import database, schema
 from authz.world.load import WorldReport, load_world
@@ -46,7 +46,7 @@ async def sql(world_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 async def broken_laws(sql: asyncpg.Connection) -> tuple[str, ...]:
     """The names of the laws that do not hold, in the caller's snapshot."""
-    return (await audit(sql, {BOOK.version: BOOK})).broken
+    return (await prove_all(sql, {BOOK.version: BOOK})).broken
 
 
 async def load(sql: asyncpg.Connection, folder: Path, world: World) -> WorldReport:

@@ -25,9 +25,15 @@ from authz.settlement.payables import ZONE
 from authz.state import Profile
 from authz.vintages.laws import MOVES_ARE_NOTED
 from ledger.accounts import HOLDER_ID_MAX
-from ledger.audit import SLICE, AuditReport, LawResult, check, sliced
-from ledger.audit import audit as audit_books
-from ledger.audit import audit_slice as audit_books_of
+from ledger.audit import (
+    SLICE,
+    AuditReport,
+    LawResult,
+    audit_books,
+    audit_books_of,
+    check,
+    sliced,
+)
 from ledger.rollup_check import totals_are_the_books
 from ledger.seal import Head, SealKey
 from ledger.seal_check import check_seals
@@ -124,7 +130,7 @@ class Report(Struct, frozen=True):
         return (*self.books.broken, *(law.name for law in self.laws if law.violations))
 
 
-async def audit(
+async def prove_all(
     tx: "Tx",
     rulebooks: Mapping[str, Rulebook],
     progress: Progress = lambda holders: None,

@@ -7,8 +7,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from authz.audit.prove import Report
-from authz.audit.prove import audit as prove
+from authz.audit.prove import Report, prove_all
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.saying import say
 from authz.commands.store import seal_key_of, settings_of, snapshot, url_of
@@ -68,7 +67,7 @@ async def _audit(
     url: str, books: dict[str, Rulebook], key: SealKey | None, published: Head | None
 ) -> Report:
     async with snapshot(url) as sql:
-        return await prove(sql, books, seal_key=key, published=published)
+        return await prove_all(sql, books, seal_key=key, published=published)
 
 
 def show(report: Report) -> None:

@@ -8,8 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from authz import backup
-from authz.audit.prove import Report
-from authz.audit.prove import audit as prove
+from authz.audit.prove import Report, prove_all
 from authz.commands.audit import BROKEN, show
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.saying import aside
@@ -99,6 +98,6 @@ async def run_drill(url: str, books: dict[str, Rulebook], key: SealKey | None) -
         try:
             await backup.restore(path, scratch)
             async with snapshot(scratch) as sql:
-                return await prove(sql, books, seal_key=key)
+                return await prove_all(sql, books, seal_key=key)
         finally:
             await backup.drop_scratch(scratch, url)
