@@ -14,7 +14,7 @@ from typing import Final
 import psec
 import pyemv
 
-from authz.custody.keys import EmvMasterKey, Keys, MacKey, PanDigestKey, Secret, ZoneKey
+from authz.custody.keys import EmvMasterKey, KeyFile, MacKey, PanDigestKey, Secret, ZoneKey
 from authz.hsm import ChipCard, Cryptogram
 from authz.hsm.des import DesKey
 from authz.hsm.emv import card_key, common_session_key, padded
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _module() -> SoftwareModule:
-    keys = Keys(
+    keys = KeyFile(
         PanDigestKey("digest", Secret(bytes(32))),
         emv_master=(EmvMasterKey("999967", "emv", Secret(KEY)),),
         zone=(ZoneKey("pin", Secret(KEY)),),

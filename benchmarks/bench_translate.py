@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from authz.custody.keys import EmvMasterKey, Keys, PanDigestKey, Secret
+from authz.custody.keys import EmvMasterKey, KeyFile, PanDigestKey, Secret
 from authz.custody.pan import PanDigester
 from authz.door.policies import CryptogramPolicy
 from authz.hsm.software import SoftwareModule
@@ -78,7 +78,7 @@ def _ask(message: Callable[[], Message], check: CredentialCheck) -> object:
 
 
 def _check() -> CredentialCheck:
-    keys = Keys(
+    keys = KeyFile(
         PanDigestKey("digest", Secret(bytes(32))),
         emv_master=(EmvMasterKey("999967", "cards", Secret(ISSUER)),),
     )

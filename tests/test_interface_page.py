@@ -16,7 +16,7 @@ from authz.bank.gauges import BankGauges
 from authz.bank.link import BankLink
 from authz.bank.matters import Matters
 from authz.cli import COMMANDS, load_command
-from authz.custody.keys import Keys
+from authz.custody.keys import KeyFile
 from authz.door.addresses import Address
 from authz.door.network import ECHO, answer
 from authz.door.reconciliation import MANDATORY
@@ -149,7 +149,7 @@ def test_the_page_names_every_alarm_of_the_bank() -> None:
 def test_the_page_names_every_table_of_a_key_file_and_no_other() -> None:
     section = PAGE.read_text(encoding="utf-8").partition("# Key file\n")[2]
     shown = tomllib.loads(section.partition("```toml\n")[2].partition("```")[0])
-    assert shown.keys() == {each.name for each in fields(Keys)}
+    assert shown.keys() == {each.name for each in fields(KeyFile)}
 
 
 def test_the_page_names_every_field_of_a_world_file_and_no_other() -> None:

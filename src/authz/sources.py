@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from authz.custody.keys import Keys, development_keys, given_keys
+from authz.custody.keys import KeyFile, development_keys, given_keys
 from authz.postgres import Embedded, ensure_running
 from authz.settings import Settings
 from authz.usage import UsageError
@@ -21,7 +21,7 @@ def store(settings: Settings) -> tuple[str, Embedded | None]:
     return embedded.url, embedded
 
 
-def keys_of(settings: Settings) -> Keys:
+def keys_of(settings: Settings) -> KeyFile:
     """The keys that were given, or those of the development file."""
     given = given_keys(settings.keys)
     if given is not None:

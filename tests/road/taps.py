@@ -12,7 +12,7 @@ import pyemv
 from msgspec import Struct
 from msgspec.structs import replace
 
-from authz.custody.keys import Keys, Secret, ZoneKey
+from authz.custody.keys import KeyFile, Secret, ZoneKey
 from authz.door.policies import CryptogramPolicy
 from authz.hsm import Pin
 from authz.hsm.software import SoftwareModule
@@ -27,7 +27,7 @@ from tests.road.road import instant
 
 NOON: Final = instant("2026-11-24T12:30:00+01:00")
 PROFILES: Final = ("ascii", "ascii-binary", "bcd")
-KEYS: Final = Keys(
+KEYS: Final = KeyFile(
     some_keys().pan_digest,
     emv_master=some_keys().emv_master,
     zone=tuple(ZoneKey(f"pin-{name}", Secret(PIN_KEY), name) for name in PROFILES),
@@ -122,7 +122,7 @@ def typed(pin: str, pan: str, *, iso_format: int = 0) -> str:
     return psec.des.encrypt_tdes_ecb(PIN_KEY, block).hex().upper()
 
 
-def check_of(profile: str, policy: str, keys: Keys = KEYS) -> CredentialCheck:
+def check_of(profile: str, policy: str, keys: KeyFile = KEYS) -> CredentialCheck:
     """What a listener of the engine does with chips and PINs."""
     module = SoftwareModule(keys, Clock())
     return CredentialCheck(profile, CryptogramPolicy(policy), module, DIGESTER)

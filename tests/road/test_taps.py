@@ -4,7 +4,7 @@ import pytest
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from authz.custody.keys import Keys
+from authz.custody.keys import KeyFile
 from authz.iso8583.profiles import profile
 from authz.wire.elements import Untranslatable
 from rules.decision import Reason
@@ -272,7 +272,7 @@ def test_chip_data_are_wanted_as_the_listener_says(
 @pytest.mark.parametrize(("policy", "code"), [("when_present", "00"), ("require", "82")])
 def test_a_chip_whose_key_nobody_has_is_believed_nothing(policy: str, code: str) -> None:
     till = Till(policy=policy)
-    keys = Keys(KEYS.pan_digest, zone=KEYS.zone)
+    keys = KeyFile(KEYS.pan_digest, zone=KEYS.zone)
     till.road = Road(till.road.store.state, BOOK, "ascii", check_of("ascii", policy, keys))
     data = till.chip.tap(1250, 1, verified=True)
     assert [till.code(1250, data), till.code(1250, data)] == [code, code]

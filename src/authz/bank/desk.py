@@ -13,7 +13,7 @@ from authz.bank.link import BankLink
 from authz.bank.stans import Stans
 from authz.bank.teller import BankDesk
 from authz.bank.tls import line_tls
-from authz.custody.keys import Keys
+from authz.custody.keys import KeyFile
 from authz.custody.vault import Vault
 from authz.faults import told_as
 from authz.settings import Settings
@@ -22,7 +22,7 @@ from authz.usage import UsageError
 _log = structlog.get_logger()
 
 
-def vault_for_bank(settings: Settings, keys: Keys) -> Vault | None:
+def vault_for_bank(settings: Settings, keys: KeyFile) -> Vault | None:
     """The vault. Raises `UsageError` where a bank is to be asked and no card could be read."""
     vault = Vault.of(keys)
     if vault is None and settings.bank is not None:
@@ -34,7 +34,7 @@ def vault_for_bank(settings: Settings, keys: Keys) -> Vault | None:
 
 @asynccontextmanager
 async def bank_desk(
-    settings: Settings, keys: Keys, pool: asyncpg.Pool, certificates: Certificates | None = None
+    settings: Settings, keys: KeyFile, pool: asyncpg.Pool, certificates: Certificates | None = None
 ) -> AsyncIterator[BankDesk | None]:
     """The desk with its line to `--bank`, or None without one.
 

@@ -19,7 +19,7 @@ from authz.commands.bank_options import Bank, BankTlsCa, BankTlsCert, BankTlsKey
 from authz.commands.options import Config, DatabaseUrl, DataDir, Keys, RulebookFiles
 from authz.commands.saying import say
 from authz.commands.store import as_act, keys_at_hand, keys_of, pooled, url_of
-from authz.custody.keys import Keys as KeyFile
+from authz.custody.keys import KeyFile
 from authz.custody.vault import Vault
 from authz.ids import AuthorizationIds
 from authz.instants import within_reach

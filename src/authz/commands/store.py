@@ -9,7 +9,13 @@ import asyncpg
 
 from authz.access.acts import CLI, DONE, REFUSED, Act, acting, note, system_user
 from authz.commands.saying import aside
-from authz.custody.keys import DEVELOPMENT_FILE, Keys, development_keys, given_keys, read_key_file
+from authz.custody.keys import (
+    DEVELOPMENT_FILE,
+    KeyFile,
+    development_keys,
+    given_keys,
+    read_key_file,
+)
 from authz.postgres import holds_cluster
 from authz.settings import Settings, load
 from authz.sources import store
@@ -42,7 +48,7 @@ def url_of(settings: Settings, *, new: bool = False) -> str:
     return store(settings)[0]
 
 
-def keys_of(settings: Settings) -> Keys:
+def keys_of(settings: Settings) -> KeyFile:
     """The keys that were given, or those of the development file: its making is told, once."""
     given = given_keys(settings.keys)
     if given is not None:
@@ -53,7 +59,7 @@ def keys_of(settings: Settings) -> Keys:
     return keys
 
 
-def keys_at_hand(settings: Settings) -> Keys | None:
+def keys_at_hand(settings: Settings) -> KeyFile | None:
     """The keys if there are any; a development file is not made for it."""
     beside = settings.data_dir / DEVELOPMENT_FILE
     return given_keys(settings.keys) or (read_key_file(beside) if beside.exists() else None)

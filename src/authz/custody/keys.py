@@ -125,7 +125,7 @@ class MacKey(Struct, frozen=True, forbid_unknown_fields=True):
     key: Secret
 
 
-class Keys(Struct, frozen=True, forbid_unknown_fields=True):
+class KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything in a key file. `repr` shows names and lengths only."""
 
     pan_digest: PanDigestKey
@@ -162,7 +162,7 @@ LENGTHS: Final = {
 }
 
 
-def given_keys(path: Path | None) -> Keys | None:
+def given_keys(path: Path | None) -> KeyFile | None:
     """The keys that an operator gave, by a file or by the environment; None: by neither.
 
     Raises UsageError, which never shows a key; also where both give some.
@@ -175,14 +175,14 @@ def given_keys(path: Path | None) -> Keys | None:
     return read_key_file(path)
 
 
-def read_key_file(path: Path) -> Keys:
+def read_key_file(path: Path) -> KeyFile:
     """Read and check a key file. Raises UsageError, which never shows a key."""
     return _read(_read_private(path), f"key file {path}")
 
 
-def _read(content: str, source: str) -> Keys:
+def _read(content: str, source: str) -> KeyFile:
     try:
-        keys = msgspec.convert(tomllib.loads(content), Keys, dec_hook=_secret)
+        keys = msgspec.convert(tomllib.loads(content), KeyFile, dec_hook=_secret)
     except tomllib.TOMLDecodeError:
         # The parser's own words quote what it read.
         raise UsageError(f"{source} is not TOML") from None
@@ -192,7 +192,7 @@ def _read(content: str, source: str) -> Keys:
     return keys
 
 
-def new_key_file(path: Path) -> Keys:
+def new_key_file(path: Path) -> KeyFile:
     """Write a file with fresh keys, mode 600. Raises UsageError where one is already."""
     content = {
         "pan_digest": _fresh("digest", DIGEST_KEY_BYTES),
@@ -231,7 +231,7 @@ def rotate_pan_key(path: Path) -> NamedKey:
     return read_key_file(path).pan_encryption[0]
 
 
-def development_keys(data_dir: Path) -> tuple[Keys, Path, bool]:
+def development_keys(data_dir: Path) -> tuple[KeyFile, Path, bool]:
     """The key file beside the embedded data, its path, and whether it was made just now."""
     path = data_dir / DEVELOPMENT_FILE
     if not path.exists():
@@ -311,7 +311,7 @@ def _secret(wanted: type, value: object) -> Secret:
         raise ValueError("hex digits are wanted") from None
 
 
-def _check(source: str, keys: Keys) -> None:
+def _check(source: str, keys: KeyFile) -> None:
     for table, lengths in LENGTHS.items():
         found = getattr(keys, table)
         group: tuple[AnyKey, ...] = found if isinstance(found, tuple) else (found,) if found else ()

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from msgspec import Struct
 
-from authz.custody.keys import Keys
+from authz.custody.keys import KeyFile
 from authz.custody.pan import Pan
 from authz.custody.vault import Sealed, Slot, Vault
 from authz.hsm import Pin, SecurityModule
@@ -29,7 +29,7 @@ class Safe(Struct, frozen=True):
     vault: Vault | None = None
 
     @classmethod
-    def of(cls, keys: Keys) -> Self:
+    def of(cls, keys: KeyFile) -> Self:
         """The safe of a key file, with a security module of its own."""
         return cls(SoftwareModule(keys, monotonic), Vault.of(keys))
 

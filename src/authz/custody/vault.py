@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from authz.custody.keys import Keys
+from authz.custody.keys import KeyFile
 
 NONCE_BYTES: Final = 12
 
@@ -73,7 +73,7 @@ class Vault:
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
 
     @classmethod
-    def of(cls, keys: Keys) -> Self | None:
+    def of(cls, keys: KeyFile) -> Self | None:
         """The vault of a key file, None where it has no key for numbers."""
         named = [(key.key_id, key.key.reveal()) for key in keys.pan_encryption]
         return cls(named) if named else None

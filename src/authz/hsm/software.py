@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from authz.custody.keys import Keys, MacKey, ZoneKey
+from authz.custody.keys import KeyFile, MacKey, ZoneKey
 from authz.hsm import ChipCard, Cryptogram, KeyUse, Pin
 from authz.hsm.des import BLOCK, DesKey, pad_with_zeros
 from authz.hsm.emv import (
@@ -66,7 +66,7 @@ def _ring_of(key: MacKey | ZoneKey) -> _Keyring:
 class SoftwareModule:
     """Implements `SecurityModule` over a key file."""
 
-    def __init__(self, keys: Keys, clock: Callable[[], float]) -> None:
+    def __init__(self, keys: KeyFile, clock: Callable[[], float]) -> None:
         """`clock` is monotonic, in seconds; it ends the life of replaced keys."""
         self._clock = clock
         self._issuers = {each.bin: DesKey(each.key.reveal()) for each in keys.emv_master}

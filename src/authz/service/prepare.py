@@ -7,7 +7,7 @@ import structlog
 from authz.bank import tls as bank_tls
 from authz.bank.desk import vault_for_bank
 from authz.custody.digest_check import agree_on_digest_key
-from authz.custody.keys import Keys, given_keys
+from authz.custody.keys import KeyFile, given_keys
 from authz.custody.safe import Safe
 from authz.custody.sealed_numbers import refuse_missing_keys
 from authz.door.addresses import Address
@@ -53,7 +53,7 @@ def arguments_are_good(settings: Settings) -> None:
         deque(read_world(settings.world), maxlen=0)
 
 
-def keys_suffice(settings: Settings, keys: Keys) -> None:
+def keys_suffice(settings: Settings, keys: KeyFile) -> None:
     """Every key that doors, bank and webhooks take is there. Raises UsageError."""
     vault_for_bank(settings, keys)
     doors_have_keys(settings, Safe.of(keys).module)

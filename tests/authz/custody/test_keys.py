@@ -12,7 +12,7 @@ from authz import sources
 from authz.commands import store
 from authz.custody.keys import (
     VARIABLE,
-    Keys,
+    KeyFile,
     development_keys,
     given_keys,
     new_key_file,
@@ -144,7 +144,7 @@ def test_an_environment_that_does_not_fit_is_refused_without_its_keys(
 
 @pytest.mark.parametrize("way", [sources.keys_of, store.keys_of, store.keys_at_hand])
 def test_whoever_asks_for_keys_has_those_of_the_environment_and_makes_no_file(
-    way: Callable[[Settings], Keys], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    way: Callable[[Settings], KeyFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, some_file(tmp_path).read_text())
     keys = way(load({"data_dir": tmp_path / "data"}))
@@ -174,7 +174,7 @@ def test_development_keys_are_made_once(tmp_path: Path) -> None:
     assert value(made) == value(again)
 
 
-def value(keys: Keys) -> str:
+def value(keys: KeyFile) -> str:
     return keys.digester().check_value()
 
 

@@ -1,6 +1,6 @@
 """Key files for the tests of the security module, and a clock that is moved by hand."""
 
-from authz.custody.keys import EmvMasterKey, Keys, MacKey, PanDigestKey, Secret, ZoneKey
+from authz.custody.keys import EmvMasterKey, KeyFile, MacKey, PanDigestKey, Secret, ZoneKey
 from authz.custody.safe import Safe
 from authz.custody.vault import Vault
 from authz.hsm.software import SoftwareModule
@@ -26,8 +26,8 @@ class Clock:
 
 def some_keys(
     issuer: bytes = IMK, mac: bytes = MAC_KEY, pin: bytes = PIN_KEY, master: bytes = MASTER_KEY
-) -> Keys:
-    return Keys(
+) -> KeyFile:
+    return KeyFile(
         PanDigestKey("digest", Secret(bytes(range(32)))),
         emv_master=(
             EmvMasterKey("999967", "imk", Secret(issuer)),
@@ -46,5 +46,5 @@ def some_safe() -> Safe:
     return Safe(some_module(), VAULT)
 
 
-def some_module(keys: Keys | None = None, clock: Clock | None = None) -> SoftwareModule:
+def some_module(keys: KeyFile | None = None, clock: Clock | None = None) -> SoftwareModule:
     return SoftwareModule(keys or some_keys(), clock or Clock())

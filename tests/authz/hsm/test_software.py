@@ -2,7 +2,7 @@
 
 import pytest
 
-from authz.custody.keys import Keys, MacKey, NamedKey, PanDigestKey, Secret
+from authz.custody.keys import KeyFile, MacKey, NamedKey, PanDigestKey, Secret
 from authz.hsm import ChipCard, Cryptogram, Pin
 from authz.hsm.des import DesKey, pad_with_zeros
 from authz.hsm.emv import card_key, common_session_key, padded
@@ -86,7 +86,7 @@ def test_a_mac_holds_under_its_own_profile_only() -> None:
 
 def test_of_two_mac_keys_the_first_counts() -> None:
     first, second = bytes(range(16)), bytes(range(16, 32))
-    keys = Keys(
+    keys = KeyFile(
         PanDigestKey("d", Secret(bytes(32))),
         mac=(MacKey("ascii", "a", Secret(first)), MacKey("ascii", "b", Secret(second))),
     )
@@ -112,9 +112,9 @@ def test_a_pin_is_found_again_and_its_reference_depends_on_the_card() -> None:
 def test_a_kept_pin_holds_under_an_older_key_and_for_no_other_pin_or_card() -> None:
     first, second = (NamedKey(name, Secret(name.encode() * 16)) for name in ("k1", "k2"))
     digest = PanDigestKey("d", Secret(bytes(32)))
-    none_yet = some_module(Keys(digest))
-    before = some_module(Keys(digest, pin_verification=(first,)))
-    after = some_module(Keys(digest, pin_verification=(second, first)))
+    none_yet = some_module(KeyFile(digest))
+    before = some_module(KeyFile(digest, pin_verification=(first,)))
+    after = some_module(KeyFile(digest, pin_verification=(second, first)))
     pin, card = Pin("1234"), CARD.card_ref
     for module in (none_yet, before, after):
         kept = module.pin_ref(card, pin)
