@@ -117,6 +117,17 @@ async def test_nor_what_an_advice_let_go_of_a_hold_be_captured(
         assert (await t.about(Kind.CAPTURE, held, all_of_it)).reason is Reason.APPROVED
 
 
+async def test_a_hold_that_came_to_nothing_is_let_go_at_once(
+    calendar_url: str, tmp_path: Path
+) -> None:
+    """ADV-03."""
+    async with town(calendar_url, tmp_path, ONE) as t:
+        held = await t.pay(2000, kind=Kind.HOLD)
+        told = await cleared(t, held, 0, completes=True)
+        assert (told.approved_minor, told.alarm) == (2000, "")
+        assert await t.lots() == [(2026, None, 10_000, 0, 0)]
+
+
 async def test_a_late_0220_takes_no_more_than_a_reversal_left(
     calendar_url: str, tmp_path: Path
 ) -> None:

@@ -51,7 +51,8 @@ def confirm(
     told_minor = request.purchase.amount_minor
     if told_minor == payment.requested_minor:  # its DE4 may be what was asked, not approved
         told_minor = payment.approved_minor
-    if request.completes and (aftermath.held_minor(payment) or _has_fallen_free(payment)):
+    there_to_take = aftermath.held_minor(payment) or _has_fallen_free(payment)
+    if request.completes and told_minor and there_to_take:
         return _take(replace(request, kind=Kind.CAPTURE), draft, payment, books, told_minor)
     standing_minor = aftermath.standing_minor(payment)
     most_minor = standing_minor + payment.refunded_minor
@@ -68,7 +69,7 @@ def _take(
 ) -> Outcome:
     most_minor = aftermath.capturable_minor(payment)
     amount_minor, alarm = min(told_minor, most_minor), _dispute(told_minor, most_minor)
-    if aftermath.held_minor(payment) or not amount_minor:
+    if aftermath.held_minor(payment):
         return move(request, draft, payment, amount_minor, alarm=alarm)
     return _capture_late(request, draft, payment, books, amount_minor, alarm)
 

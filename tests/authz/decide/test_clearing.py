@@ -4,11 +4,13 @@ import pytest
 from msgspec.structs import replace
 
 from authz.requests import Kind, Original, Request
+from authz.state import Payment
 from ledger.accounts import lot_account, payable_account
+from ledger.transfers import Transfer
 from rules.decision import Reason
 from tests.authz.builders import some_holder, some_request, some_state
 from tests.authz.sequels import about, answers, decided, moves
-from tests.rules.builders import TOP_UP
+from tests.rules.builders import TOP_UP, TUESDAY
 
 LOT, PAYABLE = lot_account(1, 1), payable_account(7)
 OK, AMOUNT = Reason.APPROVED, Reason.INVALID_AMOUNT
@@ -88,6 +90,9 @@ def test_who_asks_first_is_told_that_a_purchase_was_of_another_amount() -> None:
     paid = some_request(1000)
     captures = [about(paid, Kind.CAPTURE, amount_minor) for amount_minor in (900, 1000)]
     assert answers(decided(paid, *captures))[1:] == [(AMOUNT, 0), (OK, 0)]
+    part = some_request(3000, partial_ok=True)
+    captures = [about(part, Kind.CAPTURE, amount_minor) for amount_minor in (2500, 3000, 2501)]
+    assert answers(decided(part, *captures))[1:] == [(OK, 0), (OK, 0), (AMOUNT, 0)]
 
 
 @pytest.mark.parametrize("kind", [Kind.CAPTURE, Kind.ADVICE])
@@ -100,6 +105,16 @@ def test_a_0220_takes_a_hold_that_has_expired_whatever_it_names_it_by(kind: Kind
     assert moves(verdict)[2:] == [("direct", LOT, PAYABLE, 900)]
     assert verdict.writes.decided[2][3] == "CAPTURE"
     assert [outcome.alarm for outcome in verdict.outcomes[2:]] == ["", ""]
+
+
+def test_a_hold_whose_facts_are_forgotten_is_taken_by_nobody() -> None:
+    """It fell free long ago: nobody can say any more under which rules it was."""
+    hold = Transfer.hold(1, 1, LOT, PAYABLE, 2000, 5, TUESDAY.date(), TUESDAY)
+    moved = (hold, Transfer.void(hold, 2, 6, TUESDAY))
+    held = Payment(1, 5, 1, Kind.HOLD, TUESDAY.date(), "", 2000, 2000, moved, b"")
+    take = some_request(2000, kind=Kind.CAPTURE, about=Original(name=(1, 5)))
+    verdict = decided(take, state=some_state(payments={held.name: held}))
+    assert answers(verdict) == [(Reason.ORIGINAL_NOT_FOUND, 0)]
 
 
 @pytest.mark.parametrize("kind", [Kind.CAPTURE, Kind.ADVICE])
@@ -140,6 +155,17 @@ def test_a_late_advice_of_more_than_was_held_takes_that_and_the_rest_is_disputed
     assert answers(verdict)[2] == (OK, 1500)
     assert verdict.outcomes[2].alarm == "ADVICE_ABOVE_PAYMENT"
     assert moves(verdict)[2:] == [("direct", LOT, PAYABLE, 1500)]
+
+
+@pytest.mark.parametrize("expired", [True, False])
+def test_an_advice_that_a_hold_came_to_nothing_leaves_nothing_of_it(expired: bool) -> None:
+    """ADV-03: lower releases, at once."""
+    held = some_request(2000, kind=Kind.HOLD)
+    over = [about(held, Kind.EXPIRY, 0)] * expired
+    verdict = decided(held, *over, told(held, 0), some_request(2500))
+    assert answers(verdict)[-2:] == [(OK, 0 if expired else 2000), (OK, 2500)]
+    assert verdict.outcomes[-2].alarm == ""
+    assert [kind for kind, *_ in moves(verdict)] == ["hold", "void", "direct"]
 
 
 @pytest.mark.parametrize("undone", [Kind.REVERSAL, Kind.CANCEL])
