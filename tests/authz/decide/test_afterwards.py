@@ -338,3 +338,31 @@ def test_a_reference_or_a_stan_means_the_payment_of_its_own_till_only(
         verdict = decided(paid, some_request(1000, kind=Kind.REVERSAL, about=named, **other))
         assert answers(verdict)[1][0] is UNKNOWN
         assert len(moves(verdict)) == 1
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        Original(keys=(KEY,), stan="999999"),
+        Original(keys=(KEY,), first_stan="000042"),
+    ],
+    ids=["no reference is no reference", "only a repeat has a first sending that never came"],
+)
+def test_what_a_message_leaves_out_names_nothing(named: Original) -> None:
+    paid = some_request(1000, rrn=None, stan="000042")
+    verdict = decided(paid, some_request(1000, kind=Kind.REVERSAL, about=named))
+    assert answers(verdict)[1][0] is UNKNOWN
+    assert len(moves(verdict)) == 1
+
+
+def test_a_refund_is_of_the_merchant_that_was_paid() -> None:
+    paid = some_request(1000)
+    verdict = decided(paid, about(paid, Kind.REFUND, 1000, mid="MERCH0000000002"))
+    assert answers(verdict)[1] == (UNKNOWN, 0)
+
+
+def test_what_an_unknown_card_paid_comes_back_to_no_card_that_we_know() -> None:
+    loss = Transfer.direct(1, 1, House.ISSUER_LOSS, House.SUSPENSE, 900, 5, DAY, TUESDAY)
+    payment = Payment(1, 5, NO_ACCOUNT, Kind.ADVICE, DAY, "", 900, 900, (loss,), b"")
+    back = some_request(700, kind=Kind.REFUND, about=Original(name=(1, 5)), mid="")
+    assert answers(decided(back, state=some_state(payments={(1, 5): payment}))) == [(UNKNOWN, 0)]
