@@ -17,6 +17,9 @@ endif
 # Files of tests side by side, in their order; each worker has a PostgreSQL of its own.
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# The tests start hundreds of processes of ours: none shall compile all sources again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench plots bank-faults fuzz fmt lock hook clean
 

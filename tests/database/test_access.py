@@ -70,10 +70,12 @@ WHO_MAY: Final = """
     POST   /cards/{card_id}/replace                   ...O.
     POST   /cards/{card_id}/pin                       .H.O.
     POST   /tokens                                    G....
+    GET    /tokens/{token_id}                         GHO.A
     POST   /tokens/{token_id}/activate                GH...
     POST   /tokens/{token_id}/resend-code             GH.O.
     POST   /tokens/{token_id}/suspend                 GH.O.
     POST   /tokens/{token_id}/resume                  GH.O.
+    POST   /tokens/{token_id}/attestation             G..O.
     DELETE /tokens/{token_id}                         GH.O.
     POST   /loads                                     ..EO.
     GET    /loads/{load_id}                           ..EOA
