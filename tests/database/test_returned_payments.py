@@ -121,14 +121,17 @@ async def test_it_is_booked_from_a_command(street: Town, database_url: str) -> N
     await prove(street)
 
 
+CAME_BACK = (
+    "insert into transfers (holder_id, seq, kind, debit_account, credit_account, amount_minor,"
+    " day, at) select holder_id, max(seq) + 1, 'direct', 100, -1, {minor}, '2026-12-03', now()"
+    " from transfers where debit_account = -1 group by holder_id"
+)
 FORGERIES = {
     "never booked": "insert into remittance_returns select remittance_no, 'VOUCHER', 1000,"
     " '2026-12-03', now() from remittances",
     "not as it was paid": "insert into remittance_returns select remittance_no, 'VOUCHER', 1,"
-    " '2026-12-03', now() from remittances",
-    "nothing came back": "insert into transfers (holder_id, seq, kind, debit_account,"
-    " credit_account, amount_minor, day, at) select holder_id, max(seq) + 1, 'direct', 100, -1,"
-    " 1000, '2026-12-03', now() from transfers where debit_account = -1 group by holder_id",
+    f" '2026-12-03', now() from remittances; {CAME_BACK.format(minor=1)}",
+    "nothing came back": CAME_BACK.format(minor=1000),
 }
 
 

@@ -16,7 +16,7 @@ import uvloop
 from authz.access.networks import parse_networks
 from authz.access.tls import Tls, TlsFiles
 from authz.door import acceptor as module
-from authz.door.acceptor import FULL, Acceptor, Entry, Refuses
+from authz.door.acceptor import CROWDED, FULL, Acceptor, Entry, Refuses
 from authz.door.addresses import Address
 from authz.door.server import listening_socket
 from authz.metrics import Metrics
@@ -131,6 +131,37 @@ def test_where_there_is_no_room_nobody_comes_in(runner: asyncio.Runner) -> None:
             assert (door.heard, door.metrics.refused_peers) == ([], {"room": 1})
 
     runner.run(scene())
+
+
+def test_who_is_on_the_way_in_counts_for_its_own_host(runner: asyncio.Runner, world: World) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def refuses(host: str, coming: int, its_own: int) -> str | None:
+        told.append((host, coming, its_own))
+        return CROWDED if its_own == 2 else None
+
+    async def comes(door: Door, host: str) -> None:
+        """Connect from a host, and say nothing of the handshake."""
+        before = len(told)
+        line = socket.create_connection(("127.0.0.1", door.port), source_address=(host, 0))
+        lines.append(line)
+        while len(told) == before:  # noqa: ASYNC110 - a list only
+            await asyncio.sleep(0.001)
+
+    async def scene() -> None:
+        async with opened(Entry(tls=Tls(world.files())), refuses) as door:
+            for host in ("127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2"):
+                await comes(door, host)
+            assert door.metrics.refused_peers == {"host": 1}
+            for line in lines:
+                line.close()
+            await door.counted("gone")
+
+    lines: list[socket.socket] = []
+    runner.run(scene())
+    assert told == [
+        ("127.0.0.1", 0, 0), ("127.0.0.1", 1, 1), ("127.0.0.1", 2, 2), ("127.0.0.2", 2, 0),
+    ]  # fmt: skip
 
 
 def test_clear_words_are_not_heard_at_a_secured_door(runner: asyncio.Runner, world: World) -> None:
