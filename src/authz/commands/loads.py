@@ -12,7 +12,7 @@ from rich.table import Table
 
 from authz.commands.options import Config, DatabaseUrl, DataDir, RulebookFiles
 from authz.commands.saying import say
-from authz.commands.store import as_act, opened, settings_of, snapshot, url_of
+from authz.commands.store import as_act, at_the_office, opened, settings_of, snapshot, url_of
 from authz.loads import statements
 from authz.loads.imports import Imported, import_file
 from authz.loads.orders import Taken
@@ -20,7 +20,7 @@ from authz.loads.paper_files import convert_file
 from authz.loads.payments import LoadView, find_load, pay
 from authz.loads.reference import normalized
 from authz.loads.returns import Owed, owed_to_employers, return_to
-from authz.refusal import Refused, Unknown
+from authz.refusal import Refused
 from authz.settings import Settings
 from authz.sources import rulebooks
 from authz.usage import UsageError
@@ -202,11 +202,8 @@ async def _owed(url: str) -> Sequence[Owed]:
 async def _return(url: str, employer: str, amount_minor: int, reference: str) -> bool:
     if not 0 < len(reference) <= REFERENCE_MAX:
         raise UsageError(f"a reference has 1 to {REFERENCE_MAX} characters")
-    async with opened(url) as sql, sql.transaction():
-        try:
-            return await return_to(sql, employer, amount_minor, reference)
-        except (Refused, Unknown) as refused:
-            raise UsageError(str(refused)) from None
+    async with at_the_office(url) as sql:
+        return await return_to(sql, employer, amount_minor, reference)
 
 
 async def _shares(url: str, vintage: int) -> Sequence[Share]:

@@ -22,11 +22,18 @@ from authz.commands.options import (
     day_of_text,
 )
 from authz.commands.saying import aside, say
-from authz.commands.store import as_act, opened, pooled, settings_of, snapshot, url_of
+from authz.commands.store import (
+    as_act,
+    at_the_office,
+    opened,
+    pooled,
+    settings_of,
+    snapshot,
+    url_of,
+)
 from authz.jobs.timers import SETTLED
-from authz.refusal import Refused, Unknown
 from authz.settlement.bounced import Bounced, take_back
-from authz.settlement.business_day import current_day
+from authz.settlement.closing import settlement_date
 from authz.settlement.payables import Owed, Payables
 from authz.settlement.payment_file import (
     COLUMNS,
@@ -50,7 +57,6 @@ NO_ISSUER: Final = (
     "an order for the bank names the issuer's accounts: load a world with `issuers`, or PUT"
     " /v1/issuer"
 )
-BUSINESS_DAY: Final = "select business_day from control"
 OWED_COLUMNS: Final = (
     "acquirer",
     "mid",
@@ -263,18 +269,13 @@ async def _find(url: str, end_to_end_id: str) -> Run | None:
 
 
 async def _returned(url: str, end_to_end_id: str) -> Bounced:
-    async with opened(url) as sql, sql.transaction():
-        try:
-            return await take_back(sql, end_to_end_id)
-        except (Unknown, Refused) as refused:
-            raise UsageError(str(refused)) from None
+    async with at_the_office(url) as sql:
+        return await take_back(sql, end_to_end_id)
 
 
 async def refuse_wrong_day(pool: asyncpg.Pool, execute_on: date, last_day: date) -> None:
     """A run pays days that are over, and leaves soon: the books keep both. Raises UsageError."""
-    today = current_day(
-        await pool.fetchval(BUSINESS_DAY), await civil_instant(pool, datetime.now(UTC))
-    )
+    today = await settlement_date(pool, await civil_instant(pool, datetime.now(UTC)))
     if not last_day < min(today, execute_on):
         raise UsageError(f"{last_day} is not over: the settlement date is {today}")
     if execute_on > today + AHEAD_MAX:

@@ -17,6 +17,7 @@ from authz.custody.keys import (
     read_key_file,
 )
 from authz.postgres import holds_cluster
+from authz.refusal import Refused, Unknown
 from authz.settings import Settings, load
 from authz.sources import store
 from authz.storage import database, server_check
@@ -103,6 +104,16 @@ async def opened(url: str) -> AsyncIterator[asyncpg.Connection]:
         yield sql
     finally:
         await sql.close()
+
+
+@asynccontextmanager
+async def at_the_office(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """One SQL transaction of an office operation; what it refuses is a UsageError."""
+    async with opened(url) as sql, sql.transaction():
+        try:
+            yield sql
+        except (Refused, Unknown) as refused:
+            raise UsageError(str(refused)) from None
 
 
 @asynccontextmanager

@@ -16,7 +16,8 @@ from authz.loads import statements as sql
 from authz.loads.lines import LOTS_LOADED_MAX
 from authz.loads.reference import normalized
 from authz.refusal import Refused, Unknown
-from authz.state import HOUSE_HOLDER, LotInfo, Profile
+from authz.state import LotInfo, Profile
+from authz.storage.house import move_of_house
 from authz.storage.reference import employer_of
 from ledger import journal
 from ledger.accounts import AccountRow, House, lot_account
@@ -209,19 +210,6 @@ class _Desk:
                 self._holder_id, self._seq, debit, credit, amount_minor, None, self._day, self._at
             )
         )
-
-
-async def move_of_house(
-    tx: "Tx", debit: House, credit: House, amount_minor: int, day: date, at: datetime
-) -> None:
-    """A movement that is no cardholder's own."""
-
-    def build(locked: Locked) -> Change:
-        seq = locked.running.last_seq + 1
-        move = Transfer.direct(HOUSE_HOLDER, seq, debit, credit, amount_minor, None, day, at)
-        return Change(transfers=[move])
-
-    await journal.post_for_holder(tx, HOUSE_HOLDER, build)
 
 
 def _line(row: Any) -> LineView:

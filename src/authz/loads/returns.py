@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from authz.loads import statements as sql
-from authz.loads.payments import move_of_house
 from authz.refusal import Refused, Unknown
 from authz.state import HOUSE_HOLDER
+from authz.storage.house import move_of_house
 from authz.storage.reference import employer_of
 from ledger import journal
 from ledger.accounts import House

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from authz.refusal import Refused, Unknown
-from authz.settlement.business_day import current_day
-from authz.settlement.payables import Source
+from authz.settlement.closing import settlement_date
 from authz.settlement.payment_file import DEBTOR_ACCOUNTS, find_payment
 from authz.settlement.remit import PAID_FROM
 from authz.state import HOUSE_HOLDER
 from authz.storage.clock_row import civil_instant
+from authz.storage.house import move_of_house
 from ledger import journal
 from ledger.accounts import payable_account
-from ledger.journal import Change, Locked
-from ledger.transfers import Transfer
 
 if TYPE_CHECKING:
     from ledger.journal import Tx
 
-BUSINESS_DAY: Final = "select business_day from control"
 MERCHANT: Final = "select merchant_no from remittances where remittance_no = $1"
 BEFORE: Final = """
     select returned_on from remittance_returns where remittance_no = $1 and source = $2
@@ -68,7 +65,7 @@ async def take_back(tx: "Tx", end_to_end_id: str) -> Bounced:
     if not minor:
         raise Unknown("no payment of ours has this end-to-end id")
     now = await civil_instant(tx, datetime.now(UTC))
-    today = current_day(await tx.fetchval(BUSINESS_DAY), now)
+    today = await settlement_date(tx, now)
     before = await tx.fetchval(BEFORE, paid.number, source.value)
     if before is not None:
         return Bounced(payee.acquirer, payee.mid, minor, before, fresh=False)
@@ -76,18 +73,7 @@ async def take_back(tx: "Tx", end_to_end_id: str) -> Bounced:
         raise Refused("NOT_PAID_YET", f"it leaves on {run.execute_on}")
     merchant_no = await tx.fetchval(MERCHANT, paid.number)
     await tx.execute(ADD, paid.number, source.value, minor, today, now)
-    await _book(tx, merchant_no, source, minor, today, now)
+    owed_to = payable_account(merchant_no)
+    await move_of_house(tx, PAID_FROM[source], owed_to, minor, today, now)
     await tx.execute(OWE_AGAIN, merchant_no, today, source.value, minor)
     return Bounced(payee.acquirer, payee.mid, minor, today, fresh=True)
-
-
-async def _book(
-    tx: "Tx", merchant_no: int, source: Source, minor: int, day: date, now: datetime
-) -> None:
-    def build(locked: Locked) -> Change:
-        seq, cash = locked.running.last_seq + 1, PAID_FROM[source]
-        owed_to = payable_account(merchant_no)
-        movement = Transfer.direct(HOUSE_HOLDER, seq, cash, owed_to, minor, None, day, now)
-        return Change(transfers=[movement])
-
-    await journal.post_for_holder(tx, HOUSE_HOLDER, build)

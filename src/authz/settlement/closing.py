@@ -1,14 +1,24 @@
-"""Moves the settlement date on at a time of day, where a setting says so and no peer has to ask."""
+"""The settlement date as it stands, and the time of day that moves it on where a setting says."""
 
-from datetime import datetime, time, timedelta
-from typing import Final
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from authz.settlement.business_day import current_day
 from rules.geography import PARIS, civil_day
 
+if TYPE_CHECKING:
+    from ledger.journal import Tx
+
+BUSINESS_DAY: Final = "select business_day from control"
 ADVANCE: Final = "update control set business_day = $1 where coalesce(business_day, $2) < $1"
 """$1 is the day that begins, $2 the one that holds where no cutover ever set one."""
+
+
+async def settlement_date(sql: "Tx | asyncpg.Pool", now: datetime) -> date:
+    """The settlement date at an instant (UTC)."""
+    return current_day(await sql.fetchval(BUSINESS_DAY), now)
 
 
 async def close_day(pool: asyncpg.Pool, close_time: time | None, now: datetime) -> dict[str, int]:
